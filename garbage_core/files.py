@@ -1,0 +1,56 @@
+"""Writing files so that they are there in full or not at all, and telling them apart by their hash."""
+
+import hashlib
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def write_text(text: str, path: str | Path) -> Path:
+    """Writes a text file so that a reader, or a power cut, meets either the old content or the new one in full."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_json(value: Any, path: str | Path) -> Path:
+    """Writes a value as JSON, atomically; NumPy numbers become plain ones, NaN and infinity become null."""
+    return write_text(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
+
+
+def write_csv(table: pd.DataFrame, path: str | Path, float_format: str | None = None) -> Path:
+    """Writes a table without its index, atomically; `float_format` as in pandas (None keeps every digit)."""
+    return write_text(table.to_csv(index=False, float_format=float_format, lineterminator="\n"), path)
+
+
+def file_sha256(path: str | Path) -> str:
+    """Returns the SHA-256 of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Turns what NumPy, pandas and pathlib hand out into what JSON knows."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
