@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from garbage_core.errors import GarbageError
-from garbage_core.files import file_sha256, write_csv, write_json, write_text
+from garbage_core.files import file_sha256, write_csv, write_json, write_text  # noqa: F401 (offered from here too)
 
 SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
@@ -39,14 +39,6 @@ HISTORY_COLUMNS = (
 )
 # The two models this project is about come first in every list.
 FIRST_RUNS = ("scratch", "transfer")
-
-# fmt: off
-__all__ = [
-    "Run", "check_name", "list_runs", "load_run", "models_dir", "probability_columns",
-    "read_history", "read_info", "read_predictions", "write_predictions",
-    "file_sha256", "write_csv", "write_json", "write_text",
-]
-# fmt: on
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 _LOG = logging.getLogger(__name__)
@@ -146,7 +138,7 @@ class Run:
 
 
 def models_dir() -> Path:
-    """Returns the folder of the runs: $GARBAGE_MODELS, else ./models if it is there, else the one beside the package."""
+    """Returns the folder of the runs: $GARBAGE_MODELS, else ./models if there, else the one beside the package."""
     if chosen := os.environ.get("GARBAGE_MODELS"):
         return Path(chosen)
     here = Path("models")
@@ -202,9 +194,8 @@ def load_run(name: str, root: str | Path | None = None) -> Run:
     root = models_dir() if root is None else Path(root)
     path = root / name
     if not path.is_dir():
-        names = ", ".join(run.name for run in list_runs(root))
-        have = f"there are {names}" if names else "there are none yet, train one first"
-        raise GarbageError(f"There is no run {name!r} in {root}; {have}.")
+        names = ", ".join(run.name for run in list_runs(root)) or "none yet, train one first"
+        raise GarbageError(f"There is no run {name!r} in {root}; there are: {names}.")
     missing = [file for file in (RUN_FILE, HISTORY_FILE, PREDICTIONS_FILE) if not (path / file).is_file()]
     if missing:
         raise GarbageError(
