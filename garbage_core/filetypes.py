@@ -1,0 +1,156 @@
+"""What kind of file some bytes are, judged by their content alone; names lie, and browsers send HEIC as unknown data.
+
+The signs of the accepted formats are those of their specifications; the others are there only so that a refusal can say
+what was found instead of a photo.
+"""
+
+import re
+
+PHOTO_EXTENSIONS: tuple[str, ...] = (
+    *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp"),
+    *("tif", "tiff", "avif", "heic", "heif", "hif"),
+)
+
+_PHOTO_SIGNS: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0\x08\0", "TIFF"),  # BigTIFF
+    (b"MM\0+\0\x08", "TIFF"),
+)
+_BMP_HEADER_SIZES = (12, 40, 52, 56, 64, 108, 124)
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs")
+_AVIF_BRANDS = (b"avif", b"avis")
+
+_OTHER_SIGNS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"%PDF", "a PDF document"),
+    (0, b"%!PS", "a PostScript document"),
+    (0, b"PK\x03\x04", "a ZIP archive or an Office document"),
+    (0, b"PK\x05\x06", "an empty ZIP archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\xfd7zXZ\0", "an xz archive"),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"Rar!\x1a\x07", "a RAR archive"),
+    (257, b"ustar", "a tar archive"),
+    (0, b"MZ", "a Windows program"),
+    (0, b"\x7fELF", "a Linux program"),
+    (0, b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (0, b"\xce\xfa\xed\xfe", "a macOS program"),
+    (0, b"\xca\xfe\xba\xbe", "a macOS program or a Java class"),
+    (0, b"#!", "a script"),
+    (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
+    (0, b"FLV\x01", "a Flash video"),
+    (0, b"\0\0\x01\xba", "an MPEG video"),
+    (0, b"\0\0\x01\xb3", "an MPEG video"),
+    (8, b"AVI ", "an AVI video"),
+    (8, b"WAVE", "a sound recording"),
+    (0, b"ID3", "a sound recording"),
+    (0, b"OggS", "an Ogg recording"),
+    (4, b"ftypcrx ", "a camera's raw file"),
+    (0, b"FUJIFILMCCD-RAW", "a camera's raw file"),
+    (0, b"IIU\0", "a camera's raw file"),
+    (0, b"IIRO", "a camera's raw file"),
+    (4, b"ftyp", "a video"),
+    (4, b"moov", "a video"),
+    (4, b"mdat", "a video"),
+    (0, b"8BPS", "a Photoshop document"),
+    (0, b"\0\0\x01\0", "a Windows icon"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture, which cannot be read here"),
+    (0, b"\xff\x0a", "a JPEG XL picture, which cannot be read here"),
+    (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 picture, which cannot be read here"),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture, which cannot be read here"),
+)
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
+
+
+def photo_format(data: bytes) -> str | None:
+    """Returns the format of a photo.
+
+    Args:
+        data: The file's content, or its first 64 bytes or more.
+
+    Returns:
+        "JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF" or "HEIC", or None for anything else.
+    """
+    head = bytes(data[:64])
+    for sign, name in _PHOTO_SIGNS:
+        if head.startswith(sign):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
+        return "BMP"
+    if head[4:8] == b"ftyp":
+        # The file type box (ISO 14496-12): its size, "ftyp", the main brand, a version, then all brands it fits.
+        brands = head[8 : min(max(int.from_bytes(head[:4], "big"), 16), 64)]
+        listed = [brands[i : i + 4] for i in range(0, len(brands), 4)]
+        for brand in listed:
+            if brand in _AVIF_BRANDS:
+                return "AVIF"
+            if brand in _HEIF_BRANDS:
+                return "HEIC"
+        if listed[0] in (b"mif1", b"msf1"):
+            return "HEIC"
+    return None
+
+
+def describe(data: bytes) -> str:
+    """Says what a file is that is not a photo.
+
+    Args:
+        data: The file's content.
+
+    Returns:
+        A noun phrase such as "a PDF document" or "empty (0 bytes)".
+    """
+    if not data:
+        return "empty (0 bytes)"
+    for offset, sign, name in _OTHER_SIGNS:
+        if data[offset : offset + len(sign)] == sign:
+            return name
+    head = bytes(data[:4096])
+    if not any(head):
+        return "blank (nothing but zero bytes)"
+    markup = head.lower()
+    if b"<svg" in markup:
+        return "an SVG drawing"
+    if b"<html" in markup or b"<!doctype html" in markup:
+        return "a web page"
+    try:
+        # A character may be cut in two at the end of what was read.
+        text = head[: len(head) - 3 if len(data) > len(head) else None].decode("utf-8")
+    except UnicodeDecodeError:
+        return "not a photo of a known format"
+    return "a text file" if text.isprintable() or set(text) & set("\n\t ") else "not a photo of a known format"
+
+
+def shown(name: str) -> str:
+    """Returns a file's name fit for a sentence: printable, on one line, at most 80 characters."""
+    text = "".join(c if c.isprintable() else "?" for c in str(name)) or "photo"
+    return text if len(text) <= 80 else f"{text[:50]}...{text[-27:]}"
+
+
+def jpeg_scans(data: bytes) -> int:
+    """Counts the passes in which a JPEG stores its picture (1 for a baseline file, some 10 for a progressive one).
+
+    Args:
+        data: The file's content.
+
+    Returns:
+        Number of scans before the end of the picture; those of previews and of later pictures are not counted.
+    """
+    scans, position = 0, 2
+    while match := _JPEG_MARKER.search(data, position):
+        marker, position = match[1][0], match.end()
+        if marker == 0xD9:  # end of image
+            break
+        if marker == 0xDA:  # start of scan
+            scans += 1
+        if marker not in (0x01, 0xD8):  # all others are followed by their length
+            position += int.from_bytes(data[position : position + 2], "big")
+    return scans
