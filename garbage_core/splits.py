@@ -1,0 +1,106 @@
+"""Which photo is for training, which for choosing (val), which for the final report (test).
+
+`official` takes the lists of TrashNet's authors, which ship with this package. `stratified` draws a fifth of every class
+for test and a tenth of the rest for val.
+"""
+
+import math
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from garbage_core.errors import GarbageError
+
+if TYPE_CHECKING:
+    from garbage_core.dataset import Dataset
+
+PROTOCOLS: tuple[str, ...] = ("official", "stratified")
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+TEST_SHARE = 0.2
+VAL_SHARE = 0.1
+
+
+@lru_cache(maxsize=1)
+def official_splits() -> dict[str, str]:
+    """Returns the authors' lists: file ("glass/glass12.jpg") -> "train", "val" or "test", 2,527 photos."""
+    with (files("garbage_core") / "data" / "official_splits.csv").open(encoding="utf-8") as handle:
+        table = pd.read_csv(handle)
+    return dict(zip(table["file"], table["split"], strict=True))
+
+
+def split_dataset(dataset: "Dataset", protocol: str | None = None, seed: int = 42) -> pd.DataFrame:
+    """Assigns every photo of a data set to a split; the same data and seed always give the same table.
+
+    Args:
+        dataset: The data set.
+        protocol: One of `PROTOCOLS`; None takes `official` if the data set has the official names, else `stratified`.
+        seed: Random state of `stratified`; `official` has nothing random.
+
+    Returns:
+        `dataset.photos` with a column `split`. Under `official`, photos that are in none of the authors' lists are left
+        out (`dataset.problems` names them).
+
+    Raises:
+        GarbageError: The protocol is unknown or does not fit the data set, or a class has too few photos.
+    """
+    protocol = protocol or ("official" if dataset.official else "stratified")
+    if protocol == "official":
+        return _split_official(dataset)
+    if protocol == "stratified":
+        return _split_stratified(dataset.photos, seed)
+    raise GarbageError(f'Protocol "{protocol}" is unknown: choose one of {", ".join(PROTOCOLS)}.')
+
+
+def split_counts(table: pd.DataFrame, classes: tuple[str, ...] | list[str]) -> pd.DataFrame:
+    """Counts photos per class and split.
+
+    Args:
+        table: Columns `label` and `split`, as from `split_dataset`.
+        classes: The classes in the order wanted.
+
+    Returns:
+        Rows are classes, columns `SPLITS`, values whole numbers.
+    """
+    counts = pd.crosstab(table["label"], table["split"])
+    return counts.reindex(index=list(classes), columns=list(SPLITS), fill_value=0).astype(int)
+
+
+def _split_official(dataset: "Dataset") -> pd.DataFrame:
+    table = dataset.photos.assign(split=dataset.photos["file"].map(official_splits()))
+    unlisted = table["split"].isna()
+    if not dataset.official and unlisted.any():
+        raise GarbageError(
+            f"The authors' split lists do not name {table.loc[unlisted, 'file'].iloc[0]} and {unlisted.sum() - 1} other "
+            "photos: choose the protocol stratified."
+        )
+    table = table[~unlisted].reset_index(drop=True)
+    absent = [split for split in SPLITS if split not in set(table["split"])]
+    if absent:
+        raise GarbageError(
+            f"None of the {len(table)} photos is in the authors' list for {absent[0]}: choose the protocol stratified."
+        )
+    return table
+
+
+def _split_stratified(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
+    # Imported here: a page that only lists photos does without.
+    from sklearn.model_selection import train_test_split
+
+    labels = photos["label"].to_numpy()
+    sizes = photos["label"].value_counts()
+    if sizes.min() < len(SPLITS):
+        raise GarbageError(
+            f"Class {sizes.idxmin()} has only {sizes.min()} photos, too few for {', '.join(SPLITS)}: add photos or take "
+            "the class out."
+        )
+    rows, splits = range(len(photos)), pd.Series("train", index=photos.index)
+    for name, share in (("test", TEST_SHARE), ("val", VAL_SHARE)):
+        # In a tiny data set a share can be less than one photo per class, which cannot be stratified.
+        wanted = max(math.ceil(share * len(rows)), len(sizes))
+        rows, drawn = train_test_split(
+            list(rows), test_size=wanted, random_state=seed, stratify=[labels[row] for row in rows]
+        )
+        splits.iloc[drawn] = name
+    return photos.assign(split=splits)
