@@ -55,7 +55,7 @@ def fake_predictions(photos: pd.DataFrame, accuracy: float, classes=CLASS_NAMES,
             rng.random(len(wrong)) < 0.7, rng.integers(1, min(3, size), len(wrong)), rng.integers(1, size, len(wrong))
         )
         answer[wrong] = (truth[wrong] + step) % size
-        margin[rows] = 0.2 + 1.9 * np.abs(score[rows] - limit)
+        margin[rows] = 0.3 + 4.0 * np.abs(score[rows] - limit)
     logits = rng.normal(size=(len(photos), size))
     everyone = np.arange(len(photos))
     logits[everyone, answer] = -np.inf

@@ -1,0 +1,52 @@
+"""Every chart of the app, as pure functions from tables to Plotly figures.
+
+    data      class_distribution, photo_sizes, file_sizes
+    training  history_curves
+    results   confusion_matrix, per_class_bars, probability_bars
+    compare   metric_comparison, recall_comparison, agreement_matrix
+    curves    reliability, coverage_curve, roc_curves, pr_curves
+
+Show them with `st.plotly_chart(figure, theme="streamlit")`; `alt_text(figure)` says in a sentence what there is to see.
+"""
+
+from garbage_core.figures_compare import agreement_matrix, metric_comparison, recall_comparison
+from garbage_core.figures_curves import coverage_curve, pr_curves, reliability, roc_curves
+from garbage_core.figures_data import class_distribution, file_sizes, photo_sizes
+from garbage_core.figures_results import confusion_matrix, matrix, per_class_bars, probability_bars
+from garbage_core.figures_style import (
+    MODEL_COLORS,
+    NEUTRAL,
+    PRIMARY,
+    alt_text,
+    metric_name,
+    model_color,
+    number,
+    percent,
+)
+from garbage_core.figures_training import history_curves
+
+__all__ = [
+    "MODEL_COLORS",
+    "NEUTRAL",
+    "PRIMARY",
+    "agreement_matrix",
+    "alt_text",
+    "class_distribution",
+    "confusion_matrix",
+    "coverage_curve",
+    "file_sizes",
+    "history_curves",
+    "matrix",
+    "metric_comparison",
+    "metric_name",
+    "model_color",
+    "number",
+    "per_class_bars",
+    "percent",
+    "photo_sizes",
+    "pr_curves",
+    "probability_bars",
+    "recall_comparison",
+    "reliability",
+    "roc_curves",
+]

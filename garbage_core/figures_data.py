@@ -1,0 +1,156 @@
+"""Figures about the photos: how many of each class, how large."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from garbage_core.classes import class_color, class_edge
+from garbage_core.figures_style import NEUTRAL, faded, figure, listing, number
+
+# Splits are told apart by fill pattern, because the colours are the classes'.
+_PATTERNS = ("", "/", ".", "x", "-", "+")
+_STRENGTHS = (1.0, 0.55, 0.35)
+
+
+def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure:
+    """Draws how many photos every class has in every split.
+
+    Args:
+        counts: Classes in rows, splits in columns, numbers of photos.
+        mode: "stacked" (one bar per class) or "grouped" (one bar per class and split).
+
+    Returns:
+        Bars from zero, in the classes' colours.
+    """
+    classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
+    edges = [class_edge(name, i) for i, name in enumerate(classes)]
+    totals = counts.sum(axis=1)
+    traces = []
+    for k, split in enumerate(splits):
+        strength = _STRENGTHS[min(k, len(_STRENGTHS) - 1)]
+        fills = [faded(class_color(name, i), strength) for i, name in enumerate(classes)]
+        pattern = {"shape": _PATTERNS[k % len(_PATTERNS)], "fgcolor": edges, "size": 6, "solidity": 0.25}
+        traces.append(
+            go.Bar(
+                x=classes,
+                y=counts.iloc[:, k],
+                name=split,
+                offsetgroup=split,
+                showlegend=False,
+                marker={"color": fills, "line": {"color": edges, "width": 1.2}, "pattern": pattern},
+                customdata=totals,
+                hovertemplate=f"%{{x}}, {split}: %{{y:,}} of %{{customdata:,}} photos<extra></extra>",
+            )
+        )
+        # The legend explains patterns, so its samples are grey and not the colour of the first class.
+        sample = {"color": faded(NEUTRAL, strength), "line": {"color": NEUTRAL, "width": 1.2}}
+        sample["pattern"] = pattern | {"fgcolor": NEUTRAL}
+        traces.append(go.Bar(x=[None], y=[None], name=split, offsetgroup=split, marker=sample, hoverinfo="skip"))
+    if mode == "stacked":
+        labels = {"x": classes, "y": totals, "text": [number(n) for n in totals], "mode": "text", "hoverinfo": "skip"}
+        traces.append(go.Scatter(**labels, textposition="top center", showlegend=False, cliponaxis=False))
+    largest, smallest = totals.idxmax(), totals.idxmin()
+    alt = (
+        f"Bar chart of {number(totals.sum())} photos by class and by split ({listing(splits)}): "
+        f"{largest} has the most with {number(totals.max())}, {smallest} the fewest with {number(totals.min())}."
+    )
+    top = totals.max() if mode == "stacked" else counts.to_numpy().max()
+    return figure(
+        traces,
+        alt,
+        height=380,
+        barmode="stack" if mode == "stacked" else "group",
+        bargap=0.3,
+        xaxis={"type": "category", "showgrid": False, "autotickangles": [0, -45]},
+        yaxis={"title": "photos", "range": [0, 1.1 * max(top, 1)], "tickformat": ",d"},
+    )
+
+
+def photo_sizes(photos: pd.DataFrame) -> go.Figure:
+    """Draws which widths and heights the photos have: one circle per size, its area their number.
+
+    Args:
+        photos: Columns `width` and `height` in pixels, one row per photo.
+
+    Returns:
+        A scatter plot with equal scales, so that the shape of a photo is the slope.
+    """
+    sizes = photos.groupby(["width", "height"]).size().reset_index(name="photos")
+    most = sizes["photos"].max() if len(sizes) else 1
+    area = 12 + 36 * np.sqrt(sizes["photos"] / most)
+    trace = go.Scatter(
+        x=sizes["width"],
+        y=sizes["height"],
+        mode="markers",
+        marker={"size": area, "color": NEUTRAL, "opacity": 0.6, "line": {"color": NEUTRAL, "width": 1}},
+        customdata=sizes["photos"],
+        hovertemplate="%{x:,} x %{y:,} pixels: %{customdata:,} photos<extra></extra>",
+    )
+    if len(sizes) == 1:
+        alt = f"All {number(len(photos))} photos are {sizes['width'][0]} by {sizes['height'][0]} pixels."
+    elif len(sizes):
+        top = sizes.loc[sizes["photos"].idxmax()]
+        alt = (
+            f"Scatter plot of {number(len(photos))} photos in {number(len(sizes))} sizes; the most common is "
+            f"{top['width']} by {top['height']} pixels with {number(top['photos'])} photos."
+        )
+    else:
+        alt = "Empty scatter plot of photo sizes: there are no photos."
+    reach = [0, 1.15 * float(sizes[["width", "height"]].to_numpy().max())] if len(sizes) else [0, 1]
+    return figure(
+        [trace],
+        alt,
+        height=380,
+        xaxis={"title": "width in pixels", "range": reach, "tickformat": ",d", "constrain": "domain"}
+        | {"constraintoward": "left"},
+        yaxis={"title": "height in pixels", "range": reach, "tickformat": ",d", "constrain": "domain"}
+        | {"scaleanchor": "x", "constraintoward": "top"},
+    )
+
+
+def file_sizes(photos: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
+    """Draws how large the files are: a stacked histogram in kilobytes.
+
+    Args:
+        photos: Columns `label` and `bytes`, one row per photo.
+        classes: Names of the classes in order.
+
+    Returns:
+        Bars from zero, in the classes' colours.
+    """
+    kilobytes = photos["bytes"].to_numpy(float) / 1000
+    edges = np.histogram_bin_edges(kilobytes, bins=24) if len(kilobytes) else np.array([0.0, 1.0])
+    spans = np.stack([edges[:-1], edges[1:]], axis=1)
+    traces = []
+    for i, name in enumerate(classes):
+        heights, _ = np.histogram(kilobytes[(photos["label"] == name).to_numpy()], edges)
+        traces.append(
+            go.Bar(
+                x=spans.mean(axis=1),
+                y=heights,
+                width=np.diff(edges),
+                name=str(name),
+                marker={"color": class_color(name, i), "line": {"color": class_edge(name, i), "width": 1}},
+                customdata=spans,
+                hovertemplate="%{customdata[0]:.1f} to %{customdata[1]:.1f} kB: "
+                "%{y:,} photos of %{fullData.name}<extra></extra>",
+            )
+        )
+    alt = "Empty histogram of file sizes: there are no photos."
+    if len(kilobytes):
+        low, middle, high = np.quantile(kilobytes, [0.05, 0.5, 0.95])
+        alt = (
+            f"Histogram of the file sizes of {number(len(kilobytes))} photos: half are below {middle:.1f} kB, "
+            f"nine in ten between {low:.1f} and {high:.1f} kB."
+        )
+    return figure(
+        traces,
+        alt,
+        height=340,
+        barmode="stack",
+        bargap=0,
+        xaxis={"title": "size of the file in kB", "showgrid": False},
+        yaxis={"title": "photos", "rangemode": "tozero", "tickformat": ",d"},
+    )

@@ -1,0 +1,171 @@
+"""What all figures share: colours, number formats, layout.
+
+Figures stand on light and dark pages alike, so backgrounds are transparent, text has the colour of the page's theme,
+and lines and fills have a contrast of 3:1 on both. Shares are drawn in per cent (0..100), so that an axis writes "80 %"
+and hovering "80.4 %". Every figure carries a sentence for those who cannot see it in `layout.meta["alt"]`.
+"""
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+PRIMARY = "#0B7A75"
+NEUTRAL = "#7F7F7F"
+MODEL_COLORS = {"scratch": NEUTRAL, "transfer": PRIMARY}
+# For runs with other names; none of them is a class's colour or grey.
+_MORE_COLORS = ("#8E6BBF", "#B5651D", "#5B8C2A", "#C44E52", "#3F7FBF")
+_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "x")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+
+CLEAR = "rgba(0,0,0,0)"
+GRID = "rgba(127,127,127,0.22)"
+LINE = "rgba(127,127,127,0.65)"
+# Opacity of the one hue of matrices over its share of the greatest value. It climbs fast around 0.6, where neither the
+# theme's text nor white would have a contrast of 4.5:1 on the light page; `cell_text_color` changes sides there.
+_MATRIX_STOPS = ((0.0, 0.0), (0.002, 0.05), (0.57, 0.66), (0.60, 0.86), (1.0, 1.0))
+_MATRIX_RGB = (10, 107, 102)
+TEXT_TURNS = 0.585
+
+# Space that keeps a number readable and a word whole.
+NBSP = "\u00a0"
+
+METRIC_NAMES = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro-F1",
+    "balanced_accuracy": "Balanced accuracy",
+    "log_loss": "Log loss",
+    "log_loss_calibrated": "Log loss, calibrated",
+    "ece": "Calibration error",
+    "ece_calibrated": "Calibration error, calibrated",
+    "roc_auc": "ROC-AUC",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "loss": "Loss",
+    "learning_rate": "Learning rate",
+    "seconds": "Seconds per epoch",
+}
+# Everything else is a share of one, and is shown in per cent.
+_NOT_SHARES = ("log_loss", "log_loss_calibrated", "loss", "learning_rate", "seconds", "roc_auc")
+
+
+def percent(value: float) -> str:
+    """Returns a share as "91.4 %", and "unknown" for NaN."""
+    return "unknown" if pd.isna(value) else f"{100 * value:.1f}{NBSP}%"
+
+
+def number(value: float) -> str:
+    """Returns a count as "2,527"."""
+    return f"{value:,.0f}"
+
+
+def metric_name(metric: str) -> str:
+    """Returns the name of a metric or history column as people read it."""
+    return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
+
+
+def is_share(metric: str) -> bool:
+    """Says whether a metric is a share of one, and so shown in per cent."""
+    return metric not in _NOT_SHARES
+
+
+def listing(words: Sequence[str], comma: str = ", ") -> str:
+    """Returns "a", "a and b", or "a, b and c"; with `comma="; "` for parts that have commas or "and" themselves."""
+    if comma != ", " or len(words) < 2:
+        return comma.join(words)
+    return f"{comma.join(words[:-1])} and {words[-1]}"
+
+
+def lower_name(metric: str) -> str:
+    """Returns `metric_name` as it stands within a sentence."""
+    name = metric_name(metric)
+    return name if name in ("F1", "ROC-AUC") else name[0].lower() + name[1:]
+
+
+def model_color(title: str, position: int = 0) -> str:
+    """Returns the colour of a model: scratch grey, transfer the primary colour, others by their position."""
+    return MODEL_COLORS.get(title.lower(), _MORE_COLORS[position % len(_MORE_COLORS)])
+
+
+def model_symbol(title: str, position: int = 0) -> str:
+    """Returns the marker of a model, so that it can be told apart without its colour."""
+    known = list(MODEL_COLORS)
+    place = known.index(title.lower()) if title.lower() in MODEL_COLORS else position + len(known)
+    return _SYMBOLS[place % len(_SYMBOLS)]
+
+
+def model_dash(title: str, position: int = 0) -> str:
+    """Returns the dash of a model's lines: transfer solid, scratch dashed, others by their position."""
+    known = {"transfer": 0, "scratch": 1}
+    return DASHES[known.get(title.lower(), position + 2) % len(DASHES)]
+
+
+def faded(color: str, opacity: float) -> str:
+    """Returns a colour `#RRGGBB` with an opacity (0..1) as `rgba(...)`."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def matrix_scale() -> list[tuple[float, str]]:
+    """Returns the sequential colour scale of matrices: one hue, from nothing at 0 to full at 1."""
+    red, green, blue = _MATRIX_RGB
+    return [(stop, f"rgba({red},{green},{blue},{opacity:g})") for stop, opacity in _MATRIX_STOPS]
+
+
+def cell_text_color(share: float) -> str | None:
+    """Returns the colour of text in a cell of `matrix_scale`: white, or None for the theme's own.
+
+    Args:
+        share: Value of the cell divided by the greatest, 0..1.
+    """
+    return "#FFFFFF" if share > TEXT_TURNS else None
+
+
+def percent_axis(title: str | None = None, top: float = 100, **more) -> dict:
+    """Returns the layout of an axis in per cent that begins at zero."""
+    return {"title": title, "range": [0, top], "ticksuffix": f"{NBSP}%", "tickvals": [0, 20, 40, 60, 80, 100]} | more
+
+
+def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height: int, **layout) -> go.Figure:
+    """Puts traces on the common layout.
+
+    Args:
+        traces: What to draw.
+        alt: One sentence that says what there is to see.
+        height: In pixels; the width is the page's.
+        layout: Further layout, as in Plotly; `xaxis` and `yaxis` are merged with the common ones.
+
+    Returns:
+        The figure.
+    """
+    # Hiding zoom: on a phone a finger that wants to scroll the page would zoom the chart.
+    axis = {"automargin": True, "gridcolor": GRID, "linecolor": LINE, "zeroline": False, "fixedrange": True}
+    axes = {key: axis | (layout.pop(key, None) or {}) for key in ("xaxis", "yaxis")}
+    axes |= {key: axis | layout.pop(key) for key in list(layout) if re.fullmatch(r"[xy]axis\d+", key)}
+    for settings in axes.values():
+        if isinstance(settings.get("title"), str):
+            settings["title"] = {"text": settings["title"], "standoff": 8}
+    common = {
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "margin": {"l": 4, "r": 12, "t": 12, "b": 4},
+        "height": height,
+        "separators": ".,",
+        "hoverlabel": {"align": "left"},
+        "hovermode": "closest",
+        # Below everything, whatever the height of the chart and the length of its tick labels.
+        "legend": {
+            **{"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+            **{"title": None, "bgcolor": CLEAR},
+        },
+        "dragmode": False,
+        "meta": {"alt": alt},
+    }
+    return go.Figure(list(traces), layout={**common, **layout, **axes})
+
+
+def alt_text(chart: go.Figure) -> str:
+    """Returns the sentence that says what a figure shows."""
+    return chart.layout.meta["alt"]
