@@ -6,7 +6,6 @@ of shape (N,) with places in the classes, `p` an array of shape (N, C) whose row
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 
 from garbage_core.resampling import wilson_interval
 
@@ -61,6 +60,8 @@ def fit_temperature(y: np.ndarray, p: np.ndarray) -> float:
     Returns:
         A temperature in `TEMPERATURE_RANGE`.
     """
+    from scipy.optimize import minimize_scalar  # Only a training needs it, and the import would delay every page.
+
     logs = log_probabilities(np.asarray(p, dtype=np.float64))
     rows = np.arange(len(y))
     if (logs[rows, y] >= logs.max(axis=1, initial=-np.inf)).all():
@@ -142,6 +143,30 @@ def expected_calibration_error(y: np.ndarray, p: np.ndarray, bins: int = 15) -> 
     confidence, correct = confidence_and_correctness(y, p)
     gaps = np.bincount(bin_of(confidence, bins), weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(y))
+
+
+def calibration_error_of_perfect(p: np.ndarray, bins: int = 15, simulations: int = 500, seed: int = 0) -> float:
+    """Returns the calibration error that probabilities like these would show if they were perfect.
+
+    With few photos the expected calibration error is not 0 even then. It is averaged over simulations in which every
+    answer is right with exactly the probability of its confidence; an error well above it is one of the model.
+
+    Args:
+        p: Probabilities, shape (N, C).
+        bins: As for `expected_calibration_error`.
+        simulations: Number of simulated outcomes.
+        seed: Of the simulations.
+
+    Returns:
+        A number in 0..1; NaN for no photos.
+    """
+    if len(p) == 0:
+        return float("nan")
+    confidence = np.asarray(p).max(axis=1)
+    members = np.zeros((bins, len(confidence)))
+    members[bin_of(confidence, bins), np.arange(len(confidence))] = 1
+    correct = np.random.default_rng(seed).random((len(confidence), simulations)) < confidence[:, None]
+    return float(np.abs(members @ (correct - confidence[:, None])).sum(axis=0).mean() / len(confidence))
 
 
 def reliability_table(y: np.ndarray, p: np.ndarray, bins: int = 15) -> pd.DataFrame:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from garbage_core.calibration import apply_temperature
 from garbage_core.errors import GarbageError
 from garbage_core.predictions import photo_table, to_arrays
-from garbage_core.resampling import bootstrap_weights, divide, percentile_interval, plain_number
-from garbage_core.scores import METRICS, confusions, scores
+from garbage_core.resampling import bootstrap_weights, paired_interval, plain_number
+from garbage_core.scores import METRICS, confusions, metric_intervals, scores
 
 GROUPS: tuple[str, ...] = ("both_right", "only_a", "only_b", "both_wrong")
 # Conventional: an interval of 95 % and a test at 5 % go together.
@@ -34,7 +33,8 @@ class Comparison:
         classes: Names of the classes, in order.
         metrics: Columns `metric`, `a`, `b`, `difference`, `low`, `high` (95 % paired bootstrap interval of the
             difference); one row per name in `METRICS`.
-        per_class: Columns `label`, `support`, `recall_a`, `recall_b`, `difference`, `low`, `high`; one row per class.
+        per_class: Columns `label`, `support`, `recall_a`, `recall_b`, `difference`, `low`, `high` (95 %, see
+            `paired_interval`); one row per class, NaN for one without photos.
         table: Photos by whether a (index) and b (columns) are right; both in the order `right`, `wrong`.
         p_value: Of the exact McNemar test.
         agreement: Photos by answer of a (index) and answer of b (columns).
@@ -84,7 +84,7 @@ class Comparison:
     def sentence(self) -> str:
         """What the photos allow to say about accuracy, in one sentence."""
         difference, low, high = (100 * value for value in self.metric("accuracy"))
-        photos = f"the {self.n:,} {self.split} photos"
+        photos = f"the {self.n:,} {self.split} photo{'s' if self.n != 1 else ''}"
         p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.{3 if self.p_value < 0.1 else 2}f}"
         if difference < 0:
             low, high = -high, -low
@@ -169,24 +169,20 @@ def compare(
     q_a, q_b = apply_temperature(p_a, temperature_a), apply_temperature(p_b, temperature_b)
     answers_a, answers_b = p_a.argmax(axis=1), p_b.argmax(axis=1)
 
-    def both(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Metrics and recalls of a and of b: shapes (2, metrics, R) and (2, C, R)."""
-        recalls = [_recalls(confusions(y, answers, len(classes), weights)) for answers in (answers_a, answers_b)]
-        return np.stack([scores(y, p_a, q_a, weights), scores(y, p_b, q_b, weights)]), np.stack(recalls)
-
-    metrics, recalls = both(np.ones((len(y), 1)))
-    # An undefined draw, so that the intervals are undefined too if no others are asked for.
-    draws, recall_draws = [np.full((len(METRICS), 1), np.nan)], [np.full((len(classes), 1), np.nan)]
+    once = np.ones((len(y), 1))
+    values_a, values_b = scores(y, p_a, q_a, once)[:, 0], scores(y, p_b, q_b, once)[:, 0]
+    draws = [np.empty((len(METRICS), 0))]
     for weights in bootstrap_weights(len(y), resamples, seed):
-        drawn, drawn_recalls = both(weights)
-        draws.append(drawn[1] - drawn[0])
-        recall_draws.append(drawn_recalls[1] - drawn_recalls[0])
+        draws.append(scores(y, p_b, q_b, weights) - scores(y, p_a, q_a, weights))
+    difference = values_b - values_a
+    low, high = metric_intervals(difference, np.concatenate(draws, axis=1))
 
-    table, p_value = mcnemar_test(answers_a == y, answers_b == y)
+    right_a, right_b = answers_a == y, answers_b == y
+    table, p_value = mcnemar_test(right_a, right_b)
     photos_a, photos_b = photo_table(a, classes, None, temperature_a), photo_table(b, classes, None, temperature_b)
     columns = ["predicted", "confidence", "correct"]
-    photos = photos_a[["file", "label", *columns]].join(photos_b[columns], lsuffix="_a", rsuffix="_b")
-    which = 2 * ~photos["correct_a"].to_numpy() + ~photos["correct_b"].to_numpy()
+    photos = photos_a[["file", "label"]].join([photos_a[columns].add_suffix("_a"), photos_b[columns].add_suffix("_b")])
+    which = 2 * (1 - right_a.astype(int)) + (1 - right_b.astype(int))
     photos["group"] = np.asarray(GROUPS, dtype=object)[which]
     return Comparison(
         split=split,
@@ -195,17 +191,14 @@ def compare(
         name_a=name_a,
         name_b=name_b,
         classes=tuple(classes),
-        metrics=_differences({"metric": METRICS}, metrics, ("a", "b"), draws),
-        per_class=_differences(
-            {"label": list(classes), "support": np.bincount(y, minlength=len(classes))},
-            recalls,
-            ("recall_a", "recall_b"),
-            recall_draws,
+        metrics=pd.DataFrame(
+            {"metric": METRICS, "a": values_a, "b": values_b, "difference": difference, "low": low, "high": high}
         ),
+        per_class=_recall_differences(y, right_a, right_b, classes),
         table=table,
         p_value=p_value,
         agreement=pd.DataFrame(
-            confusions(answers_a, answers_b, len(classes), np.ones((len(y), 1)))[0].astype(int),
+            confusions(answers_a, answers_b, len(classes), once)[0].astype(int),
             index=pd.Index(classes, name=name_a),
             columns=pd.Index(classes, name=name_b),
         ),
@@ -227,6 +220,8 @@ def mcnemar_test(right_a: np.ndarray, right_b: np.ndarray) -> tuple[pd.DataFrame
     Returns:
         The 2x2 table (index: a, columns: b; `right`, `wrong`) and the p-value.
     """
+    from scipy.stats import binomtest  # Its import takes a second, which pages without a comparison need not wait for.
+
     right_a, right_b = np.asarray(right_a, dtype=bool), np.asarray(right_b, dtype=bool)
     only_a, only_b = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
     table = pd.DataFrame(
@@ -253,16 +248,29 @@ def _same_photos(
     return a.loc[common].reset_index(drop=True), b.loc[common].reset_index(drop=True), left_out
 
 
-def _recalls(counts: np.ndarray) -> np.ndarray:
-    """Turns confusion matrices (R, C, C) into recalls (C, R), NaN for a class without photos."""
-    return divide(np.einsum("rcc->cr", counts), counts.sum(axis=2).T, np.nan)
+def _recall_differences(
+    y: np.ndarray, right_a: np.ndarray, right_b: np.ndarray, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Builds `Comparison.per_class`."""
 
+    def photos(which: np.ndarray) -> np.ndarray:
+        return np.bincount(y[which], minlength=len(classes))
 
-def _differences(first: dict, values: np.ndarray, names: tuple[str, str], draws: list[np.ndarray]) -> pd.DataFrame:
-    """Builds a table of values (2, M, 1) of a and b, their differences, and the intervals of these from the draws."""
-    low, high = percentile_interval(np.concatenate(draws, axis=1))
-    a, b = values[..., 0]
-    return pd.DataFrame(first | {names[0]: a, names[1]: b, "difference": b - a, "low": low, "high": high})
+    support = photos(np.ones(len(y), dtype=bool))
+    some = np.where(support > 0, support, np.nan)
+    only_a, only_b = photos(right_a & ~right_b), photos(right_b & ~right_a)
+    low, high = paired_interval(only_a, only_b, some)
+    return pd.DataFrame(
+        {
+            "label": list(classes),
+            "support": support,
+            "recall_a": photos(right_a) / some,
+            "recall_b": photos(right_b) / some,
+            "difference": (only_b - only_a) / some,
+            "low": low,
+            "high": high,
+        }
+    )
 
 
 def _records(table: pd.DataFrame) -> list[dict]:

@@ -1,10 +1,12 @@
-"""ROC and precision-recall curves, each class against all others."""
+"""ROC and precision-recall curves, each class against all others.
+
+scikit-learn is imported by the functions that use it: that takes a second, which pages without curves need not wait for.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
 
 def roc_table(y: np.ndarray, p: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
@@ -20,6 +22,8 @@ def roc_table(y: np.ndarray, p: np.ndarray, classes: Sequence[str]) -> pd.DataFr
         `threshold` (on the probability; infinite at the first point, where no photo is taken), `auc` (area under the
         class's curve, the same in all its rows). A class that no photo or every photo has is left out.
     """
+    from sklearn.metrics import auc, roc_curve
+
     tables = []
     for c in _classes_with_a_curve(y, len(classes)):
         fpr, tpr, threshold = roc_curve(y == c, p[:, c])
@@ -42,6 +46,8 @@ def pr_table(y: np.ndarray, p: np.ndarray, classes: Sequence[str]) -> pd.DataFra
         `average_precision` and `prevalence` (the precision of guessing), the same in all rows of a class. A class that
         no photo or every photo has is left out.
     """
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
     tables = []
     for c in _classes_with_a_curve(y, len(classes)):
         own = y == c

@@ -18,6 +18,7 @@ import pandas as pd
 from garbage_core.calibration import (
     NEVER_SURE,
     apply_temperature,
+    calibration_error_of_perfect,
     coverage_table,
     expected_calibration_error,
     fit_temperature,
@@ -30,11 +31,10 @@ from garbage_core.curves import pr_table, roc_table
 from garbage_core.predictions import cell_photos, confident_mistakes, photo_table, to_arrays
 from garbage_core.resampling import (
     bootstrap_weights,
-    percentile_interval,
     plain_number,
     wilson_interval,
 )
-from garbage_core.scores import METRICS, confusions, scores
+from garbage_core.scores import METRICS, confusions, metric_intervals, scores
 
 __all__ = [
     "GROUPS",
@@ -42,10 +42,13 @@ __all__ = [
     "NEVER_SURE",
     "Comparison",
     "Evaluation",
+    "accuracy_sentence",
     "apply_temperature",
+    "calibration_error_of_perfect",
     "cell_photos",
     "compare",
     "confident_mistakes",
+    "confusion_sentence",
     "coverage_table",
     "evaluate",
     "expected_calibration_error",
@@ -143,7 +146,7 @@ def evaluate(
     once = np.ones((len(y), 1))
     values = scores(y, p, calibrated, once)[:, 0]
     draws = [scores(y, p, calibrated, weights) for weights in bootstrap_weights(len(y), resamples, seed)]
-    low, high = percentile_interval(np.concatenate(draws or [np.full((len(METRICS), 1), np.nan)], axis=1))
+    low, high = metric_intervals(values, np.concatenate([np.empty((len(METRICS), 0)), *draws], axis=1))
     confusion = pd.DataFrame(
         confusions(y, p.argmax(axis=1), len(classes), once)[0].astype(int),
         index=pd.Index(classes, name="label"),
@@ -154,7 +157,7 @@ def evaluate(
         n=len(y),
         classes=tuple(classes),
         temperature=float(temperature),
-        metrics=pd.DataFrame({"metric": METRICS, "value": values, "low": low, "high": high}),
+        metrics=pd.DataFrame({"metric": METRICS, "value": values, "low": np.maximum(low, 0), "high": high}),
         per_class=per_class_table(confusion),
         confusion=confusion,
     )
@@ -210,3 +213,20 @@ def most_common_confusion(evaluation: Evaluation) -> tuple[str, str, int, int] |
     rank = counts + 0.5 * counts / np.maximum(support, 1)[:, None]
     true, answer = np.unravel_index(np.argmax(rank), rank.shape)
     return evaluation.classes[true], evaluation.classes[answer], int(counts[true, answer]), int(support[true])
+
+
+def accuracy_sentence(evaluation: Evaluation, name: str) -> str:
+    """Says in one sentence how often the model called `name` is right, with the interval and the photos behind it."""
+    value, low, high = (100 * number for number in evaluation.metric("accuracy"))
+    photos = f"{evaluation.n:,} {evaluation.split} photo{'s' if evaluation.n != 1 else ''}"
+    interval = "" if np.isnan(low) else f" (95 % interval {low:.1f} to {high:.1f})"
+    return f"{name} is right on {value:.1f} % of the {photos}{interval}."
+
+
+def confusion_sentence(evaluation: Evaluation, name: str) -> str:
+    """Says in one sentence where the model called `name` fails most often."""
+    worst = most_common_confusion(evaluation)
+    if worst is None:
+        return f"{name} makes no mistake on the {evaluation.n:,} {evaluation.split} photos."
+    true, answer, count, support = worst
+    return f"{name} confuses {true} with {answer} most often ({count:,} of {support:,})."

@@ -1,4 +1,4 @@
-"""How sure is a metric? Bootstrap over photos, fast enough to run whenever a page is drawn, and the Wilson interval.
+"""How sure is a metric? Draws of the bootstrap over photos, and intervals for shares of photos.
 
 The bootstrap draws as many photos as there are, with replacement, from all of them alike (not within each class: the
 test photos are themselves a draw in which the number of each class is chance), computes every metric again, and takes
@@ -8,11 +8,13 @@ A draw is a column of weights: how often each photo was drawn. `scores` computes
 """
 
 from collections.abc import Iterator
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
 
 LEVEL = 0.95
+# Standard deviations that hold the central 95 % of a normal distribution: 1.96.
+_Z = NormalDist().inv_cdf((1 + LEVEL) / 2)
 # Numbers in one block of weights (4 MB): a data set of any size fits, and the processor's cache holds the block.
 _BLOCK = 500_000
 
@@ -60,10 +62,30 @@ def wilson_interval(successes: np.ndarray | float, trials: np.ndarray | float) -
         Lower and upper ends.
     """
     successes, trials = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    z = norm.ppf((1 + LEVEL) / 2)
-    spread = z * np.sqrt(successes * (1 - divide(successes, trials, 0.0)) + z**2 / 4)
-    middle = successes + z**2 / 2
-    return np.clip((middle - spread) / (trials + z**2), 0, 1), np.clip((middle + spread) / (trials + z**2), 0, 1)
+    spread = _Z * np.sqrt(successes * (1 - divide(successes, trials, 0.0)) + _Z**2 / 4)
+    middle = successes + _Z**2 / 2
+    return np.clip((middle - spread) / (trials + _Z**2), 0, 1), np.clip((middle + spread) / (trials + _Z**2), 0, 1)
+
+
+def paired_interval(only_a: np.ndarray, only_b: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the 95 % interval of the difference of two shares of the same photos, b minus a.
+
+    Wald's interval after adding half a photo to each of the four cells of the 2x2 table (Agresti and Min 2005, Simple
+    improved confidence intervals for comparing matched proportions, Statistics in Medicine 24, 729-740). For a class of
+    29 photos and two good models, simulations give it 95 % or more where the paired bootstrap has 73 to 93 %.
+
+    Args:
+        only_a: Photos that only a gets right, any shape.
+        only_b: Photos that only b gets right, same shape.
+        n: Photos in all, same shape; NaN gives NaN.
+
+    Returns:
+        Lower and upper ends, -1..1.
+    """
+    only_a, only_b, n = (np.asarray(v, dtype=np.float64) for v in (only_a, only_b, n))
+    middle = (only_b - only_a) / (n + 2)
+    spread = _Z * np.sqrt(only_a + only_b + 1 - (only_b - only_a) ** 2 / (n + 2)) / (n + 2)
+    return np.clip(middle - spread, -1, 1), np.clip(middle + spread, -1, 1)
 
 
 def divide(a: np.ndarray, b: np.ndarray, otherwise: float) -> np.ndarray:

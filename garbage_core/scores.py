@@ -8,7 +8,7 @@ values the tests compare each metric.
 import numpy as np
 
 from garbage_core.calibration import bin_of, confidence_and_correctness, log_probabilities
-from garbage_core.resampling import divide
+from garbage_core.resampling import divide, percentile_interval
 
 METRICS: tuple[str, ...] = (
     "accuracy",
@@ -41,12 +41,33 @@ def confusions(y: np.ndarray, answers: np.ndarray, num_classes: int, weights: np
     return (cell_of @ weights).T.reshape(-1, num_classes, num_classes)
 
 
+def confusion_scores(counts: np.ndarray) -> np.ndarray:
+    """Computes the metrics that need only a confusion matrix.
+
+    Means over classes leave out classes for which the metric is undefined, as scikit-learn does when it is not told the
+    classes: F1 of a class neither present nor predicted, recall of a class not present.
+
+    Args:
+        counts: Confusion matrices, shape (R, C, C), true class in rows.
+
+    Returns:
+        Accuracy, macro F1 and balanced accuracy, shape (3, R).
+    """
+    right = np.einsum("rcc->rc", counts)
+    present, predicted = counts.sum(axis=2), counts.sum(axis=1)
+    return np.stack(
+        [
+            right.sum(axis=1) / present.sum(axis=1),
+            _mean(divide(2 * right, present + predicted, np.nan), axis=1),
+            _mean(divide(right, present, np.nan), axis=1),
+        ]
+    )
+
+
 def scores(y: np.ndarray, p: np.ndarray, calibrated: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Computes every metric for every column of weights.
 
-    Means over classes leave out classes for which the metric is undefined, as scikit-learn does when it is not told the
-    classes: F1 of a class neither present nor predicted, recall of a class not present, ROC-AUC of a class that no or
-    every photo has.
+    The mean of the ROC areas leaves out classes that no or every photo has.
 
     Args:
         y: True classes, shape (N,).
@@ -58,9 +79,6 @@ def scores(y: np.ndarray, p: np.ndarray, calibrated: np.ndarray, weights: np.nda
         Shape (len(METRICS), R), rows in the order of `METRICS`.
     """
     total = weights.sum(axis=0)
-    counts = confusions(y, p.argmax(axis=1), p.shape[1], weights)
-    right = np.einsum("rcc->rc", counts)
-    present, predicted = counts.sum(axis=2), counts.sum(axis=1)
     rows = np.arange(len(y))
 
     def log_loss(q: np.ndarray) -> np.ndarray:
@@ -75,9 +93,7 @@ def scores(y: np.ndarray, p: np.ndarray, calibrated: np.ndarray, weights: np.nda
     aucs = np.stack([auc(y == c, p[:, c], weights) for c in range(p.shape[1])])
     return np.stack(
         [
-            right.sum(axis=1) / total,
-            _mean(divide(2 * right, present + predicted, np.nan), axis=1),
-            _mean(divide(right, present, np.nan), axis=1),
+            *confusion_scores(confusions(y, p.argmax(axis=1), p.shape[1], weights)),
             log_loss(p),
             log_loss(calibrated),
             ece(p),
@@ -85,6 +101,30 @@ def scores(y: np.ndarray, p: np.ndarray, calibrated: np.ndarray, weights: np.nda
             _mean(aucs, axis=0),
         ]
     )
+
+
+def metric_intervals(values: np.ndarray, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the 95 % intervals of metrics, or of differences of metrics.
+
+    They are percentiles of the draws. Only calibration errors are shifted, by the distance of their median draw to
+    their value: they sum distances, which grow with every bit of noise, and a draw with repeated photos is noisier than
+    the photos it was drawn from; unshifted, the interval can lie wholly above the value. What it tells is how far the
+    value would move with other photos, as many as these, and not how far a perfectly measured one would be from 0;
+    compare the value with `calibration_error_of_perfect`.
+
+    Args:
+        values: Shape (len(METRICS),), in the order of `METRICS`.
+        draws: Shape (len(METRICS), R).
+
+    Returns:
+        Lower and upper ends, each of shape (len(METRICS),); NaN for a metric without a defined draw.
+    """
+    low, high = percentile_interval(draws)
+    for i in (METRICS.index("ece"), METRICS.index("ece_calibrated")):
+        if draws.shape[1]:
+            shift = values[i] - np.median(draws[i])
+            low[i], high[i] = low[i] + shift, high[i] + shift
+    return low, high
 
 
 def auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndarray:
