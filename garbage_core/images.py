@@ -10,7 +10,7 @@ leaves this module. Colour profiles are not applied: a photo in Display P3 is re
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -52,19 +52,23 @@ ACCEPTED_FORMATS: tuple[str, ...] = (
 
 STEP = 16  # Sides of prepared photos are multiples of it; the network halves them five times and takes any size.
 LONGEST = 2.0  # Photos longer than 2:1 are cropped: further out there is rarely a thing to classify.
-# A progressive JPEG stores the picture in some ten scans, and each is a pass over all pixels. A few kilobytes can hold
-# thousands of empty scans and keep a processor busy for minutes, so the product of both is limited.
-MAX_SCANNED_PIXELS = 40 * MAX_PIXELS
+# What would keep a processor busy for minutes. A progressive JPEG stores the picture in some ten scans, each a pass over
+# all pixels, but a few kilobytes can hold thousands of empty ones: the product of both is limited. Run-length encoded
+# BMP and TIFF of many tiles, both rare, are decoded slowly.
+MAX_SCANNED_PIXELS = 16 * MAX_PIXELS
+MAX_RLE_BYTES = 2**20
+MAX_TILES = 50_000
 _TOO_MANY_PIXELS = f"than the {MAX_PIXELS // 1_000_000} megapixels a photo may have: save a smaller copy and try again."
 _ORIENTATION = 0x0112  # EXIF tag
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+# How to turn an array upright, by EXIF orientation.
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda rgb: rgb[:, ::-1],
+    3: lambda rgb: rgb[::-1, ::-1],
+    4: lambda rgb: rgb[::-1],
+    5: lambda rgb: rgb.swapaxes(0, 1),
+    6: lambda rgb: np.rot90(rgb, -1),
+    7: lambda rgb: rgb[::-1, ::-1].swapaxes(0, 1),
+    8: lambda rgb: np.rot90(rgb),
 }
 
 # This module measures every picture itself, against a lower limit. Appended, so that any other filter goes first.
@@ -80,8 +84,8 @@ def decode_image(data: bytes, name: str = "photo", at_least: tuple[int, int] | N
     Args:
         data: The file's content.
         name: What to call the file in an error.
-        at_least: (height, width) in pixels that suffices, for either orientation. A JPEG may then come out smaller by
-            a factor of 2, 4 or 8, but with no side below it.
+        at_least: (height, width) in pixels that suffices, for either orientation. A larger photo may then come out
+            smaller by a whole factor, but with no side below it; a JPEG is already decoded at a smaller scale.
 
     Returns:
         uint8 (height, width, 3), RGB.
@@ -90,7 +94,7 @@ def decode_image(data: bytes, name: str = "photo", at_least: tuple[int, int] | N
         GarbageError: The file is too large, damaged, cut off, or not a photo in one of `ACCEPTED_FORMATS`.
     """
     with _refusing(data, name):
-        return to_rgb(_load(_open(data, name), at_least))
+        return _decode(_open(data, name), at_least)
 
 
 def photo_size(data: bytes, name: str = "photo", verify: bool = False) -> tuple[int, int]:
@@ -113,7 +117,7 @@ def photo_size(data: bytes, name: str = "photo", verify: bool = False) -> tuple[
         if isinstance(opened, Image.Image) and _orientation(opened) >= 5:
             width, height = height, width
         if verify:
-            to_rgb(_load(opened, (1, 1)))
+            _decode(opened, (1, 1))
         return width, height
 
 
@@ -245,26 +249,39 @@ def _open(data: bytes, name: str) -> "Image.Image | HeifFile":
             f"{shown(name)} has {width} x {height} pixels ({width * height / 1e6:.0f} megapixels), more "
             f"{_TOO_MANY_PIXELS}"
         )
-    # Looking for the marker alone is fast but also finds it in previews, so the rare suspect is read properly.
-    suspect = kind == "JPEG" and width * height * data.count(b"\xff\xda") > MAX_SCANNED_PIXELS
-    if suspect and width * height * jpeg_scans(data) > MAX_SCANNED_PIXELS:
+    if _is_slow(opened, kind, data):
         raise GarbageError(
-            f"{shown(name)} is a JPEG of so many passes that it would take minutes to decode: "
-            "save a copy of it and try that."
+            f"{shown(name)} is a {kind} built so that decoding it takes too long: save a copy as plain JPEG or PNG."
         )
     return opened
 
 
-def _load(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) -> Image.Image:
-    """Decodes the pixels and turns them upright."""
+def _is_slow(opened: "Image.Image | HeifFile", kind: str, data: bytes) -> bool:
+    """Tells the few kinds of files that take long to decode whatever their size in pixels."""
+    if kind == "JPEG":
+        # Looking for the marker alone is fast but also finds it in previews, so the rare suspect is read properly.
+        pixels = opened.width * opened.height
+        return pixels * data.count(b"\xff\xda") > MAX_SCANNED_PIXELS < pixels * jpeg_scans(data)
+    if kind == "BMP":
+        return len(data) > MAX_RLE_BYTES and data[30:34] in (b"\x01\0\0\0", b"\x02\0\0\0")
+    return kind == "TIFF" and len(opened.tile) > MAX_TILES
+
+
+def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) -> np.ndarray:
+    """Decodes the pixels, reduces them if fewer suffice, and turns them upright."""
     if not isinstance(opened, Image.Image):
-        return opened.to_pillow()  # libheif has turned it already.
-    if at_least and opened.format in ("JPEG", "MPO"):
-        long, short = max(at_least), min(at_least)
-        opened.draft(None, (long, short) if opened.width >= opened.height else (short, long))
-    opened.load()
-    turn = _UPRIGHT.get(_orientation(opened))
-    return opened if turn is None else opened.transpose(turn)
+        image, orientation = opened.to_pillow(), 1  # libheif has turned it already.
+    else:
+        if at_least and opened.format in ("JPEG", "MPO"):
+            opened.draft(None, sorted(at_least, reverse=opened.width >= opened.height))
+        with opened:  # lets go of the decoder's copy of the data
+            opened.load()
+            image, orientation = opened, _orientation(opened)
+    factor = 1
+    if at_least:
+        factor = max(min(max(image.size) // max(at_least), min(image.size) // min(at_least)), 1)
+    rgb = to_rgb(image, factor)
+    return np.ascontiguousarray(_UPRIGHT[orientation](rgb)) if orientation in _UPRIGHT else rgb
 
 
 def _orientation(image: Image.Image) -> int:
