@@ -1,6 +1,6 @@
 """ROC and precision-recall curves, each class against all others.
 
-scikit-learn is imported by the functions that use it: that takes a second, which pages without curves need not wait for.
+scikit-learn is imported by the functions that use it: it takes a second, for which pages without curves need not wait.
 """
 
 from collections.abc import Sequence

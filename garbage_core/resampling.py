@@ -72,7 +72,8 @@ def paired_interval(only_a: np.ndarray, only_b: np.ndarray, n: np.ndarray) -> tu
 
     Wald's interval after adding half a photo to each of the four cells of the 2x2 table (Agresti and Min 2005, Simple
     improved confidence intervals for comparing matched proportions, Statistics in Medicine 24, 729-740). For a class of
-    29 photos and two good models, simulations give it 95 % or more where the paired bootstrap has 73 to 93 %.
+    29 photos and two good models it held the truth in 94.8 % of simulated cases or more, the paired bootstrap in 73 to
+    94 %.
 
     Args:
         only_a: Photos that only a gets right, any shape.

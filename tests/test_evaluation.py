@@ -1,6 +1,8 @@
 """Metrics agree with scikit-learn, their intervals keep what they promise, and odd tables give clear answers."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -182,6 +184,12 @@ def test_temperature_changes_only_the_calibrated_metrics():
     assert changed == {"log_loss_calibrated", "ece_calibrated"}
 
 
+def test_results_can_be_read_without_waiting_for_tensorflow_or_scikit_learn():
+    code = "import sys, garbage_core.evaluation; print({'tensorflow', 'keras', 'sklearn', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_same_seed_same_interval_and_other_seed_nearly_so():
     table = table_of(*random_answers(200, 8, strength=1.5))
     one, again, other = (evaluate(table, CLASSES, resamples=1000, seed=s).metrics for s in (0, 0, 1))
@@ -211,6 +219,15 @@ def test_intervals_hold_the_truth_in_93_to_97_of_100_cases(strength):
     # Accuracy and macro F1 from the bootstrap, recall of the smallest class from Wilson.
     shares = np.append(held, recall_held) / cases
     assert ((shares >= 0.93) & (shares <= 0.97)).all(), shares
+
+
+def test_interval_of_the_calibration_error_surrounds_it():
+    """Draws with repeated photos show a greater error than the photos themselves, so plain percentiles can miss it."""
+    for seed in range(12):
+        p = random_answers(431, seed, strength=1.2)[1]
+        y = (np.random.default_rng(seed).random((431, 1)) > p.cumsum(axis=1)).sum(axis=1).clip(max=5)
+        value, low, high = evaluate(table_of(y, p), CLASSES, resamples=300).metric("ece")
+        assert 0 <= low < value < high
 
 
 def test_interval_of_f1_holds_the_truth():
