@@ -4,6 +4,7 @@ The signs of the accepted formats are those of their specifications; the others 
 what was found instead of a photo.
 """
 
+import codecs
 import re
 
 PHOTO_EXTENSIONS: tuple[str, ...] = (
@@ -94,7 +95,7 @@ def photo_format(data: bytes) -> str | None:
                 return "AVIF"
             if brand in _HEIF_BRANDS:
                 return "HEIC"
-        if listed[0] in (b"mif1", b"msf1"):
+        if brands[:4] in (b"mif1", b"msf1"):
             return "HEIC"
     return None
 
@@ -122,8 +123,8 @@ def describe(data: bytes) -> str:
     if b"<html" in markup or b"<!doctype html" in markup:
         return "a web page"
     try:
-        # A character may be cut in two at the end of what was read.
-        text = head[: len(head) - 3 if len(data) > len(head) else None].decode("utf-8")
+        # Incremental, because a character may be cut in two at the end of what was read.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
         return "not a photo of a known format"
     return "a text file" if text.isprintable() or set(text) & set("\n\t ") else "not a photo of a known format"
