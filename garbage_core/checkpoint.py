@@ -1,0 +1,178 @@
+"""What a training keeps to be resumed after anything, `kill -9` included.
+
+Everything lies in the run's `checkpoint/` folder. Weights are written under names of their own epoch first; an epoch
+counts once `state.json` names them, which is replaced in one step. What no state names is deleted afterwards.
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from garbage_core.config import TrainingConfig
+from garbage_core.errors import GarbageError
+from garbage_core.files import write_csv, write_json
+
+
+class Checkpoint:
+    """State of an unfinished training.
+
+    Attributes:
+        folder: The checkpoint's folder.
+        stage: Number of the stage under way, from 0.
+        rows: One row of history per finished epoch.
+        wait: Epochs of this stage since its last improvement.
+        stopped: Whether this stage was ended early.
+        seconds: Time spent so far.
+    """
+
+    def __init__(self, folder: Path, state: dict[str, Any]) -> None:
+        """Takes the folder and the state; use `open`."""
+        self.folder = folder
+        self._state = state
+        self._began = time.monotonic() - state["seconds"]
+
+    @classmethod
+    def open(cls, run_folder: Path, config: TrainingConfig, data: str, resume: bool) -> "Checkpoint":
+        """Begins a training in a run's folder, or finds the one to resume.
+
+        Args:
+            run_folder: The run's folder.
+            config: The training's config.
+            data: Fingerprint of the photos.
+            resume: Whether to go on with what is there.
+
+        Raises:
+            GarbageError: If there is a finished run; if there is an unfinished one and `resume` is False; if there is
+                none and `resume` is True; or if it was begun with another config or other photos.
+        """
+        folder = run_folder / "checkpoint"
+        path = folder / "state.json"
+        if (run_folder / "run.json").is_file():
+            raise GarbageError(
+                f"There is a finished run {run_folder.name!r} in {str(run_folder.parent)!r}: choose another --name, or move it away."
+            )
+        fresh = {
+            "config": config.to_dict(), "data": data, "stage": 0, "epoch": 0, "wait": 0, "stopped": False, "seconds": 0.0,
+            "weights": None, "best": {"value": -1.0, "epoch": 0, "file": None}, "stage_best": -1.0, "rows": [],
+        }  # fmt: skip
+        if not resume:
+            if path.is_file():
+                raise GarbageError(
+                    f"There is an unfinished training of {run_folder.name!r} in {str(run_folder)!r}: add --resume to go on, "
+                    "or delete that folder to begin again."
+                )
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(fresh, path)
+            return cls(folder, fresh)
+        if not path.is_file():
+            raise GarbageError(f"There is no unfinished training of {run_folder.name!r} in {str(run_folder.parent)!r}: leave out --resume.")
+        state = json.loads(path.read_text("utf-8"))
+        for key, value in fresh["config"].items():
+            if state["config"].get(key) != value:
+                raise GarbageError(
+                    f"The training of {run_folder.name!r} began with {key} = {state['config'].get(key)!r}, not {value!r}: resume it with what it began with."
+                )
+        if state["data"] != data:
+            raise GarbageError(f"The training of {run_folder.name!r} began with other photos: resume it with the same --data-dir and --limit.")
+        checkpoint = cls(folder, state)
+        checkpoint._write_history()  # a kill may have come between state and history
+        return checkpoint
+
+    @property
+    def stage(self) -> int:
+        return self._state["stage"]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return self._state["rows"]
+
+    @property
+    def wait(self) -> int:
+        return self._state["wait"]
+
+    @property
+    def stopped(self) -> bool:
+        return self._state["stopped"]
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    @property
+    def best_epoch(self) -> int:
+        """Number of the epoch with the best macro-F1 on val so far, from 1; 0 before the first."""
+        return self._state["best"]["epoch"]
+
+    @property
+    def best_file(self) -> str | None:
+        """Weights of the best epoch, as a file of the whole network; None before the first."""
+        file = self._state["best"]["file"]
+        return str(self.folder / file) if file else None
+
+    def save_weights(self, model: keras.Model) -> None:
+        """Writes weights and optimiser of a training model; they count once `commit` is called."""
+        self._pending = f"epoch-{len(self.rows) + 1:04d}.weights.h5"
+        model.save_weights(self.folder / self._pending)
+
+    def commit(self, row: dict[str, Any], stage: int, epoch: int, network: keras.Model) -> None:
+        """Makes an epoch count.
+
+        Args:
+            row: Its row of history.
+            stage: Number of its stage, from 0.
+            epoch: Number of epochs of this stage that are now done.
+            network: The whole network as it was validated; kept if it is the best so far.
+        """
+        state, value = self._state, row["val_macro_f1"]
+        if value > state["best"]["value"]:
+            file = f"best-{row['epoch']:04d}.weights.h5"
+            network.save_weights(self.folder / file)
+            state["best"] = {"value": value, "epoch": row["epoch"], "file": file}
+        better = value > state["stage_best"]
+        state |= {
+            "stage": stage, "epoch": epoch, "weights": self._pending, "rows": [*state["rows"], row],
+            "wait": 0 if better else state["wait"] + 1, "stage_best": max(value, state["stage_best"]),
+        }  # fmt: skip
+        self._write_state()
+        self._write_history()
+        for path in self.folder.glob("*.weights.h5"):
+            if path.name not in (state["weights"], state["best"]["file"]):
+                path.unlink()
+
+    def stop(self) -> None:
+        """Records that the stage under way ends early."""
+        self._state["stopped"] = True
+        self._write_state()
+
+    def end_stage(self) -> None:
+        """Moves on to the next stage; what only this one needed is deleted."""
+        self._state |= {"stage": self.stage + 1, "epoch": 0, "wait": 0, "stopped": False, "weights": None, "stage_best": -1.0}
+        self._write_state()
+        for path in self.folder.glob("features-*"):
+            path.unlink()
+
+    def restore(self, model: keras.Model, stage: int) -> int:
+        """Gives a training model the weights and optimiser of the last epoch; returns how many epochs its stage has done."""
+        if self._state["weights"] and self.stage == stage:
+            model.load_weights(self.folder / self._state["weights"])
+            return self._state["epoch"]
+        return 0
+
+    def delete(self) -> None:
+        """Deletes the folder, once the run is complete."""
+        shutil.rmtree(self.folder)
+
+    def _write_state(self) -> None:
+        self._state["seconds"] = self.seconds
+        write_json(self._state, self.folder / "state.json")
+
+    def _write_history(self) -> None:
+        if self.rows:
+            write_csv(pd.DataFrame(self.rows), self.folder.parent / "history.csv")
+        else:
+            (self.folder.parent / "history.csv").unlink(missing_ok=True)

@@ -1,0 +1,107 @@
+"""What this machine computes with: one place for the differences between TensorFlow, JAX and PyTorch."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import keras
+
+from garbage_core.errors import GarbageError
+
+
+def gpus() -> list[str]:
+    """Returns the names of the GPUs that the backend sees."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        devices = tf.config.list_physical_devices("GPU")
+        return [tf.config.experimental.get_device_details(d).get("device_name", "GPU") for d in devices]
+    if backend == "jax":
+        import jax
+
+        return [d.device_kind for d in jax.devices() if d.platform == "gpu"]
+    import torch
+
+    return [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+
+
+def description() -> str:
+    """Returns the devices in words, such as `2 CPU cores` or `1 x NVIDIA H200`."""
+    names = gpus()
+    if names:
+        return f"{len(names)} x {names[0]}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cores} CPU cores"
+
+
+def precision(wanted: str) -> str:
+    """Returns the dtype policy to train with: what is wanted, or for `auto` what suits the device."""
+    if wanted != "auto":
+        return wanted
+    return "mixed_bfloat16" if gpus() else "float32"
+
+
+def jit_compile() -> bool | str:
+    """Returns Keras' `jit_compile`: XLA for JAX alone.
+
+    TensorFlow's affine transformation of images has no XLA kernel, and on a CPU its own convolutions are faster.
+    """
+    return "auto" if keras.backend.backend() == "jax" else False
+
+
+def software() -> dict[str, str]:
+    """Returns the versions of Keras and its backend."""
+    backend = keras.backend.backend()
+    version = __import__(backend).__version__
+    return {"keras": keras.__version__, "backend": backend, "backend_version": version}
+
+
+@contextlib.contextmanager
+def all_devices() -> Iterator[int]:
+    """Trains on every device that the backend sees; yields into how many parts it deals out a batch by itself.
+
+    TensorFlow mirrors the network (`tf.distribute.MirroredStrategy`) and runs it on parts of a batch. JAX compiles one
+    program for all devices (`keras.distribution.DataParallel`), which sees the batch as a whole.
+
+    Raises:
+        GarbageError: With several GPUs under PyTorch, where Keras has no such thing.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        # Several CPUs are there only if someone divided the real one to try this out.
+        count = max(len(tf.config.list_logical_devices(kind)) for kind in ("GPU", "CPU"))
+        if count > 1:
+            strategy = tf.distribute.MirroredStrategy(
+                [d.name for d in (tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU"))]
+            )
+            with strategy.scope():
+                yield count
+            return
+    elif backend == "jax":
+        import jax
+
+        if len(jax.devices()) > 1:
+            keras.distribution.set_distribution(keras.distribution.DataParallel())
+            try:
+                yield 1
+            finally:
+                keras.distribution.set_distribution(None)
+            return
+    elif len(gpus()) > 1:
+        raise GarbageError(
+            f"Keras trains on one GPU with PyTorch, not on {len(gpus())}: set KERAS_BACKEND=jax, or CUDA_VISIBLE_DEVICES=0."
+        )
+    yield 1
+
+
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    """On a CPU, makes TensorFlow add in the same order every time, so that the same seed gives the same history."""
+    if keras.backend.backend() == "tensorflow" and not gpus():
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    yield

@@ -1,0 +1,179 @@
+"""From files to batches: photos decoded once, features of a frozen network computed once, random numbers drawn per step.
+
+Everything random in a batch is decided by (seed, stage, epoch, step), never by how many numbers were drawn before: a
+training that is resumed meets the same batches as one that was never stopped.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from garbage_core import augment
+from garbage_core.augment import Augmentation
+from garbage_core.dataset import Dataset, read_photos
+from garbage_core.imbalance import epoch_order
+
+_CACHE_STREAM, _ORDER_STREAM, _BATCH_STREAM = 1, 2, 3  # keep the random numbers of different purposes apart
+
+
+class Source(Protocol):
+    """Rows that batches are made of."""
+
+    shape: tuple[int, int, int]
+
+    def __len__(self) -> int: ...
+
+    def rows(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Returns the rows of these indices, shape (len(indices), *shape)."""
+        ...
+
+
+class PhotoSource:
+    """Photos of one size as uint8: kept in memory if they fit, else decoded whenever they are asked for."""
+
+    def __init__(self, dataset: Dataset, files: Sequence[str], height: int, width: int, cache_gb: float) -> None:
+        """Makes the source, decoding the photos now if they take at most `cache_gb` gigabytes."""
+        self._read = lambda names: read_photos(dataset, names, height, width)
+        self.files = np.asarray(files, dtype=object)
+        self.shape = (height, width, 3)
+        fits = len(files) * height * width * 3 <= cache_gb * 1e9
+        self._photos = self._read(list(files)) if fits else None
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def rows(self, indices: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """Returns photos, uint8 (n, height, width, 3)."""
+        return self._read(list(self.files[indices])) if self._photos is None else self._photos[indices]
+
+
+class FeatureSource:
+    """Output of the frozen part of a network for several augmented passes over the photos, kept in a file as float16."""
+
+    def __init__(self, passes: np.ndarray) -> None:
+        """Takes an array of shape (passes, photos, rows, columns, channels), or (passes, photos, channels)."""
+        self._passes = passes
+        self.shape = passes.shape[2:]
+
+    def __len__(self) -> int:
+        return self._passes.shape[1]
+
+    def rows(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Returns for each photo the features of one of its passes, float16."""
+        return self._passes[rng.integers(len(self._passes), size=len(indices)), indices]
+
+
+def cache_features(
+    frozen: keras.Model,
+    photos: PhotoSource,
+    augmentation: Augmentation,
+    passes: int,
+    seed: int,
+    path: Path,
+    progress: Callable[[int], None] = lambda done: None,
+    batch_size: int = 32,
+) -> FeatureSource:
+    """Runs the frozen part of a network over augmented photos, or goes on where an earlier call stopped.
+
+    Args:
+        frozen: Model from photos to features.
+        photos: The photos.
+        augmentation: What happens to them; mixing is left out, it is done on the features.
+        passes: Number of augmented copies of each photo.
+        seed: Decides the augmentation.
+        path: File of the features, ending in `.npy`; a file beside it counts the finished batches.
+        progress: Called with the number of photos done in each batch.
+        batch_size: Photos per batch.
+
+    Returns:
+        The features, mapped from the file: they may be larger than memory.
+    """
+    counter = path.with_suffix(".done")
+    shape = (passes, len(photos), *frozen.output.shape[1:])
+    if None in shape:
+        probe = frozen(np.zeros((1, *photos.shape), "float32"))
+        shape = (passes, len(photos), *probe.shape[1:])
+    work = list(itertools.product(range(passes), range(0, len(photos), batch_size)))
+    done = int(counter.read_text()) if counter.is_file() and path.is_file() else 0
+    features = np.lib.format.open_memmap(path, "r+" if done else "w+", np.float16, shape)
+    augmentation = augmentation.without_mixing()
+    augmented = Augmented(augmentation, photos.shape)
+    run = keras.Model(augmented.inputs, frozen(augmented.output))
+    for number, (copy, start) in enumerate(work):
+        indices = np.arange(start, min(start + batch_size, len(photos)))
+        if number >= done:
+            rng = np.random.default_rng([seed, _CACHE_STREAM, copy, start])
+            values = augment.draw(augmentation, rng, len(indices), *photos.shape[:2])
+            features[copy, indices] = run.predict_on_batch({"rows": photos.rows(indices), **values})
+            if number % 20 == 19 or number == len(work) - 1:
+                features.flush()
+                counter.write_text(str(number + 1))
+        progress(len(indices))
+    return FeatureSource(features)
+
+
+class Augmented:
+    """The front of a training model: inputs for rows and drawn values, and the augmented rows."""
+
+    def __init__(self, augmentation: Augmentation, shape: tuple[int, ...]) -> None:
+        """Makes symbolic inputs for an augmentation of rows of this shape."""
+        # Pooled features have no places that a box could cut out: they are not mixed.
+        drawn = augment.draw(augmentation, np.random.default_rng(0), 2, 8, 8) if len(shape) == 3 else {}
+        values = {name: keras.Input(value.shape[1:], name=name) for name, value in drawn.items()}
+        rows = keras.Input(shape, name="rows", dtype="uint8" if shape[-1] == 3 else "float16")
+        self.inputs = {"rows": rows, **values}
+        self.output = augment.apply(keras.ops.cast(rows, keras.config.floatx()), values)
+
+
+def batches(
+    source: Source,
+    labels: np.ndarray,
+    augmentation: Augmentation,
+    *,
+    num_classes: int,
+    batch_size: int,
+    steps: int,
+    strategy: str,
+    class_weights: np.ndarray | None,
+    seed: Sequence[int],
+    first_epoch: int = 0,
+    passes: int = 1,
+    shards: int = 1,
+) -> Iterator[tuple]:
+    """Yields the batches of a training stage, epoch after epoch, without end.
+
+    Args:
+        source: Photos or features.
+        labels: Class index of each row of the source.
+        augmentation: What happens to them.
+        num_classes: Number of classes C.
+        batch_size: Rows per batch, N.
+        steps: Batches per epoch; what an epoch's order leaves over is dropped.
+        strategy: Imbalance strategy; decides the order.
+        class_weights: What each class weighs in the loss, shape (C,), or None.
+        seed: Numbers that decide everything random.
+        first_epoch: Epoch to begin with, from 0.
+        passes: How often an epoch goes through the rows.
+        shards: Number of devices each batch is dealt out to.
+
+    Yields:
+        Inputs of an `Augmented` model, labels of shape (N, C), and, with class weights, weights of shape (N,).
+    """
+    one_hot = np.eye(num_classes, dtype="float32")
+    for epoch in itertools.count(first_epoch):
+        rng = np.random.default_rng([*seed, _ORDER_STREAM, epoch])
+        order = np.concatenate([epoch_order(strategy, labels, rng) for _ in range(passes)])
+        for step in range(steps):
+            rng = np.random.default_rng([*seed, _BATCH_STREAM, epoch, step])
+            indices = order[step * batch_size : (step + 1) * batch_size]
+            values = augment.draw(augmentation, rng, len(indices), *source.shape[:2]) if len(source.shape) == 3 else {}
+            targets = augment.mix_labels(one_hot[labels[indices]], values, shards).astype("float32")
+            inputs = {"rows": source.rows(indices, rng), **values}
+            if class_weights is None:
+                yield inputs, targets
+            else:
+                yield inputs, targets, (targets @ class_weights).astype("float32")

@@ -1,0 +1,335 @@
+"""Training: from a config and a data set to a run.
+
+    run = train(load_config("transfer", ["weights=imagenet"]), load_dataset())
+
+A training is a list of stages. Each freezes a part of the network and trains the rest, on fresh photos or on cached
+features; each starts from the best epoch so far, by macro-F1 on val. After every epoch `history.csv` is written and a
+checkpoint kept (`garbage_core.checkpoint`), so a training that dies goes on with `resume=True` as if nothing had been.
+The test photos are looked at once, at the very end, by the finished network.
+"""
+
+import dataclasses
+import datetime
+import platform
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from sklearn.metrics import f1_score
+from tqdm import tqdm
+
+import garbage_core
+from garbage_core import augment, devices
+from garbage_core.calibration import fit_temperature, fit_threshold
+from garbage_core.card import write_card
+from garbage_core.checkpoint import Checkpoint
+from garbage_core.config import Stage, TrainingConfig, load_config
+from garbage_core.dataset import SPLITS, Dataset, split_dataset
+from garbage_core.errors import GarbageError
+from garbage_core.files import write_json
+from garbage_core.images import load_photo
+from garbage_core.imbalance import check_strategy, loss_weights, make_loss
+from garbage_core.inference import network_probabilities
+from garbage_core.pipeline import Augmented, PhotoSource, Source, batches, cache_features
+from garbage_core.predictions import to_arrays
+from garbage_core.calibration import apply_temperature
+from garbage_core.resnet import build_resnet50, freeze, split_network
+from garbage_core.runs import SCHEMA_VERSION, Run, check_name, load_run, models_dir, write_predictions
+from garbage_core.weights import StartingWeights, load_network, load_starting_weights, save_network
+
+__all__ = ["Stage", "TrainingConfig", "load_config", "train"]
+
+CACHE_GB = 8.0  # photos of one size that take more than this are decoded when they are needed, not kept in memory
+
+
+def train(
+    config: TrainingConfig,
+    dataset: Dataset,
+    root: str | Path | None = None,
+    resume: bool = False,
+    limit: int | None = None,
+    builder=build_resnet50,
+) -> Run:
+    """Trains a network and writes its run.
+
+    Args:
+        config: What to do.
+        dataset: The photos.
+        root: Folder of the runs; None takes `models_dir()`.
+        resume: Go on with an unfinished training of the same config and photos.
+        limit: Use at most this many photos of each split, the classes in turn; for trying things out.
+        builder: Makes the network, as `build_resnet50`; a smaller one for tests.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        GarbageError: If a finished run or, without `resume`, an unfinished one is already there; if there is nothing to
+            resume, or it was begun with another config or other photos; if a split has no photos.
+    """
+    folder = Path(root) if root else models_dir()
+    folder = folder / check_name(config.name)
+    for stage in config.stages:
+        augment.pipeline(stage.augmentation, stage.strength)  # refuses what is unknown before hours have passed
+    check_strategy(config.imbalance)
+    photos = _limited(split_dataset(dataset, config.protocol or None), limit)
+    checkpoint = Checkpoint.open(folder, config, f"{dataset.fingerprint}/{limit or 'all'}", resume)
+
+    keras.utils.set_random_seed(config.seed)
+    precision = devices.precision(config.precision)
+    previous_policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        with devices.all_devices() as shards, devices.deterministic():
+            make = _maker(config, dataset, builder)
+            network = make()
+            started = load_starting_weights(network, config.weights or None)
+            _say(str(started))
+            for number in range(checkpoint.stage, len(config.stages)):
+                if checkpoint.best_file:
+                    network.load_weights(checkpoint.best_file)
+                _run_stage(config, number, network, dataset, photos, checkpoint, shards)
+    finally:
+        keras.config.set_dtype_policy(previous_policy)
+    final = make()  # in float32, whatever the training computed in
+    final.load_weights(checkpoint.best_file)
+    return _finish(config, final, started, dataset, photos, checkpoint, folder, precision)
+
+
+def _run_stage(
+    config: TrainingConfig, number: int, network: keras.Model, dataset: Dataset, photos: pd.DataFrame, checkpoint: Checkpoint, shards: int
+) -> None:
+    """Trains one stage, from wherever the checkpoint says it is."""
+    stage = config.stages[number]
+    height, width = config.size(stage)
+    augmentation = augment.pipeline(stage.augmentation, stage.strength)
+    mixing = {key: getattr(stage, key) for key in ("mixup", "cutmix") if getattr(stage, key) >= 0}
+    augmentation = dataclasses.replace(augmentation, **mixing)
+    seed = (config.seed, number)
+    labels = {s: photos.loc[photos.split == s, "label"].map(dataset.classes.index).to_numpy() for s in ("train", "val")}
+    sources: dict[str, Source] = {
+        s: PhotoSource(dataset, photos.loc[photos.split == s, "file"].tolist(), height, width, CACHE_GB) for s in ("train", "val")
+    }
+    freeze(network, stage.train_from, stage.train_batch_norms)
+    trained = network
+    if stage.cached_passes:
+        frozen, trained = split_network(network, stage.train_from)
+        with tqdm(total=stage.cached_passes * len(sources["train"]) + len(sources["val"]), desc=f"{stage.name}: features", unit="photo") as bar:
+            plans = {"train": (augmentation, stage.cached_passes), "val": (augment.Augmentation(), 1)}
+            sources = {
+                s: cache_features(frozen, sources[s], plan, n, config.seed, checkpoint.folder / f"features-{number}-{s}.npy", bar.update)
+                for s, (plan, n) in plans.items()
+            }
+        augmentation = augmentation.only_mixing()
+
+    counts = np.bincount(labels["train"], minlength=len(dataset.classes))
+    size = min(stage.batch_size, len(sources["train"])) // shards * shards
+    steps = len(sources["train"]) * stage.passes_per_epoch // size
+    augmented = Augmented(augmentation, sources["train"].shape)
+    model = keras.Model(augmented.inputs, trained(augmented.output))
+    model.compile(
+        _optimizer(config, stage, steps),
+        make_loss(config.imbalance, counts, config.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.F1Score("macro", name="macro_f1")],
+        jit_compile=devices.jit_compile(),
+    )
+    model.optimizer.build(model.trainable_variables)
+    first = checkpoint.restore(model, number)
+    if first >= stage.epochs or checkpoint.stopped:
+        checkpoint.end_stage()
+        return
+    data = batches(
+        sources["train"], labels["train"], augmentation,
+        num_classes=len(dataset.classes), batch_size=size, steps=steps, strategy=config.imbalance,
+        class_weights=loss_weights(config.imbalance, counts), seed=seed, first_epoch=first, passes=stage.passes_per_epoch, shards=shards,
+    )  # fmt: skip
+    closing = _EpochEnd(config, number, network, trained, sources["val"], labels["val"], checkpoint, steps)
+    callbacks = [_KeepRaw(checkpoint), *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if stage.ema else []), closing]
+    model.fit(data, steps_per_epoch=steps, initial_epoch=first, epochs=stage.epochs, verbose=0, shuffle=False, callbacks=callbacks)
+    checkpoint.end_stage()
+
+
+class _KeepRaw(keras.callbacks.Callback):
+    """Saves weights and optimiser at the end of an epoch, before a moving average takes their place for validation."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__()
+        self.checkpoint = checkpoint
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.checkpoint.save_weights(self.model)
+
+
+class _EpochEnd(keras.callbacks.Callback):
+    """Shows progress, validates each epoch, keeps the best one, and makes the epoch count: history and checkpoint."""
+
+    def __init__(self, config, number, network, trained, val: Source, val_labels: np.ndarray, checkpoint: Checkpoint, steps: int):
+        super().__init__()
+        self.config, self.stage, self.number = config, config.stages[number], number
+        self.network, self.trained, self.val, self.val_labels = network, trained, val, val_labels
+        self.checkpoint, self.steps = checkpoint, steps
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        total = self.stage.epochs * self.steps
+        self.bar = tqdm(total=total, initial=self.params.get("initial_epoch", 0), desc=self.stage.name, unit="step", file=sys.stderr)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.started = time.monotonic()
+        self.bar.n = epoch * self.steps
+        # The rate of the epoch's middle stands for the epoch.
+        schedule = _schedule(self.stage, self.steps)
+        self.rate = float(schedule(epoch * self.steps + self.steps // 2))
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.bar.update()
+        if batch % 10 == 0 and logs:
+            self.bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        probabilities = self._validate()
+        answers = probabilities.argmax(axis=1)
+        true = probabilities[np.arange(len(answers)), self.val_labels]
+        row = {
+            "epoch": len(self.checkpoint.rows) + 1,
+            "stage": self.stage.name,
+            **{key: float(np.mean(logs[key])) for key in ("loss", "accuracy", "macro_f1")},
+            "val_loss": float(-np.log(np.clip(true, 1e-7, 1)).mean()),
+            "val_accuracy": float((answers == self.val_labels).mean()),
+            "val_macro_f1": float(
+                f1_score(self.val_labels, answers, average="macro", labels=range(probabilities.shape[1]), zero_division=0)
+            ),
+            "learning_rate": self.rate,
+            "seconds": round(time.monotonic() - self.started, 2),
+        }
+        if not np.isfinite(row["loss"]):
+            raise GarbageError(
+                f"The loss of epoch {row['epoch']} is {row['loss']}: the training diverged, lower the learning rate of stage {self.stage.name!r}."
+            )
+        self.checkpoint.commit(row, self.number, epoch + 1, self.network)
+        _say(
+            "epoch {epoch} ({stage}): loss {loss:.3f}, macro-F1 {macro_f1:.3f}; val loss {val_loss:.3f}, accuracy {val_accuracy:.3f}, "
+            "macro-F1 {val_macro_f1:.3f}; {seconds:.0f} s".format(**row)
+        )
+        if self.config.patience and self.checkpoint.wait >= self.config.patience:
+            self.checkpoint.stop()
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.bar.close()
+
+    def _validate(self) -> np.ndarray:
+        rng = np.random.default_rng(0)  # val has one pass: nothing is drawn
+        parts = []
+        for start in range(0, len(self.val), 64):
+            rows = self.val.rows(np.arange(start, min(start + 64, len(self.val))), rng)
+            parts.append(keras.ops.convert_to_numpy(keras.ops.softmax(self.trained.predict_on_batch(rows))))
+        return np.concatenate(parts).astype("float64")
+
+
+def _finish(
+    config: TrainingConfig, network: keras.Model, started: StartingWeights, dataset: Dataset, photos: pd.DataFrame,
+    checkpoint: Checkpoint, folder: Path, precision: str,
+) -> Run:  # fmt: skip
+    """Writes weights, predictions, `run.json` and card; `run.json` last but one, because it makes the run complete."""
+    digest = save_network(network, folder / "model.keras")
+    network = load_network(folder / "model.keras", digest)  # what is reported is what the stored float16 weights say
+    photos = photos.sort_values(["split", "file"], key=lambda c: c.map(SPLITS.index) if c.name == "split" else c)
+    parts = []
+    with tqdm(total=len(photos), desc="predictions", unit="photo") as bar:
+        for start in range(0, len(photos), 256):
+            files = photos["file"].iloc[start : start + 256]
+            prepared = [load_photo(dataset.read_bytes(file), config.height, config.width, file) for file in files]
+            parts.append(network_probabilities(network, prepared, progress=bar.update))
+    table = photos[["file", "split", "label"]].reset_index(drop=True)
+    columns = [f"p_{name}" for name in dataset.classes]
+    table = table.join(pd.DataFrame(np.concatenate(parts), columns=columns).round(6))
+    write_predictions(table, folder / "predictions.csv")
+
+    labels, probabilities, _ = to_arrays(table, dataset.classes, "val")
+    temperature = fit_temperature(labels, probabilities)
+    counts = photos.groupby(["split", "label"]).size()
+    info = {
+        "schema_version": SCHEMA_VERSION,
+        "name": config.name,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "classes": list(dataset.classes),
+        "config": config.to_dict() | {"weights": Path(config.weights).name},
+        "seed": config.seed,
+        "protocol": config.protocol or ("official" if dataset.official else "stratified"),
+        "splits": {s: {c: int(counts.get((s, c), 0)) for c in dataset.classes} for s in SPLITS},
+        "data_fingerprint": dataset.fingerprint,
+        "data_problems": len(dataset.problems),
+        "starting_weights": vars(started),
+        "software": devices.software() | {"python": platform.python_version(), "garbage_core": garbage_core.__version__},
+        "device": devices.description(),
+        "precision": precision,
+        "parameters": network.count_params(),
+        "duration_seconds": round(checkpoint.seconds, 1),
+        "epochs": len(checkpoint.rows),
+        "best_epoch": checkpoint.best_epoch,
+        "temperature": round(temperature, 4),
+        "threshold": round(fit_threshold(labels, apply_temperature(probabilities, temperature)), 4),
+        "weights": {"file": "model.keras", "sha256": digest, "bytes": (folder / "model.keras").stat().st_size},
+    }
+    write_json(info, folder / "run.json")
+    run = load_run(config.name, folder.parent)
+    write_card(run)
+    checkpoint.delete()
+    return run
+
+
+def _maker(config: TrainingConfig, dataset: Dataset, builder):
+    """Returns a function that builds the config's network anew, with random weights."""
+    return lambda: builder(
+        version=config.version,
+        num_classes=len(dataset.classes),
+        dropout=config.dropout,
+        batch_norm_momentum=config.batch_norm_momentum,
+        zero_init_residual=config.zero_init_residual,
+    )
+
+
+def _schedule(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Linear warm-up, then half a cosine down to zero (Loshchilov and Hutter 2016, arXiv:1608.03983, without restarts)."""
+    warmup = round(stage.warmup_epochs * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else stage.learning_rate,
+        decay_steps=max(stage.epochs * steps - warmup, 1),
+        warmup_target=stage.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+def _optimizer(config: TrainingConfig, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
+    options = {
+        "learning_rate": _schedule(stage, steps),
+        "weight_decay": stage.weight_decay or None,
+        "global_clipnorm": config.clip_norm or None,
+        "use_ema": stage.ema > 0,
+        "ema_momentum": stage.ema or 0.99,
+    }
+    if config.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(**options | {"weight_decay": stage.weight_decay})
+    else:
+        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **options)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+    """Keeps at most so many photos of each split, taking the classes in turn."""
+    if limit:
+        turn = photos.groupby(["split", "label"]).cumcount()
+        photos = photos.assign(turn=turn).sort_values(["turn", "label"], kind="stable").groupby("split").head(limit)
+        photos = photos.drop(columns="turn").sort_index()
+    for split in SPLITS:
+        if not (photos.split == split).any():
+            raise GarbageError(f"The split {split!r} has no photos of {len(photos)}: add photos, at least 10 of each class.")
+    return photos
+
+
+def _say(text: str) -> None:
+    tqdm.write(text, file=sys.stderr)
