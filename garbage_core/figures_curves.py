@@ -25,6 +25,8 @@ from garbage_core.figures_style import (
 
 # Before and after, in this order; told apart by colour, dash and symbol.
 _SERIES = ((NEUTRAL, "dot", "circle"), (PRIMARY, "solid", "diamond"), ("#8E6BBF", "dash", "square"))
+# A share of fewer answers than this is not drawn.
+_FEWEST = 10
 
 
 def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
@@ -43,13 +45,15 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
     for (title, table), (color, dash, symbol) in zip(curves, _SERIES, strict=False):
         some = table[table["photos"] > 0]
         confidence, right = 100 * some["confidence"].to_numpy(float), 100 * some["accuracy"].to_numpy(float)
+        # A bin with many photos weighs more, and is drawn larger.
+        size = 6 + 8 * np.sqrt(some["photos"] / max(some["photos"].max(), 1)) if len(some) else 6
         low, high = 100 * some["accuracy_low"].to_numpy(float), 100 * some["accuracy_high"].to_numpy(float)
-        whisker = {"color": faded(color, 0.6), "thickness": 1.5, "width": 3, "symmetric": False}
+        whisker = {"color": faded(color, 0.45), "thickness": 1.5, "width": 3, "symmetric": False}
         traces.append(
             go.Scatter(
                 **{"x": confidence, "y": right, "mode": "lines+markers", "name": title, "legendgroup": title},
                 line={"color": color, "dash": dash, "width": 2},
-                marker={"color": color, "symbol": symbol, "size": 9},
+                marker={"color": color, "symbol": symbol, "size": size},
                 error_y=whisker | {"array": high - right, "arrayminus": right - low},
                 customdata=np.stack([some["photos"], low, high], axis=1),
                 hovertemplate="%{fullData.name}: of %{customdata[0]:,} answers with confidence around %{x:.1f} %"
@@ -80,9 +84,9 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
         height=480,
         barmode="group",
         bargap=0.1,
-        xaxis=percent_axis("confidence") | {"anchor": "y2", "range": [-1, 101]},
-        yaxis=percent_axis("right answers") | {"domain": [0.3, 1], "range": [-1, 104]},
-        yaxis2={"title": "photos", "domain": [0, 0.22], "tickformat": ",d", "nticks": 3, "rangemode": "tozero"},
+        xaxis=percent_axis("Confidence") | {"anchor": "y2", "range": [-1, 101]},
+        yaxis=percent_axis("Right answers") | {"domain": [0.3, 1], "range": [-1, 104]},
+        yaxis2={"title": "Photos", "domain": [0, 0.22], "tickformat": ",d", "nticks": 3, "rangemode": "tozero"},
     )
 
 
@@ -90,8 +94,9 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
     """Draws how the share of right answers falls as a model answers more of the photos.
 
     Args:
-        curves: Title of each model, its table with the columns `threshold`, `coverage`, `accuracy`, `accuracy_low`,
-            `accuracy_high` (0..1), and its chosen threshold, which is marked on the curve (None for none).
+        curves: Title of each model, its table with the columns `threshold`, `accepted` (photos), `coverage`, `accuracy`,
+            `accuracy_low`, `accuracy_high` (0..1), and its chosen threshold, which is marked on the curve (None for
+            none).
         target: Share of right answers wanted, drawn as a line.
 
     Returns:
@@ -100,11 +105,11 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
     traces, shapes, sentences, lowest = [], [], [], 100.0
     for position, (title, table, threshold) in enumerate(curves):
         color = model_color(title, position)
-        table = table.sort_values("coverage")
+        # The first few answers say nothing: one mistake among three would stretch the axis.
+        table = table[table["accepted"] >= min(_FEWEST, table["accepted"].max())].sort_values("coverage")
         x = 100 * table["coverage"].to_numpy(float)
         y, low, high = (100 * table[f"accuracy{end}"].to_numpy(float) for end in ("", "_low", "_high"))
-        # The first few answers say nothing: one mistake among three would stretch the axis.
-        lowest = min([lowest, *low[x >= 10]])
+        lowest = min([lowest, *low])
         edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
         traces += [
             go.Scatter(**edge, y=high),
@@ -148,8 +153,10 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
         f"Coverage curve: {listing(sentences or ['no models'], '; ')}.",
         height=400,
         shapes=shapes,
-        xaxis=percent_axis("photos answered", top=101),
-        yaxis=percent_axis("right among them") | {"range": [bottom, 100.5], "tickvals": None, "dtick": step},
+        xaxis=percent_axis("Photos answered", top=101),
+        yaxis=percent_axis("Right among them")
+        | {"range": [bottom, 100.5], "tickvals": None, "ticktext": None, "dtick": step}
+        | {"ticksuffix": f"{NBSP}%"},
     )
 
 
@@ -180,8 +187,8 @@ def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
         [*traces, *curves],
         f"ROC curves, each class against all others, with the area under the curve: {sentences}.",
         height=460,
-        xaxis=percent_axis("others taken for it", top=101) | {"showgrid": True},
-        yaxis=percent_axis("its photos found", top=101),
+        xaxis=percent_axis("Others taken for it", top=101) | {"showgrid": True},
+        yaxis=percent_axis("Its photos found", top=101),
     )
 
 
@@ -201,8 +208,8 @@ def pr_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
         curves,
         f"Precision over recall, each class against all others, with the average precision: {sentences}.",
         height=460,
-        xaxis=percent_axis("recall", top=101),
-        yaxis=percent_axis("precision", top=101),
+        xaxis=percent_axis("Recall", top=101),
+        yaxis=percent_axis("Precision", top=101),
     )
 
 

@@ -75,7 +75,7 @@ def history_curves(
             name = f"{title}, {split}" if both else title
             line = {"color": color, "width": 2.2, "dash": "dot" if split == "train" else "solid"}
             if smoothing > 0:
-                faint = {"color": faded(color, 0.3), "width": 1}
+                faint = {"color": faded(color, 0.45), "width": 1}
                 traces.append(go.Scatter(x=epochs, y=values, line=faint, hoverinfo="skip", showlegend=False))
             traces.append(
                 go.Scatter(
@@ -90,10 +90,13 @@ def history_curves(
         drawn = "val" in splits or not both
         if both and drawn and best in epochs:
             value = scale * float(history.loc[history["epoch"] == best, f"val_{metric}"].iloc[0])
+            # On the side where the train curve is not.
+            side = "top center" if metric == "loss" else "bottom center"
             marker = {"color": color, "size": 12, "symbol": model_symbol(title, position)}
             traces.append(
                 go.Scatter(
-                    **{"x": [best], "y": [value], "mode": "markers", "name": f"{title}, best epoch {best}"},
+                    **{"x": [best], "y": [value], "mode": "markers+text", "name": title, "showlegend": False},
+                    **{"text": [f"best: {best}"], "textposition": side, "cliponaxis": False},
                     marker=marker | {"line": {"color": "#FFFFFF", "width": 1.5}},
                     hovertemplate=f"{form} at the best epoch<extra>%{{fullData.name}}</extra>",
                 )
@@ -113,7 +116,9 @@ def history_curves(
             notes += [
                 place | {"x": max(s - 0.5, epochs[0]), "text": str(n), "font": {"size": 12}} for s, n in names.items()
             ]
-    unit = {"ticksuffix": " %"} if is_share(metric) else {}
+    unit = {"ticksuffix": " %"} if is_share(metric) else {"exponentformat": "power"}
+    # Whole powers of ten only: the digits between them are read as values.
+    unit |= {"type": "log", "dtick": 1} if log else {}
     alt = f"Line chart of {lower_name(metric)} over epochs: {listing(sentences, '; ')}." if sentences else "No curves."
     return figure(
         traces,
@@ -123,7 +128,6 @@ def history_curves(
         shapes=shapes,
         annotations=notes,
         margin={"l": 4, "r": 12, "t": 26 if notes else 12, "b": 4},
-        xaxis={"title": "epoch", "showgrid": False, "tickformat": ",d", "showspikes": True, "spikethickness": 1}
-        | {"spikedash": "dot", "spikecolor": LINE, "spikesnap": "cursor", "spikemode": "across"},
-        yaxis={"title": metric_name(metric), "type": "log" if log else "linear", **unit},
+        xaxis={"title": "Epoch", "showgrid": False, "tickformat": ",d", "unifiedhovertitle": {"text": "Epoch %{x}"}},
+        yaxis={"title": metric_name(metric), **unit},
     )

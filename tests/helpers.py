@@ -1,13 +1,17 @@
 """Made-up runs for tests: whole run folders with random predictions of a chosen accuracy, and no network in them."""
 
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from garbage_core.classes import CLASS_NAMES
+from garbage_core.config import load_config
 from garbage_core.runs import Run, file_sha256, load_run, probability_columns, write_csv, write_json, write_predictions
 
+STARTING_WEIGHTS = "resnet50v2_imagenet_conv1-4.weights.h5"
 # Photos per class of the official protocol, in class order.
 OFFICIAL_COUNTS = {
     "train": (287, 354, 286, 403, 347, 91),
@@ -65,8 +69,9 @@ def fake_predictions(photos: pd.DataFrame, accuracy: float, classes=CLASS_NAMES,
     return photos.assign(**dict(zip(probability_columns(classes), probabilities.T, strict=True)))
 
 
-def fake_history(epochs: int, accuracy: float, stages=("all",), seed: int = 0) -> pd.DataFrame:
-    """Returns learning curves that end near the given accuracy, the epochs shared evenly among the stages."""
+def fake_history(stages: Sequence[str], accuracy: float, seed: int = 0) -> pd.DataFrame:
+    """Returns learning curves that end near the given accuracy; `stages` names the stage of every epoch."""
+    epochs = len(stages)
     rng = np.random.default_rng(seed)
     done = np.arange(1, epochs + 1) / epochs
     rise = (1 - np.exp(-4 * done)) / (1 - np.exp(-4))
@@ -76,7 +81,7 @@ def fake_history(epochs: int, accuracy: float, stages=("all",), seed: int = 0) -
     return pd.DataFrame(
         {
             "epoch": np.arange(1, epochs + 1),
-            "stage": [stages[min(i * len(stages) // epochs, len(stages) - 1)] for i in range(epochs)],
+            "stage": list(stages),
             "loss": -np.log(train) * 1.2,
             "accuracy": train,
             "macro_f1": train - 0.01,
@@ -103,7 +108,7 @@ def fake_run(
 
     Args:
         root: Folder of the runs.
-        name: Name of the run; "transfer" has starting weights and three stages, every other starts at random.
+        name: Name of the run; "transfer" has its preset's stages and starting weights, every other starts at random.
         accuracy: Accuracy on val and test.
         epochs: Length of the history.
         classes: Names of the classes.
@@ -113,9 +118,11 @@ def fake_run(
     """
     path = Path(root) / name
     transfer = name == "transfer"
-    stages = ("head", "conv5", "all") if transfer else ("all",)
+    config = load_config("transfer" if transfer else "scratch").with_epochs(epochs)
+    config = dataclasses.replace(config, name=name, seed=seed, weights=STARTING_WEIGHTS if transfer else "")
+    stages = [stage.name for stage in config.stages for _ in range(stage.epochs)]
     photos = fake_photos(classes, counts)
-    history = fake_history(epochs, accuracy, stages, seed)
+    history = fake_history(stages, accuracy, seed)
     write_csv(history, path / "history.csv")
     write_predictions(fake_predictions(photos, accuracy, classes, seed), path / "predictions.csv")
     (path / "model.keras").write_bytes(b"not a network")
@@ -127,18 +134,14 @@ def fake_run(
         "name": name,
         "created": "2026-11-23T16:00:00+00:00",
         "classes": list(classes),
-        "config": {
-            **{"name": name, "version": "v2", "height": 240, "width": 320, "seed": seed, "protocol": "official"},
-            **{"imbalance": "class_weights", "augmentation": "standard", "weights": "conv1-4" if transfer else None},
-            "stages": [{"name": stage, "epochs": int((history["stage"] == stage).sum())} for stage in stages],
-        },
+        "config": config.to_dict(),
         "seed": seed,
         "protocol": "official",
         "splits": splits,
         "data_fingerprint": "ab" * 32,
         "data_problems": 0,
         "starting_weights": {
-            "source": "resnet50v2_imagenet_conv1-4.weights.h5" if transfer else None,
+            "source": STARTING_WEIGHTS if transfer else None,
             "sha256": "cd" * 32 if transfer else None,
             "loaded": layers if transfer else [],
             "random": ["predictions"] if transfer else [*layers, "predictions"],
