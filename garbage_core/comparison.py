@@ -171,11 +171,12 @@ def compare(
 
     once = np.ones((len(y), 1))
     values_a, values_b = scores(y, p_a, q_a, once)[:, 0], scores(y, p_b, q_b, once)[:, 0]
-    draws = [np.empty((len(METRICS), 0))]
-    for weights in bootstrap_weights(len(y), resamples, seed):
-        draws.append(scores(y, p_b, q_b, weights) - scores(y, p_a, q_a, weights))
     difference = values_b - values_a
-    low, high = metric_intervals(difference, np.concatenate(draws, axis=1))
+    draws = [
+        scores(y, p_b, q_b, weights) - scores(y, p_a, q_a, weights)
+        for weights in bootstrap_weights(len(y), resamples, seed)
+    ]
+    low, high = metric_intervals(difference, np.concatenate([np.empty((len(METRICS), 0)), *draws], axis=1))
 
     right_a, right_b = answers_a == y, answers_b == y
     table, p_value = mcnemar_test(right_a, right_b)

@@ -42,7 +42,8 @@ def test_temperature_keeps_answers_and_survives_zeros_and_ones():
     p = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.2, 0.5, 0.3]])
     for temperature in (0.05, 1.0, 20.0):
         q = apply_temperature(p, temperature)
-        assert np.isfinite(q).all() and q.sum(axis=1) == pytest.approx(np.ones(3))
+        assert np.isfinite(q).all()
+        assert q.sum(axis=1) == pytest.approx(np.ones(3))
         assert (q.argmax(axis=1) == p.argmax(axis=1)).all()
 
 
@@ -58,7 +59,8 @@ def test_fit_finds_the_temperature_that_was_put_in(temperature):
     found = fit_temperature(y, p.round(6))
     assert found == pytest.approx(temperature, rel=0.03)
     before, after = (expected_calibration_error(y, q) for q in (p, apply_temperature(p, found)))
-    assert after < 0.015 and after <= before + 1e-3
+    assert after < 0.015
+    assert after <= before + 1e-3
 
 
 def test_fit_minimises_the_log_loss():
@@ -77,7 +79,7 @@ def test_nothing_to_fit_leaves_the_temperature_at_one():
 
 
 @pytest.mark.parametrize(
-    "confidences, right, target, expected, accepted",
+    ("confidences", "right", "target", "expected", "accepted"),
     [
         ((0.9, 0.8, 0.7, 0.6), (1, 1, 0, 1), 0.9, 0.8, 2),  # Below 0.8 at most 3 of 4 are right.
         ((0.9, 0.8, 0.7, 0.6), (1, 1, 0, 1), 0.75, 0.6, 4),  # 3 of 4 is just enough, though 2 of 3 is not.
@@ -126,7 +128,8 @@ def test_reliability_table_is_scikit_learns_curve():
     filled = table[table["photos"] > 0]
     assert filled["accuracy"].to_numpy() == pytest.approx(right)
     assert filled["confidence"].to_numpy() == pytest.approx(confidence)
-    assert table["photos"].sum() == 500 and len(table) == 10
+    assert table["photos"].sum() == 500
+    assert len(table) == 10
     assert table.loc[table["photos"] == 0, ["confidence", "accuracy", "accuracy_low"]].isna().all(axis=None)
     error = (filled["photos"] * (filled["accuracy"] - filled["confidence"]).abs()).sum() / 500
     assert error == pytest.approx(expected_calibration_error(y, p, bins=10))
@@ -151,7 +154,8 @@ def test_coverage_table_by_hand():
     assert table["right"].tolist() == [3, 3, 2, 1]
     assert table["coverage"].tolist() == pytest.approx([1, 0.8, 0.6, 0.2])
     assert table["accuracy"].tolist() == pytest.approx([3 / 5, 3 / 4, 2 / 3, 1])
-    assert (table["accuracy_low"] <= table["accuracy"]).all() and (table["accuracy"] <= table["accuracy_high"]).all()
+    assert (table["accuracy_low"] <= table["accuracy"]).all()
+    assert (table["accuracy"] <= table["accuracy_high"]).all()
 
 
 def test_coverage_table_and_selective_metrics_agree():

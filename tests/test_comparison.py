@@ -35,7 +35,7 @@ def two_models(both: int, only_a: int, only_b: int, neither: int) -> tuple[pd.Da
 
 
 @pytest.mark.parametrize(
-    "only_a, only_b, expected",
+    ("only_a", "only_b", "expected"),
     [
         (0, 0, 1.0),  # No photo tells them apart.
         (1, 1, 1.0),  # Balanced.
@@ -120,7 +120,7 @@ def test_paired_interval_never_claims_certainty():
 
 
 @pytest.mark.parametrize(
-    "photos, sentence, better",
+    ("photos", "sentence", "better"),
     [
         # Only b right on 60, only a on 7, of 431: 53 more, which is 12.3 points.
         ((340, 7, 60, 24), "Transfer is better by 12.3 points (95 % interval 8.8 to 16.0, p < 0.001) on the 431", "b"),
@@ -160,7 +160,8 @@ def test_groups_and_agreement_hold_every_photo_once():
         "both_wrong": 2,
     }
     only_a = comparison.group("only_a")
-    assert only_a["correct_a"].all() and not only_a["correct_b"].any()
+    assert only_a["correct_a"].all()
+    assert not only_a["correct_b"].any()
     assert comparison.table.to_numpy().tolist() == [[5, 3], [4, 2]]
     answers = comparison.photos
     assert comparison.agreement.to_numpy().tolist() == (
@@ -189,7 +190,7 @@ def test_runs_that_cannot_be_compared_are_refused():
     a, b = two_models(5, 3, 4, 2)
     with pytest.raises(GarbageError, match="no photo of the split 'val' in common"):
         compare(a, b, CLASSES, split="val")
-    with pytest.raises(GarbageError, match="'photo0000.jpg' is 'glass' for A but 'paper' for B"):
+    with pytest.raises(GarbageError, match=r"'photo0000\.jpg' is 'glass' for A but 'paper' for B"):
         compare(a, b.assign(label="paper"), CLASSES)
 
 

@@ -55,7 +55,7 @@ def small_table(rows, classes=("a", "b", "c")) -> pd.DataFrame:
     return table_of([classes.index(true) for true, _ in rows], p, classes)
 
 
-@pytest.mark.parametrize("seed, strength", [(0, 3.0), (1, 1.0), (2, 0.0)])
+@pytest.mark.parametrize(("seed", "strength"), [(0, 3.0), (1, 1.0), (2, 0.0)])
 def test_values_are_those_of_scikit_learn(seed, strength):
     y, p = random_answers(300, seed, strength)
     p = p.round(3) / p.round(3).sum(axis=1, keepdims=True)  # Ties between photos.
@@ -195,7 +195,8 @@ def test_same_seed_same_interval_and_other_seed_nearly_so():
     one, again, other = (evaluate(table, CLASSES, resamples=1000, seed=s).metrics for s in (0, 0, 1))
     pd.testing.assert_frame_equal(one, again)
     assert one["low"].to_numpy() == pytest.approx(other["low"].to_numpy(), abs=0.02)
-    assert (one["low"] <= one["value"]).all() and (one["value"] <= one["high"]).all()
+    assert (one["low"] <= one["value"]).all()
+    assert (one["value"] <= one["high"]).all()
 
 
 @pytest.mark.parametrize("strength", [3.0, 1.2])  # Accuracy about 0.94 and 0.54.
@@ -314,7 +315,7 @@ def test_a_class_without_photos_has_no_curve():
 
 
 @pytest.mark.parametrize(
-    "change, message",
+    ("change", "message"),
     [
         (lambda t: t.drop(columns="p_metal"), "lacks the column 'p_metal'"),
         (lambda t: t.assign(split="val"), "split 'test'; choose one of: val"),
@@ -339,4 +340,6 @@ def test_arrays_hold_what_the_table_holds():
     y, p = random_answers(20, 14)
     table = table_of(y, p)
     labels, probabilities, files = to_arrays(table, CLASSES)
-    assert (labels == y).all() and (probabilities == p).all() and files == table["file"].tolist()
+    assert (labels == y).all()
+    assert (probabilities == p).all()
+    assert files == table["file"].tolist()
