@@ -45,7 +45,13 @@ def metric_comparison(
         value, low, high = (100 * rows[column].to_numpy(float) for column in ("value", "low", "high"))
         color = model_color(title, position)
         whisker = {"color": color, "thickness": 2, "width": 4, "symmetric": False}
-        pattern = {"shape": _PATTERNS[position % len(_PATTERNS)], "fgcolor": color, "size": 6, "solidity": 0.2}
+        pattern = {
+            "shape": _PATTERNS[position % len(_PATTERNS)],
+            "fgcolor": color,
+            "bgcolor": faded(color, 0.4),
+            "size": 6,
+            "solidity": 0.2,
+        }
         traces.append(
             go.Bar(
                 x=value,
@@ -69,7 +75,6 @@ def metric_comparison(
         height=70 + len(metrics) * (18 + 26 * len(models)),
         barmode="group",
         bargap=0.3,
-        legend=_legend_in_order(),
         xaxis=percent_axis(top=102),
         yaxis={"type": "category", "range": [len(metrics) - 0.5, -0.5], "showgrid": False},
     )
@@ -125,20 +130,20 @@ def recall_comparison(per_class: pd.DataFrame, title_a: str, title_b: str) -> go
         alt,
         height=100 + 44 * len(names),
         annotations=notes,
-        legend=_legend_in_order(),
         # Room at the right for the differences.
-        xaxis=percent_axis("recall, and the difference in points", top=122),
+        xaxis=percent_axis("Recall, and the difference in points", top=122),
         yaxis={"type": "category", "range": [len(names) - 0.5, -0.5]},
     )
 
 
-def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str) -> go.Figure:
+def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str, dark: bool | None = None) -> go.Figure:
     """Draws which answers two models give to the same photos.
 
     Args:
         agreement: Photos by answer of a (rows) and answer of b (columns).
         title_a: Title of model a.
         title_b: Title of model b.
+        dark: Whether the page is dark, see `matrix`.
 
     Returns:
         A square matrix in class order, see `garbage_core.figures.matrix`.
@@ -158,15 +163,9 @@ def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str) -> go.
         f"Matrix of the answers of {title_a} and {title_b} to {number(photos)} photos: "
         f"both give the same answer to {number(same)} ({percent(same / photos if photos else float('nan'))})."
     )
-    return matrix(agreement, texts, hovers, alt, f"answer of {title_a}", f"answer of {title_b}")
+    return matrix(agreement, texts, hovers, alt, f"Answer of {title_a}", f"Answer of {title_b}", dark=dark)
 
 
 def _signed(points: float) -> str:
     """Returns a difference in points with its sign, "unknown" for NaN; a true minus sign, as long as the plus."""
     return "unknown" if np.isnan(points) else f"{points:+.1f}".replace("-", "\u2212")
-
-
-def _legend_in_order() -> dict:
-    """Returns a legend below the chart in the order of the models."""
-    place = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
-    return place | {"traceorder": "normal"}

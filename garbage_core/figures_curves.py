@@ -94,9 +94,9 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
     """Draws how the share of right answers falls as a model answers more of the photos.
 
     Args:
-        curves: Title of each model, its table with the columns `threshold`, `accepted` (photos), `coverage`, `accuracy`,
-            `accuracy_low`, `accuracy_high` (0..1), and its chosen threshold, which is marked on the curve (None for
-            none).
+        curves: Title of each model, its table with the columns `threshold`, `accepted` (photos), `coverage`,
+            `accuracy`, `accuracy_low`, `accuracy_high` (0..1), and its chosen threshold, which is marked on the curve
+            (None for none).
         target: Share of right answers wanted, drawn as a line.
 
     Returns:

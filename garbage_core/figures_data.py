@@ -31,23 +31,29 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
     for k, split in enumerate(splits):
         strength = _STRENGTHS[min(k, len(_STRENGTHS) - 1)]
         fills = [faded(class_color(name, i), strength) for i, name in enumerate(classes)]
-        pattern = {"shape": _PATTERNS[k % len(_PATTERNS)], "fgcolor": edges, "size": 6, "solidity": 0.25}
+        pattern = {"shape": _PATTERNS[k % len(_PATTERNS)], "size": 6, "solidity": 0.25}
+        # Bars of one group would not be stacked.
+        group = {"offsetgroup": split} if mode == "grouped" else {}
         traces.append(
             go.Bar(
                 x=classes,
                 y=counts.iloc[:, k],
                 name=split,
-                offsetgroup=split,
+                **group,
                 showlegend=False,
-                marker={"color": fills, "line": {"color": edges, "width": 1.2}, "pattern": pattern},
+                marker={
+                    "color": fills,
+                    "line": {"color": edges, "width": 1.2},
+                    "pattern": pattern | {"fgcolor": edges, "bgcolor": fills},
+                },
                 customdata=totals,
                 hovertemplate=f"%{{x}}, {split}: %{{y:,}} of %{{customdata:,}} photos<extra></extra>",
             )
         )
         # The legend explains patterns, so its samples are grey and not the colour of the first class.
         sample = {"color": faded(NEUTRAL, strength), "line": {"color": NEUTRAL, "width": 1.2}}
-        sample["pattern"] = pattern | {"fgcolor": NEUTRAL}
-        traces.append(go.Bar(x=[None], y=[None], name=split, offsetgroup=split, marker=sample, hoverinfo="skip"))
+        sample["pattern"] = pattern | {"fgcolor": NEUTRAL, "bgcolor": sample["color"]}
+        traces.append(go.Bar(x=[None], y=[None], name=split, marker=sample, **group, hoverinfo="skip"))
     if mode == "stacked":
         labels = {"x": classes, "y": totals, "text": [number(n) for n in totals], "mode": "text", "hoverinfo": "skip"}
         traces.append(go.Scatter(**labels, textposition="top center", showlegend=False, cliponaxis=False))
@@ -64,7 +70,7 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
         barmode="stack" if mode == "stacked" else "group",
         bargap=0.3,
         xaxis={"type": "category", "showgrid": False, "autotickangles": [0, -45]},
-        yaxis={"title": "photos", "range": [0, 1.1 * max(top, 1)], "tickformat": ",d"},
+        yaxis={"title": "Photos", "range": [0, 1.1 * max(top, 1)], "tickformat": ",d"},
     )
 
 
@@ -75,16 +81,16 @@ def photo_sizes(photos: pd.DataFrame) -> go.Figure:
         photos: Columns `width` and `height` in pixels, one row per photo.
 
     Returns:
-        A scatter plot with equal scales, so that the shape of a photo is the slope.
+        A scatter plot with both axes from zero.
     """
     sizes = photos.groupby(["width", "height"]).size().reset_index(name="photos")
     most = sizes["photos"].max() if len(sizes) else 1
-    area = 12 + 36 * np.sqrt(sizes["photos"] / most)
+    diameter = 8 + 26 * np.sqrt(sizes["photos"] / most)
     trace = go.Scatter(
         x=sizes["width"],
         y=sizes["height"],
         mode="markers",
-        marker={"size": area, "color": NEUTRAL, "opacity": 0.6, "line": {"color": NEUTRAL, "width": 1}},
+        marker={"size": diameter, "color": NEUTRAL, "opacity": 0.6, "line": {"color": NEUTRAL, "width": 1}},
         customdata=sizes["photos"],
         hovertemplate="%{x:,} x %{y:,} pixels: %{customdata:,} photos<extra></extra>",
     )
@@ -98,15 +104,13 @@ def photo_sizes(photos: pd.DataFrame) -> go.Figure:
         )
     else:
         alt = "Empty scatter plot of photo sizes: there are no photos."
-    reach = [0, 1.15 * float(sizes[["width", "height"]].to_numpy().max())] if len(sizes) else [0, 1]
+    reach = (1.12 * sizes[["width", "height"]].max()).fillna(1.0)
     return figure(
         [trace],
         alt,
-        height=380,
-        xaxis={"title": "width in pixels", "range": reach, "tickformat": ",d", "constrain": "domain"}
-        | {"constraintoward": "left"},
-        yaxis={"title": "height in pixels", "range": reach, "tickformat": ",d", "constrain": "domain"}
-        | {"scaleanchor": "x", "constraintoward": "top"},
+        height=340,
+        xaxis={"title": "Width in pixels", "range": [0, reach["width"]], "tickformat": ",d"},
+        yaxis={"title": "Height in pixels", "range": [0, reach["height"]], "tickformat": ",d"},
     )
 
 
@@ -151,6 +155,6 @@ def file_sizes(photos: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
         height=340,
         barmode="stack",
         bargap=0,
-        xaxis={"title": "size of the file in kB", "showgrid": False},
-        yaxis={"title": "photos", "rangemode": "tozero", "tickformat": ",d"},
+        xaxis={"title": "Size of the file in kB", "showgrid": False},
+        yaxis={"title": "Photos", "rangemode": "tozero", "tickformat": ",d"},
     )

@@ -36,6 +36,7 @@ def matrix(
     rows_title: str,
     columns_title: str,
     greatest: float | None = None,
+    dark: bool | None = None,
 ) -> go.Figure:
     """Draws a square matrix with its values in the cells.
 
@@ -50,6 +51,7 @@ def matrix(
         rows_title: Title of the vertical axis.
         columns_title: Title of the horizontal axis.
         greatest: Value with the full colour; the greatest of `values` if None.
+        dark: Whether the page is dark, for the colour of the text in the cells; None if not known.
 
     Returns:
         The figure.
@@ -86,7 +88,7 @@ def matrix(
     notes = []
     for i, j in cells:
         share = 0.0 if np.isnan(numbers[i, j]) else numbers[i, j] / greatest
-        font = {"size": 13, "color": cell_text_color(share), "weight": 600 if i == j else 400}
+        font = {"size": 13, "color": cell_text_color(share, dark), "weight": 600 if i == j else 400}
         notes.append({"x": columns[j], "y": rows[i], "text": texts[i][j], "showarrow": False, "font": font})
     frame = {"type": "category", "showgrid": False, "constrain": "domain", "showline": False}
     edges = [
@@ -100,7 +102,7 @@ def matrix(
     return figure(
         [heat, markers],
         alt,
-        height=110 + 62 * len(rows),
+        height=110 + 54 * len(rows),
         annotations=notes,
         shapes=[edge | {"line": {"color": GRID, "width": 1}} for edge in edges],
         # A click anywhere in a cell is a click on its marker.
@@ -114,12 +116,13 @@ def matrix(
     )
 
 
-def confusion_matrix(confusion: pd.DataFrame, normalise: bool = False) -> go.Figure:
+def confusion_matrix(confusion: pd.DataFrame, normalise: bool = False, dark: bool | None = None) -> go.Figure:
     """Draws which class was taken for which.
 
     Args:
         confusion: Photos by true class (rows) and answer (columns).
         normalise: Shows every cell as a share of its true class's photos, in per cent, instead of counts.
+        dark: Whether the page is dark, see `matrix`.
 
     Returns:
         A square matrix in class order, see `matrix`.
@@ -148,8 +151,8 @@ def confusion_matrix(confusion: pd.DataFrame, normalise: bool = False) -> go.Fig
         i, j = np.unravel_index(wrong.argmax(), wrong.shape)
         alt += f", most often {names[i]} taken for {answers[j]} ({wrong[i, j]} of {totals[i, 0]})"
     values = pd.DataFrame(shares if normalise else counts, confusion.index, confusion.columns)
-    rows_title = f"true class, {NBSP}%{NBSP}of its photos" if normalise else "true class, photos"
-    return matrix(values, texts, hovers, alt + ".", rows_title, "answer", greatest=1.0 if normalise else None)
+    rows_title = f"True class, %{NBSP}of its photos" if normalise else "True class, photos"
+    return matrix(values, texts, hovers, alt + ".", rows_title, "Answer", 1.0 if normalise else None, dark)
 
 
 def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision", "recall", "f1")) -> go.Figure:
@@ -179,7 +182,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
                 marker={
                     "color": fills,
                     "line": {"color": edges, "width": 1.2},
-                    "pattern": pattern | {"fgcolor": edges},
+                    "pattern": pattern | {"fgcolor": edges, "bgcolor": fills},
                 },
                 customdata=np.stack([low, high, per_class["support"]], axis=1),
                 hovertemplate=f"%{{y}}: {lower_name(metric)} %{{x:.1f}} %<br>95 % interval "
@@ -194,7 +197,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
             bar = common | {"x": [value[i]], "y": [name], "showlegend": False, "hoverinfo": "skip"}
             traces.append(go.Bar(**bar, marker=clear, error_x=whisker))
         sample = {"color": faded(NEUTRAL, 0.4), "line": {"color": NEUTRAL, "width": 1.2}}
-        sample["pattern"] = pattern | {"fgcolor": NEUTRAL}
+        sample["pattern"] = pattern | {"fgcolor": NEUTRAL, "bgcolor": sample["color"]}
         traces.append(
             go.Bar(**common, x=[None], y=[None], marker=sample, hoverinfo="skip", showlegend=len(metrics) > 1)
         )
@@ -214,7 +217,6 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
         height=80 + len(names) * (14 + 20 * len(metrics)),
         barmode="group",
         bargap=0.25,
-        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         xaxis=percent_axis(metric_name(metrics[0]) if len(metrics) == 1 else None, top=102),
         yaxis={"type": "category", "range": [len(names) - 0.5, -0.5], "showgrid": False},
     )

@@ -22,11 +22,11 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 CLEAR = "rgba(0,0,0,0)"
 GRID = "rgba(127,127,127,0.22)"
 LINE = "rgba(127,127,127,0.65)"
-# Opacity of the one hue of matrices over its share of the greatest value. It climbs fast around 0.6, where neither the
-# theme's text nor white would have a contrast of 4.5:1 on the light page; `cell_text_color` changes sides there.
-_MATRIX_STOPS = ((0.0, 0.0), (0.002, 0.05), (0.57, 0.66), (0.60, 0.86), (1.0, 1.0))
-_MATRIX_RGB = (10, 107, 102)
-TEXT_TURNS = 0.585
+# The one hue of matrices; its opacity is the value, so that nothing looks like nothing on light and dark pages.
+_MATRIX_COLOR = "#0A6B66"
+_PAGES = {False: "#FFFFFF", True: "#12171A"}
+# Of these two at least one has a contrast of 4.5:1 on any colour.
+_INKS = ("#000000", "#FFFFFF")
 
 # Space that keeps a number readable and a word whole.
 NBSP = "\u00a0"
@@ -104,28 +104,51 @@ def model_dash(title: str, position: int = 0) -> str:
 
 def faded(color: str, opacity: float) -> str:
     """Returns a colour `#RRGGBB` with an opacity (0..1) as `rgba(...)`."""
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    red, green, blue = _rgb(color)
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
 def matrix_scale() -> list[tuple[float, str]]:
     """Returns the sequential colour scale of matrices: one hue, from nothing at 0 to full at 1."""
-    red, green, blue = _MATRIX_RGB
-    return [(stop, f"rgba({red},{green},{blue},{opacity:g})") for stop, opacity in _MATRIX_STOPS]
+    return [(0.0, faded(_MATRIX_COLOR, 0)), (1.0, _MATRIX_COLOR)]
 
 
-def cell_text_color(share: float) -> str | None:
-    """Returns the colour of text in a cell of `matrix_scale`: white, or None for the theme's own.
+def cell_text_color(share: float, dark: bool | None) -> str | None:
+    """Returns the colour in which text can be read on a cell of `matrix_scale`.
 
     Args:
         share: Value of the cell divided by the greatest, 0..1.
+        dark: Whether the page is dark; None if that is not known.
+
+    Returns:
+        Black or white, whichever has the higher contrast. Without knowing the page: white on strong cells, and None,
+        which is the theme's own, on weak ones.
     """
-    return "#FFFFFF" if share > TEXT_TURNS else None
+    if dark is None:
+        return "#FFFFFF" if share > 0.6 else None
+    cell = [share * a + (1 - share) * b for a, b in zip(_rgb(_MATRIX_COLOR), _rgb(_PAGES[dark]), strict=True)]
+    return max(_INKS, key=lambda ink: contrast(_rgb(ink), cell))
+
+
+def contrast(first: Sequence[float], second: Sequence[float]) -> float:
+    """Returns the contrast of two colours (red, green, blue in 0..255), 1 to 21, as WCAG 2.1 defines it."""
+    light = []
+    for color in (first, second):
+        linear = [c / 255 / 12.92 if c <= 10.31 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in color]
+        light.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+def _rgb(color: str) -> list[int]:
+    """Turns `#RRGGBB` into three numbers 0..255."""
+    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
 
 
 def percent_axis(title: str | None = None, top: float = 100, **more) -> dict:
     """Returns the layout of an axis in per cent that begins at zero."""
-    return {"title": title, "range": [0, top], "ticksuffix": f"{NBSP}%", "tickvals": [0, 20, 40, 60, 80, 100]} | more
+    marks = [0, 20, 40, 60, 80, 100]
+    texts = [f"{mark}{NBSP}%" for mark in marks]
+    return {"title": title, "range": [0, top], "tickvals": marks, "ticktext": texts} | more
 
 
 def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height: int, **layout) -> go.Figure:
@@ -158,7 +181,7 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
         # Below everything, whatever the height of the chart and the length of its tick labels.
         "legend": {
             **{"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-            **{"title": None, "bgcolor": CLEAR},
+            **{"title": None, "bgcolor": CLEAR, "traceorder": "normal"},
         },
         "dragmode": False,
         "meta": {"alt": alt},

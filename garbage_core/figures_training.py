@@ -104,7 +104,7 @@ def history_curves(
             shown = percent(value / 100) if is_share(metric) else f"{value:.3f}"
             sentences.append(f"{title} stands at {shown} in its best epoch {best} of {len(epochs)}")
         else:
-            sentences.append(f"{title} has {len(epochs)} epochs")
+            sentences.append(f"{title} has {len(epochs)} epoch{'s' if len(epochs) > 1 else ''}")
         starts = history["epoch"][history["stage"].ne(history["stage"].shift())].tolist()
         for start in starts[1:]:
             edge = {"type": "line", "x0": start - 0.5, "x1": start - 0.5, "y0": 0, "y1": 1, "yref": "paper"}
@@ -128,6 +128,8 @@ def history_curves(
         shapes=shapes,
         annotations=notes,
         margin={"l": 4, "r": 12, "t": 26 if notes else 12, "b": 4},
-        xaxis={"title": "Epoch", "showgrid": False, "tickformat": ",d", "unifiedhovertitle": {"text": "Epoch %{x}"}},
+        xaxis={"title": "Epoch", "showgrid": False, "tickformat": ",d", "unifiedhovertitle": {"text": "Epoch %{x}"}}
+        # Plotly frames the spike with a thick line in the colour of the text.
+        | {"showspikes": False},
         yaxis={"title": metric_name(metric), **unit},
     )

@@ -1,0 +1,130 @@
+"""The results table of README.md, computed from the committed runs.
+
+python -m garbage_core.readme            # rewrites the table
+python -m garbage_core.readme --check    # exits with 1 if the table is not what the runs say
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from garbage_core.errors import GarbageError
+from garbage_core.evaluation import compare, evaluate
+from garbage_core.files import write_text
+from garbage_core.markdown import duration, interval, table
+from garbage_core.runs import FIRST_RUNS, Run, list_runs, load_run, models_dir
+
+START, END = "<!-- results:start -->", "<!-- results:end -->"
+README = Path(__file__).resolve().parent.parent / "README.md"
+# The class whose recall is worth a column: the rarest one of TrashNet.
+_RAREST = "trash"
+
+
+def results_table(runs: Sequence[Run], split: str = "test") -> str:
+    """Returns the results of runs as Markdown: a table, a note on it, and how the first two compare.
+
+    Args:
+        runs: The runs, in order.
+        split: Name of the split.
+
+    Returns:
+        Text between blank lines, with the markers around it.
+
+    Raises:
+        GarbageError: If a run has no such split, or the first two cannot be compared.
+    """
+    if not runs:
+        return f"{START}\n\nThere are no runs yet.\n\n{END}"
+    rarest = all(_RAREST in run.classes for run in runs)
+    header = ["model", "starts from", "accuracy", "macro-F1"]
+    header += [*([f"{_RAREST} recall"] if rarest else []), "log loss", "calibration error", "trained"]
+    rows, photos = [], set()
+    for run in runs:
+        result = evaluate(run.predictions, run.classes, split, run.temperature)
+        photos.add(result.n)
+        row = [run.title, _start(run), *(interval(*result.metric(metric)) for metric in ("accuracy", "macro_f1"))]
+        if rarest:
+            recall = result.per_class.set_index("label").loc[_RAREST]
+            row.append(interval(recall["recall"], recall["recall_low"], recall["recall_high"]))
+        row.append(interval(*result.metric("log_loss_calibrated"), share=False))
+        row.append(interval(*result.metric("ece_calibrated")))
+        rows.append(
+            [*row, f"{duration(run.info.get('duration_seconds'))}, {run.info.get('device', 'unknown machine')}"]
+        )
+    protocols = " and ".join(sorted({str(run.info.get("protocol")) for run in runs}))
+    count = " or ".join(f"{n:,}" for n in sorted(photos))
+    note = (
+        f"On the {count} {split} photos of the {protocols} split, which chose nothing; in brackets 95 % intervals. "
+        "Log loss and calibration error after temperature scaling."
+    )
+    parts = [table(header, rows), note]
+    if len(runs) > 1 and runs[0].classes == runs[1].classes:
+        a, b = runs[:2]
+        parts.append(
+            compare(
+                *(a.predictions, b.predictions, a.classes, split),
+                *(a.title, b.title, a.temperature, b.temperature),
+            ).sentence
+        )
+    return "\n\n".join([START, *parts, END])
+
+
+def with_table(text: str, block: str) -> str:
+    """Returns a text with what lies between the markers, and these themselves, replaced. Raises GarbageError."""
+    start, end = text.find(START), text.find(END)
+    if start < 0 or end < start or text.count(START) > 1 or text.count(END) > 1:
+        raise GarbageError(f"The text needs one {START} and, after it, one {END}; put them where the table belongs.")
+    return text[:start] + block + text[end + len(END) :]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rewrites or checks README.md.
+
+    Args:
+        arguments: Command line; that of the process if None.
+
+    Returns:
+        Exit code: 0, 1 if `--check` found the table out of date, 2 for a mistake of the user.
+    """
+    parser = argparse.ArgumentParser(prog="python -m garbage_core.readme", description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="*", metavar="NAME", help="runs to list (default: scratch and transfer)")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if the table is out of date")
+    parser.add_argument(
+        "--readme", type=Path, default=README, help="file to rewrite (default: the project's README.md)"
+    )
+    parser.add_argument("--models", type=Path, help="folder of the runs (default: $GARBAGE_MODELS or models)")
+    options = parser.parse_args(arguments)
+    root = options.models or models_dir()
+    try:
+        if options.runs:
+            runs = [load_run(name, root) for name in options.runs]
+        else:
+            runs = [run for run in list_runs(root) if run.name in FIRST_RUNS]
+        try:
+            text = options.readme.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise GarbageError(f"{options.readme} cannot be read ({error}); name the right file.") from error
+        fresh = with_table(text, results_table(runs))
+    except GarbageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if fresh == text:
+        return 0
+    if options.check:
+        print(f"{options.readme} is out of date: run python -m garbage_core.readme.", file=sys.stderr)
+        return 1
+    write_text(fresh, options.readme)
+    return 0
+
+
+def _start(run: Run) -> str:
+    """Says in two words what a run started from."""
+    source = (run.info.get("starting_weights") or {}).get("source")
+    if not source:
+        return "random weights"
+    return "ImageNet" if "imagenet" in str(source).lower() else str(source)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,328 @@
+"""Figures show the numbers of their tables, can be read on both themes, and say in a sentence what they show."""
+
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from garbage_core import evaluation, figures
+from garbage_core.classes import CLASSES, class_color
+from garbage_core.figures_style import NBSP, cell_text_color, contrast, faded, matrix_scale, percent
+from garbage_core.figures_training import smooth
+from tests.helpers import fake_history, fake_photos, fake_predictions
+
+NAMES = tuple(c.name for c in CLASSES)
+PAGES = {False: "#FFFFFF", True: "#12171A"}
+
+
+def rgb(color: str) -> list[int]:
+    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def tables(classes=NAMES):
+    """Everything the figures draw, for two made-up models."""
+    photos = fake_photos(classes, {"test": 15})
+    a, b = fake_predictions(photos, 0.7, classes, 1), fake_predictions(photos, 0.9, classes, 2)
+    y, p, _ = evaluation.to_arrays(b, classes, "test")
+    return {
+        "a": evaluation.evaluate(a, classes, resamples=50),
+        "b": evaluation.evaluate(b, classes, resamples=50),
+        "comparison": evaluation.compare(a, b, classes, "test", "Scratch", "Transfer", resamples=50),
+        **{"y": y, "p": p, "photos": photos.assign(width=512, height=384, bytes=np.arange(len(photos)) + 9000)},
+    }
+
+
+def gallery(classes=NAMES) -> dict[str, go.Figure]:
+    """One of every figure."""
+    t = tables(classes)
+    histories = [("Scratch", fake_history(["one"] * 6, 0.7)), ("Transfer", fake_history(["one", "two", "two"], 0.9))]
+    cal = evaluation.reliability_table(t["y"], t["p"])
+    coverage = evaluation.coverage_table(t["y"], t["p"])
+    counts = pd.DataFrame({"train": 30, "test": 15}, index=list(classes))
+    return {
+        "stacked": figures.class_distribution(counts),
+        "grouped": figures.class_distribution(counts, "grouped"),
+        "photo_sizes": figures.photo_sizes(t["photos"]),
+        "file_sizes": figures.file_sizes(t["photos"], classes),
+        "history": figures.history_curves(histories, "macro_f1", smoothing=0.5),
+        "rate": figures.history_curves(histories, "learning_rate", log=True),
+        "confusion": figures.confusion_matrix(t["a"].confusion),
+        "normalised": figures.confusion_matrix(t["a"].confusion, True, dark=True),
+        "per_class": figures.per_class_bars(t["a"].per_class),
+        "probabilities": figures.probability_bars(dict(zip(classes, t["p"][0], strict=True)), 0.8),
+        "metrics": figures.metric_comparison([("Scratch", t["a"].metrics), ("Transfer", t["b"].metrics)]),
+        "recall": figures.recall_comparison(t["comparison"].per_class, "Scratch", "Transfer"),
+        "agreement": figures.agreement_matrix(t["comparison"].agreement, "Scratch", "Transfer", dark=False),
+        "reliability": figures.reliability([("before", cal), ("after", cal)]),
+        "coverage": figures.coverage_curve([("Transfer", coverage, 0.8)], target=0.98),
+        "roc": figures.roc_curves(evaluation.roc_table(t["y"], t["p"], classes), classes),
+        "pr": figures.pr_curves(evaluation.pr_table(t["y"], t["p"], classes), classes),
+    }
+
+
+@pytest.fixture(scope="module")
+def charts():
+    return gallery()
+
+
+def texts(chart: go.Figure) -> list[str]:
+    return [note.text for note in chart.layout.annotations]
+
+
+def test_every_figure_fits_both_themes_and_a_phone(charts):
+    for name, chart in charts.items():
+        layout = chart.layout
+        assert {layout.paper_bgcolor, layout.plot_bgcolor} == {"rgba(0,0,0,0)"}, name
+        assert layout.font.color is None, name
+        assert layout.width is None, name
+        assert 150 < layout.height <= 560, name
+        axes = [axis for axis in layout if axis.startswith(("xaxis", "yaxis"))]
+        assert all(layout[axis].automargin and layout[axis].fixedrange for axis in axes), name
+        assert layout.legend.orientation == "h", name
+
+
+def test_every_figure_has_a_sentence_and_can_be_written(charts):
+    sentences = [figures.alt_text(chart) for chart in charts.values()]
+    assert all(sentence.endswith(".") and "nan" not in sentence for sentence in sentences)
+    assert len(set(sentences)) > len(sentences) - 3
+    for chart in charts.values():
+        chart.to_json()
+
+
+def test_bars_begin_at_zero(charts):
+    for name, chart in charts.items():
+        for bar in (trace for trace in chart.data if trace.type == "bar"):
+            letter = "x" if bar.orientation == "h" else "y"
+            axis = chart.layout[f"{letter}axis{(bar[f'{letter}axis'] or letter)[1:]}"]
+            assert (axis.range and axis.range[0] == 0) or axis.rangemode == "tozero", name
+
+
+def test_classes_of_another_data_set_and_names_like_numbers():
+    for chart in gallery(("1", "2", "a <b> & c")).values():
+        assert figures.alt_text(chart)
+    chart = figures.confusion_matrix(tables(("1", "2", "3"))["a"].confusion)
+    assert {chart.layout.xaxis.type, chart.layout.yaxis.type} == {"category"}
+
+
+@pytest.mark.parametrize("page", PAGES.values())
+@pytest.mark.parametrize("color", [*figures.MODEL_COLORS.values(), *(c.edge for c in CLASSES)])
+def test_lines_have_enough_contrast(color, page):
+    assert contrast(rgb(color), rgb(page)) >= 3
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_numbers_can_be_read_on_every_cell(dark):
+    full = rgb(matrix_scale()[-1][1])
+    for share in np.linspace(0, 1, 101):
+        cell = share * np.array(full) + (1 - share) * np.array(rgb(PAGES[dark]))
+        assert contrast(rgb(cell_text_color(share, dark)), cell) >= 4.5
+
+
+def test_contrast_is_that_of_wcag():
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    assert contrast(rgb("#777777"), (255, 255, 255)) == pytest.approx(4.48, abs=0.005)
+
+
+def test_models_differ_by_more_than_colour(charts):
+    markers = [trace.marker.symbol for trace in charts["recall"].data if trace.mode == "markers"]
+    assert len(set(markers)) == 2
+    patterns = [trace.marker.pattern.shape for trace in charts["metrics"].data]
+    assert len(set(patterns)) == 2
+    dashes = [trace.line.dash for trace in charts["roc"].data]
+    assert len(set(dashes)) == len(NAMES)
+    assert [figures.model_color(name) for name in ("Scratch", "transfer")] == ["#7F7F7F", "#0B7A75"]
+    others = [figures.model_color("mine", position) for position in range(5)]
+    assert len({*others, "#7F7F7F", "#0B7A75"}) == 7
+
+
+def test_confusion_matrix_shows_counts_and_shares():
+    confusion = pd.DataFrame([[8, 2, 0], [1, 3, 0], [0, 0, 0]], index=list("abc"), columns=list("abc"))
+    counts = figures.confusion_matrix(confusion)
+    assert texts(counts) == ["8", "2", "0", "1", "3", "0", "0", "0", "0"]
+    assert figures.alt_text(counts) == "Confusion matrix of 14 photos: 11 right, most often a taken for b (2 of 10)."
+    shares = figures.confusion_matrix(confusion, normalise=True)
+    assert texts(shares) == ["80.0", "20.0", "0", "25.0", "75.0", "0", "0", "0", "0"]
+    assert list(shares.data[0].z[1]) == [0.25, 0.75, 0]
+    # The first class is on top, as one reads.
+    assert counts.layout.yaxis.range[0] > counts.layout.yaxis.range[1]
+
+
+def test_a_click_on_a_cell_says_which():
+    confusion = pd.DataFrame([[8, 2], [1, 3]], index=["glass", "metal"], columns=["glass", "metal"])
+    markers = figures.confusion_matrix(confusion).data[1]
+    cells = {(row, column): words for row, column, words in markers.customdata}
+    assert cells["glass", "metal"] == f"2 of 10 glass photos (20.0{NBSP}%)<br>taken for metal"
+    assert cells["metal", "metal"] == f"3 of 4 metal photos (75.0{NBSP}%)<br>rightly called metal"
+    assert [(c[0], c[1]) for c in markers.customdata] == list(zip(markers.y, markers.x, strict=True))
+    # Selecting one must not fade the others' numbers, so these are no part of a trace.
+    assert markers.mode == "markers"
+    assert figures.confusion_matrix(confusion).layout.hoverdistance == -1
+
+
+def test_a_perfect_model_has_no_most_common_mistake():
+    perfect = pd.DataFrame(np.diag([3, 4]), index=["a", "b"], columns=["a", "b"])
+    assert figures.alt_text(figures.confusion_matrix(perfect)) == "Confusion matrix of 7 photos: 7 right."
+
+
+def test_class_distribution_adds_up():
+    counts = pd.DataFrame({"train": [5, 1], "test": [2, 1]}, index=["glass", "trash"])
+    stacked, grouped = figures.class_distribution(counts), figures.class_distribution(counts, "grouped")
+    assert (stacked.layout.barmode, grouped.layout.barmode) == ("stack", "group")
+    labels = next(trace for trace in stacked.data if trace.type == "scatter")
+    assert list(labels.text) == ["7", "2"]
+    assert "glass has the most with 7, trash the fewest with 2" in figures.alt_text(stacked)
+    shown = [trace for trace in grouped.data if trace.y[0] is not None]
+    assert [list(trace.y) for trace in shown] == [[5, 1], [2, 1]]
+    assert shown[0].marker.color[0] == faded(class_color("glass"), 1)
+    assert sum(trace.showlegend is not False for trace in grouped.data) == 2
+
+
+def test_whiskers_end_at_the_interval():
+    row = {"label": "glass", "recall": 0.5, "recall_low": 0.4, "recall_high": 0.7, "support": 8}
+    chart = figures.per_class_bars(pd.DataFrame([row]), ["recall"])
+    whiskers = next(trace for trace in chart.data if trace.error_x.array is not None)
+    assert whiskers.x[0] - whiskers.error_x.arrayminus[0] == pytest.approx(40)
+    assert whiskers.x[0] + whiskers.error_x.array[0] == pytest.approx(70)
+
+
+def test_a_class_without_photos_leaves_a_gap():
+    rows = evaluation.per_class_table(pd.DataFrame([[2, 0], [0, 0]], index=["a", "b"], columns=["a", "b"]))
+    assert "recall from 100.0" in figures.alt_text(figures.per_class_bars(rows)).replace(NBSP, " ")
+
+
+def test_probability_bars_keep_the_order_of_classes():
+    chart = figures.probability_bars({"glass": 0.1, "metal": 0.85, "paper": 0.05}, threshold=0.9)
+    assert list(chart.data[0].y) == ["glass", "metal", "paper"]
+    assert list(chart.data[0].text) == [f"10.0{NBSP}%", f"<b>85.0{NBSP}%</b>", f"5.0{NBSP}%"]
+    assert chart.layout.shapes[0].x0 == pytest.approx(90)
+    assert (
+        figures.alt_text(chart)
+        .replace(NBSP, " ")
+        .endswith("metal 85.0 % is the highest, below the threshold of 90.0 %.")
+    )
+    # Never sure is no line beyond the axis.
+    assert not figures.probability_bars({"glass": 0.1, "metal": 0.9}, evaluation.NEVER_SURE).layout.shapes
+
+
+def test_history_marks_stages_and_the_best_epoch():
+    history = fake_history(["head"] * 3 + ["all"] * 3, 0.9)
+    history["val_macro_f1"] = [0.1, 0.5, 0.4, 0.8, 0.3, 0.2]
+    chart = figures.history_curves([("Transfer", history)])
+    assert [shape.x0 for shape in chart.layout.shapes] == [3.5]
+    assert texts(chart) == ["head", "all"]
+    best = next(trace for trace in chart.data if trace.text is not None)
+    assert (best.x[0], best.y[0], best.text[0]) == (4, pytest.approx(80), "best: 4")
+    chosen = figures.history_curves([("Transfer", history)], "loss", best_epochs={"Transfer": 6})
+    best = next(trace for trace in chosen.data if trace.text is not None)
+    assert (best.x[0], best.y[0]) == (6, history["val_loss"].iloc[-1])
+
+
+def test_history_of_one_epoch_or_without_numbers_is_still_drawn():
+    history = fake_history(["all"], 0.5)
+    assert figures.history_curves([("mine", history)]).data[0].mode == "markers"
+    empty = history.assign(val_macro_f1=np.nan)
+    assert (
+        figures.alt_text(figures.history_curves([("mine", empty)]))
+        == "Line chart of macro-F1 over epochs: mine has 1 epoch."
+    )
+
+
+def test_one_split_alone():
+    names = [
+        trace.name for trace in figures.history_curves([("A", fake_history(["x"] * 3, 0.5))], splits=["train"]).data
+    ]
+    assert names == ["A, train"]
+
+
+def test_smoothing_is_the_unbiased_moving_average():
+    values = [1.0, 3.0, 2.0, 6.0]
+    expected, total, weight = [], 0.0, 0.0
+    for value in values:
+        total, weight = 0.8 * total + 0.2 * value, 0.8 * weight + 0.2
+        expected.append(total / weight)
+    assert smooth(values, 0.8) == pytest.approx(expected)
+    assert list(smooth(values, 0)) == values
+    assert smooth([1.0, np.nan, 3.0], 0.5)[2] == pytest.approx((0.5 * 1 + 3) / 1.5)
+
+
+def test_smoothing_keeps_what_was_measured_in_sight():
+    history = fake_history(["x"] * 5, 0.8)
+    chart = figures.history_curves([("A", history)], splits=["val"], smoothing=0.9)
+    raw, smoothed = (trace for trace in chart.data if trace.mode != "markers+text")
+    assert list(raw.y) == pytest.approx(list(100 * history["val_macro_f1"]))
+    assert np.ptp(smoothed.y) < np.ptp(raw.y)
+
+
+def test_coverage_marks_what_the_threshold_accepts():
+    y = np.zeros(40, int)
+    confidence = np.linspace(0.6, 0.99, 40)
+    p = np.stack([confidence, 1 - confidence], axis=1)
+    p[:10] = p[:10, ::-1]
+    table = evaluation.coverage_table(y, p)
+    chart = figures.coverage_curve([("Transfer", table, 0.8)])
+    mark = next(trace for trace in chart.data if trace.mode == "markers")
+    assert mark.x[0] == pytest.approx(100 * (confidence >= 0.8).mean())
+    assert mark.y[0] == 100
+    assert min(chart.data[2].x) >= 25
+    never = figures.coverage_curve([("Transfer", table, evaluation.NEVER_SURE)])
+    assert "accepts no photo" in figures.alt_text(never)
+
+
+def test_dumbbell_says_the_difference():
+    rows = {"label": ["a", "b"], "support": 9, "recall_a": [0.5, 0.9], "recall_b": [0.75, 0.85]}
+    rows |= {"difference": [0.25, -0.05], "low": [0.1, -0.1], "high": [0.4, 0.0]}
+    chart = figures.recall_comparison(pd.DataFrame(rows), "A", "B")
+    assert texts(chart) == ["+25.0", "\u22125.0"]
+    assert figures.alt_text(chart).endswith("for a; B is higher in 1 of 2 classes.")
+
+
+def test_reliability_weighs_bins_by_photos():
+    y, p = np.array([0, 0, 1]), np.array([[0.95, 0.05], [0.9, 0.1], [0.8, 0.2]])
+    chart = figures.reliability([("before", evaluation.reliability_table(y, p, bins=10))])
+    error = evaluation.expected_calibration_error(y, p, bins=10)
+    assert f"is {percent(error)} for before" in figures.alt_text(chart)
+    sizes = chart.data[1].marker.size
+    assert sizes[list(chart.data[1].y).index(100)] > sizes[list(chart.data[1].y).index(0)]
+
+
+def test_sizes_of_no_photos_and_of_many():
+    nothing = pd.DataFrame({"label": [], "width": [], "height": [], "bytes": []})
+    assert "no photos" in figures.alt_text(figures.photo_sizes(nothing))
+    assert "no photos" in figures.alt_text(figures.file_sizes(nothing, NAMES))
+    photos = pd.DataFrame({"width": [512, 512, 100], "height": [384, 384, 100]})
+    sizes = figures.photo_sizes(photos)
+    assert "most common is 512 by 384 pixels with 2 photos" in figures.alt_text(sizes)
+    assert np.ptp(sizes.data[0].marker.size) > 0
+
+
+def test_every_photo_is_in_the_histogram():
+    photos = pd.DataFrame({"label": ["glass", "metal", "glass"], "bytes": [1000, 2000, 9000]})
+    chart = figures.file_sizes(photos, ["glass", "metal"])
+    assert [int(np.sum(trace.y)) for trace in chart.data] == [2, 1]
+
+
+def test_missing_curves_of_a_class_are_left_out():
+    y, p = np.array([0, 0, 1, 1]), np.array([[0.9, 0.1, 0], [0.6, 0.4, 0], [0.2, 0.8, 0], [0.3, 0.7, 0]])
+    chart = figures.roc_curves(evaluation.roc_table(y, p, "abc"), "abc")
+    assert [trace.name for trace in chart.data[1:]] == [f"{c} (area{NBSP}1.000)" for c in "ab"]
+
+
+def test_result_pages_load_no_deep_learning_library_and_no_streamlit():
+    code = "import sys, garbage_core.evaluation, garbage_core.figures, garbage_core.runs, garbage_core.card\n"
+    code += "assert not {'tensorflow', 'keras', 'streamlit'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_percent_is_written_one_way():
+    assert [percent(v) for v in (0.9144, 1, 0, float("nan"))] == [
+        f"91.4{NBSP}%",
+        f"100.0{NBSP}%",
+        f"0.0{NBSP}%",
+        "unknown",
+    ]
+    colors = [figures.model_color("x", i) for i in range(5)]
+    assert all(a != b for a, b in itertools.combinations(colors, 2))

@@ -1,0 +1,92 @@
+"""The results table of the README says what the runs say, and is noticed when it does not."""
+
+import re
+
+import pytest
+
+from garbage_core import readme
+from garbage_core.errors import GarbageError
+from garbage_core.runs import list_runs
+from tests.helpers import fake_run
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A README with markers in it."""
+    file = tmp_path / "README.md"
+    file.write_text(f"# Title\n\n{readme.START}\nold\n{readme.END}\n\nThe end.\n", encoding="utf-8")
+    return file
+
+
+@pytest.fixture
+def models(tmp_path):
+    for name, accuracy in (("scratch", 0.7), ("transfer", 0.92), ("other", 0.5)):
+        fake_run(tmp_path / "models", name, accuracy, counts={"val": 20, "test": 20}, seed=len(name))
+    return tmp_path / "models"
+
+
+def test_the_table_holds_the_runs_own_figures(models):
+    runs = list_runs(models)[:2]
+    text = readme.results_table(runs)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert [line.count("|") for line in lines] == [9] * 4
+    for run, line in zip(runs, lines[2:], strict=True):
+        test = run.predictions[run.predictions["split"] == "test"]
+        answers = test.filter(like="p_").idxmax(axis=1).str.removeprefix("p_")
+        assert line.startswith(f"| {run.title} |")
+        assert f"| {100 * (answers == test['label']).mean():.1f} % (" in line
+    assert "random weights" in lines[2]
+    assert "ImageNet" in lines[3]
+    assert "120 test photos" in text
+    assert "Transfer is better by" in text
+
+
+def test_runs_on_other_classes_have_no_column_for_trash(tmp_path):
+    run = fake_run(tmp_path, "fruit", classes=("apple", "pear"))
+    assert "trash" not in readme.results_table([run])
+
+
+def test_check_notices_an_old_table_and_rewriting_mends_it(page, models, capsys):
+    options = ["--readme", str(page), "--models", str(models)]
+    before = page.read_text(encoding="utf-8")
+    assert readme.main([*options, "--check"]) == 1
+    assert page.read_text(encoding="utf-8") == before
+    assert "out of date" in capsys.readouterr().err
+    assert readme.main(options) == 0
+    after = page.read_text(encoding="utf-8")
+    assert after.startswith("# Title\n\n")
+    assert after.endswith("\n\nThe end.\n")
+    assert "old" not in after
+    assert "| Transfer |" in after
+    assert "other" not in after
+    assert readme.main([*options, "--check"]) == 0
+
+
+def test_named_runs_are_listed_instead(page, models):
+    assert readme.main(["other", "--readme", str(page), "--models", str(models)]) == 0
+    assert "| other |" in page.read_text(encoding="utf-8")
+    assert "Transfer" not in page.read_text(encoding="utf-8")
+
+
+def test_without_runs_the_table_says_so(page, tmp_path):
+    assert readme.main(["--readme", str(page), "--models", str(tmp_path / "empty")]) == 0
+    assert "no runs yet" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["no markers", readme.START, readme.END + readme.START, readme.START * 2 + readme.END])
+def test_a_page_without_clear_markers_is_refused(text):
+    with pytest.raises(GarbageError, match="results:start"):
+        readme.with_table(text, "table")
+
+
+def test_a_missing_page_is_an_error_of_one_line(tmp_path, capsys):
+    assert readme.main(["--readme", str(tmp_path / "none.md"), "--models", str(tmp_path)]) == 2
+    assert re.fullmatch(r".*none\.md cannot be read.*\n", capsys.readouterr().err)
+
+
+def test_the_projects_own_readme_is_up_to_date(monkeypatch):
+    monkeypatch.delenv("GARBAGE_MODELS", raising=False)
+    models = readme.README.parent / "models"
+    if not readme.README.is_file() or not list_runs(models):
+        pytest.skip("needs the repository's README.md and models/")
+    assert readme.main(["--check", "--models", str(models)]) == 0
