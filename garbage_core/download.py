@@ -66,8 +66,8 @@ def download_dataset(
             f"The data set cannot be stored as {path} ({error.strerror or error}): free space or choose another folder."
         ) from error
     raise GarbageError(
-        f"The data set could not be downloaded from {' nor from '.join(failures)}: try again later, or fetch {ZIP_NAME} "
-        f"with a browser and save it as {path}."
+        f"The data set could not be downloaded from {' nor from '.join(failures)}: try again later, or fetch "
+        f"{ZIP_NAME} with a browser and save it as {path}."
     )
 
 

@@ -52,9 +52,9 @@ ACCEPTED_FORMATS: tuple[str, ...] = (
 
 STEP = 16  # Sides of prepared photos are multiples of it; the network halves them five times and takes any size.
 LONGEST = 2.0  # Photos longer than 2:1 are cropped: further out there is rarely a thing to classify.
-# What would keep a processor busy for minutes. A progressive JPEG stores the picture in some ten scans, each a pass over
-# all pixels, but a few kilobytes can hold thousands of empty ones: the product of both is limited. Run-length encoded
-# BMP and TIFF of many tiles, both rare, are decoded slowly.
+# What would keep a processor busy for minutes. A progressive JPEG stores the picture in some ten scans, each a pass
+# over all pixels, but a few kilobytes can hold thousands of empty ones: the product of both is limited. Run-length
+# encoded BMP and TIFF of many tiles, both rare, are decoded slowly.
 MAX_SCANNED_PIXELS = 16 * MAX_PIXELS
 MAX_RLE_BYTES = 2**20
 MAX_TILES = 50_000
@@ -290,6 +290,6 @@ def _orientation(image: Image.Image) -> int:
         return 1  # Pillow turns TIFF itself.
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - damaged metadata are no reason to refuse a sound picture.
+    except Exception:  # Damaged metadata are no reason to refuse a sound picture.
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

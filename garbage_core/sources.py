@@ -1,9 +1,9 @@
 """Where photos lie: finding a data set, and reading the files of a folder or of a zip archive by the same names.
 
-A data set is a folder (or an archive) of class folders full of photos: `cardboard/cardboard1.jpg`. The class folders may
-lie one level further down, as in the official `dataset-resized.zip` and in Kaggle's `TrashType_Image_Dataset`. Files are
-named relative to the class folders' parent, so a photo has the same name in every packaging. Nothing is ever unpacked:
-names found in an archive are only looked up, never turned into paths.
+A data set is a folder (or an archive) of class folders full of photos: `cardboard/cardboard1.jpg`. The class folders
+may lie one level further down, as in the official `dataset-resized.zip` and in Kaggle's `TrashType_Image_Dataset`.
+Files are named relative to the class folders' parent, so a photo has the same name in every packaging. Nothing is ever
+unpacked: names found in an archive are only looked up, never turned into paths.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Which photo is for training, which for choosing (val), which for the final report (test).
 
-`official` takes the lists of TrashNet's authors, which ship with this package. `stratified` draws a fifth of every class
-for test and a tenth of the rest for val.
+`official` takes the lists of TrashNet's authors, which ship with this package. `stratified` draws a fifth of every
+class for test and a tenth of the rest for val.
 """
 
 import math
@@ -72,8 +72,8 @@ def _split_official(dataset: "Dataset") -> pd.DataFrame:
     unlisted = table["split"].isna()
     if not dataset.official and unlisted.any():
         raise GarbageError(
-            f"The authors' split lists do not name {table.loc[unlisted, 'file'].iloc[0]} and {unlisted.sum() - 1} other "
-            "photos: choose the protocol stratified."
+            f"The authors' split lists do not name {unlisted.sum()} of the {len(table)} photos, first "
+            f"{table.loc[unlisted, 'file'].iloc[0]}: choose the protocol stratified."
         )
     table = table[~unlisted].reset_index(drop=True)
     absent = [split for split in SPLITS if split not in set(table["split"])]
@@ -92,8 +92,8 @@ def _split_stratified(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
     sizes = photos["label"].value_counts()
     if sizes.min() < len(SPLITS):
         raise GarbageError(
-            f"Class {sizes.idxmin()} has only {sizes.min()} photos, too few for {', '.join(SPLITS)}: add photos or take "
-            "the class out."
+            f"Class {sizes.idxmin()} has only {sizes.min()} photos, too few for {', '.join(SPLITS)}: add photos or "
+            "take the class out."
         )
     rows, splits = range(len(photos)), pd.Series("train", index=photos.index)
     for name, share in (("test", TEST_SHARE), ("val", VAL_SHARE)):
