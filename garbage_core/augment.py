@@ -36,8 +36,8 @@ class Augmentation:
         brightness: Largest change of brightness, as a share: 0.1 multiplies by 0.9 to 1.1.
         contrast: Largest change of the distance from the photo's mean, as a share.
         channel_shift: Largest value added to each colour channel on its own, of 255.
-        erase: Probability that a rectangle of 2 to 25 % of a photo is filled with its mean colour (random erasing, Zhong
-            et al. 2017, arXiv:1708.04896).
+        erase: Probability that a rectangle of 2 to 25 % of a photo is filled with its mean colour (random erasing,
+            Zhong et al. 2017, arXiv:1708.04896).
         mixup: Parameter alpha of the Beta distribution that MixUp (Zhang et al. 2017, arXiv:1710.09412) draws from.
         cutmix: The same for CutMix (Yun et al. 2019, arXiv:1905.04899). With both, each photo takes one of the two.
     """
@@ -85,16 +85,17 @@ class Augmentation:
         return replace(self, mixup=0.0, cutmix=0.0)
 
 
+_FLIPS = {"horizontal_flip": True, "vertical_flip": True}
 PIPELINES: dict[str, Augmentation] = {
     "none": Augmentation(),
-    "light": Augmentation(rotation=15, shift=0.05, zoom=0.10, horizontal_flip=True, vertical_flip=True, brightness=0.10),
+    "light": Augmentation(rotation=15, shift=0.05, zoom=0.10, brightness=0.10, **_FLIPS),
     # Keras' ImageDataGenerator, which the starting recipe used, takes its `shear_range=0.05` in degrees.
     "standard": Augmentation(
-        rotation=45, shift=0.15, zoom=0.15, shear=0.05, horizontal_flip=True, vertical_flip=True, brightness=0.1, channel_shift=10
+        rotation=45, shift=0.15, zoom=0.15, shear=0.05, brightness=0.1, channel_shift=10, **_FLIPS
     ),
     "strong": Augmentation(
-        rotation=60, shift=0.20, zoom=0.30, shear=10, horizontal_flip=True, vertical_flip=True, brightness=0.25, contrast=0.25,
-        channel_shift=20, erase=0.25, mixup=0.2, cutmix=1.0,
+        rotation=60, shift=0.20, zoom=0.30, shear=10, brightness=0.25, contrast=0.25, channel_shift=20, erase=0.25,
+        mixup=0.2, cutmix=1.0, **_FLIPS,
     ),
 }  # fmt: skip
 
@@ -125,7 +126,9 @@ def single(name: str, strength: float = 1.0) -> Augmentation:
     return _scale(Augmentation(**{name: value}), strength)
 
 
-def draw(augmentation: Augmentation, rng: np.random.Generator, count: int, height: int, width: int) -> dict[str, np.ndarray]:
+def draw(
+    augmentation: Augmentation, rng: np.random.Generator, count: int, height: int, width: int
+) -> dict[str, np.ndarray]:
     """Draws what happens to each photo of a batch.
 
     Args:
@@ -158,7 +161,9 @@ def draw(augmentation: Augmentation, rng: np.random.Generator, count: int, heigh
         values["erase"] = _boxes(rng, share, rng.uniform(0.5, 2.0, count))
     if a.mixes:
         cuts = rng.random(count) < (a.cutmix > 0) / ((a.mixup > 0) + (a.cutmix > 0))
-        kept = np.where(cuts, rng.beta(a.cutmix or 1, a.cutmix or 1, count), rng.beta(a.mixup or 1, a.mixup or 1, count))
+        kept = np.where(
+            cuts, rng.beta(a.cutmix or 1, a.cutmix or 1, count), rng.beta(a.mixup or 1, a.mixup or 1, count)
+        )
         boxes = _boxes(rng, np.where(cuts, 1 - kept, 0.0), np.ones(count))
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         # `mix` is the share of the own photo, and of its label, in the mixture: for a box, what the box leaves.
@@ -230,6 +235,7 @@ class AffineTransform(keras.layers.Layer):
     """Moves photos by affine maps (N, 8) from output to input pixels; beyond the edge the nearest pixel is repeated."""
 
     def call(self, inputs):
+        """Returns the photos of `[photos, maps]`, moved, as float32."""
         images, maps = inputs
         # float32 also under mixed precision: bfloat16 cannot count to the width of a photo.
         images, maps = ops.cast(images, "float32"), ops.cast(maps, "float32")
@@ -241,6 +247,7 @@ class ColorTransform(keras.layers.Layer):
     """Multiplies brightness (N, 1) and contrast (N, 1), and adds to each channel (N, 3)."""
 
     def call(self, inputs):
+        """Returns the photos of `[photos, gain, contrast, offset]`, changed."""
         images, gain, contrast, offset = inputs
         images = ops.cast(images, self.compute_dtype) * _per_photo(gain)
         mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
@@ -252,6 +259,7 @@ class EraseBox(keras.layers.Layer):
     """Fills a box (N, 4) of each photo with the photo's mean colour."""
 
     def call(self, inputs):
+        """Returns the photos of `[photos, boxes]`, changed."""
         images, boxes = inputs
         images = ops.cast(images, self.compute_dtype)
         return ops.where(_inside(boxes, images), ops.mean(images, axis=(1, 2), keepdims=True), images)
@@ -259,13 +267,14 @@ class EraseBox(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("garbage_core")
 class MixBatch(keras.layers.Layer):
-    """Mixes each photo with the one at the mirrored place of the batch: all of it by a share (N, 1), or in a box (N, 4).
+    """Mixes each photo with the one at the mirrored place of the batch: all of it by a share (N, 1), or a box (N, 4).
 
     Batches are shuffled, so the mirrored place is a random partner, and one that needs no index, which is what lets a
     batch be dealt out to several devices.
     """
 
     def call(self, inputs):
+        """Returns the photos of `[photos, shares, boxes]`, mixed."""
         images, shares, boxes = inputs
         images = ops.cast(images, self.compute_dtype)
         partners = ops.flip(images, axis=0)
@@ -314,10 +323,10 @@ def _boxes(rng: np.random.Generator, share: np.ndarray, ratio: np.ndarray) -> np
 def _scale(augmentation: Augmentation, strength: float) -> Augmentation:
     if not 0 <= strength <= 2:
         raise GarbageError(f"The strength must lie between 0 and 2, not {strength}.")
+    limits = {"rotation": 180, "shear": 60, "channel_shift": 255}
     scaled = {
-        name: value and strength > 0 if isinstance(value, bool) else min(value * strength, {"rotation": 180, "shear": 60}.get(name, max(1.0, value)))
+        name: value and strength > 0 if isinstance(value, bool) else min(value * strength, limits.get(name, 1))
         for name, value in asdict(augmentation).items()
     }
     scaled |= {name: getattr(augmentation, name) * min(strength, 1) for name in ("mixup", "cutmix")}
-    scaled["channel_shift"] = augmentation.channel_shift * strength
     return Augmentation(**scaled)

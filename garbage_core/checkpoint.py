@@ -19,16 +19,7 @@ from garbage_core.files import write_csv, write_json
 
 
 class Checkpoint:
-    """State of an unfinished training.
-
-    Attributes:
-        folder: The checkpoint's folder.
-        stage: Number of the stage under way, from 0.
-        rows: One row of history per finished epoch.
-        wait: Epochs of this stage since its last improvement.
-        stopped: Whether this stage was ended early.
-        seconds: Time spent so far.
-    """
+    """State of an unfinished training; `folder` is where it lies."""
 
     def __init__(self, folder: Path, state: dict[str, Any]) -> None:
         """Takes the folder and the state; use `open`."""
@@ -54,53 +45,75 @@ class Checkpoint:
         path = folder / "state.json"
         if (run_folder / "run.json").is_file():
             raise GarbageError(
-                f"There is a finished run {run_folder.name!r} in {str(run_folder.parent)!r}: choose another --name, or move it away."
+                f"There is a finished run {run_folder.name!r} in {str(run_folder.parent)!r}: "
+                "choose another --name, or move it away."
             )
         fresh = {
-            "config": config.to_dict(), "data": data, "stage": 0, "epoch": 0, "wait": 0, "stopped": False, "seconds": 0.0,
-            "weights": None, "best": {"value": -1.0, "epoch": 0, "file": None}, "stage_best": -1.0, "rows": [],
-        }  # fmt: skip
+            "config": json.loads(json.dumps(config.to_dict())),  # tuples become lists, as they do in the file
+            "data": data,
+            "stage": 0,
+            "epoch": 0,  # of this stage
+            "weights": None,
+            "wait": 0,
+            "stopped": False,
+            "stage_best": -1.0,
+            "best": {"value": -1.0, "epoch": 0, "file": None},
+            "rows": [],
+            "seconds": 0.0,
+        }
         if not resume:
             if path.is_file():
                 raise GarbageError(
-                    f"There is an unfinished training of {run_folder.name!r} in {str(run_folder)!r}: add --resume to go on, "
-                    "or delete that folder to begin again."
+                    f"There is an unfinished training of {run_folder.name!r} in {str(run_folder)!r}: "
+                    "add --resume to go on, or delete that folder to begin again."
                 )
             folder.mkdir(parents=True, exist_ok=True)
             write_json(fresh, path)
             return cls(folder, fresh)
         if not path.is_file():
-            raise GarbageError(f"There is no unfinished training of {run_folder.name!r} in {str(run_folder.parent)!r}: leave out --resume.")
+            raise GarbageError(
+                f"There is no unfinished training of {run_folder.name!r} in {str(run_folder.parent)!r}: "
+                "leave out --resume."
+            )
         state = json.loads(path.read_text("utf-8"))
         for key, value in fresh["config"].items():
             if state["config"].get(key) != value:
                 raise GarbageError(
-                    f"The training of {run_folder.name!r} began with {key} = {state['config'].get(key)!r}, not {value!r}: resume it with what it began with."
+                    f"The training of {run_folder.name!r} began with {key} = {state['config'].get(key)!r}, "
+                    f"not {value!r}: resume it with what it began with."
                 )
         if state["data"] != data:
-            raise GarbageError(f"The training of {run_folder.name!r} began with other photos: resume it with the same --data-dir and --limit.")
+            raise GarbageError(
+                f"The training of {run_folder.name!r} began with other photos: "
+                "resume it with the same --data-dir and --limit."
+            )
         checkpoint = cls(folder, state)
         checkpoint._write_history()  # a kill may have come between state and history
         return checkpoint
 
     @property
     def stage(self) -> int:
+        """Number of the stage under way, from 0."""
         return self._state["stage"]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
+        """One row of history per finished epoch."""
         return self._state["rows"]
 
     @property
     def wait(self) -> int:
+        """Epochs of this stage since its last improvement."""
         return self._state["wait"]
 
     @property
     def stopped(self) -> bool:
+        """Whether this stage was ended early."""
         return self._state["stopped"]
 
     @property
     def seconds(self) -> float:
+        """Seconds spent so far, those before a resumption included."""
         return time.monotonic() - self._began
 
     @property
@@ -151,13 +164,28 @@ class Checkpoint:
 
     def end_stage(self) -> None:
         """Moves on to the next stage; what only this one needed is deleted."""
-        self._state |= {"stage": self.stage + 1, "epoch": 0, "wait": 0, "stopped": False, "weights": None, "stage_best": -1.0}
+        self._state |= {
+            "stage": self.stage + 1,
+            "epoch": 0,
+            "wait": 0,
+            "stopped": False,
+            "weights": None,
+            "stage_best": -1.0,
+        }
         self._write_state()
         for path in self.folder.glob("features-*"):
             path.unlink()
 
     def restore(self, model: keras.Model, stage: int) -> int:
-        """Gives a training model the weights and optimiser of the last epoch; returns how many epochs its stage has done."""
+        """Gives a training model the weights and optimiser of the last epoch.
+
+        Args:
+            model: The training model, compiled, its optimiser built.
+            stage: Number of its stage.
+
+        Returns:
+            How many epochs of the stage are done.
+        """
         if self._state["weights"] and self.stage == stage:
             model.load_weights(self.folder / self._state["weights"])
             return self._state["epoch"]

@@ -6,7 +6,7 @@ view asks `class_color` and `class_hint` by name, which answer for unknown names
 The colours are the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), which stays readable with the common
 forms of colour blindness. Two of its colours are too light to stand on white with the 3:1 contrast that WCAG 2.1 asks
 of graphics (criterion 1.4.11), so every class also has an `edge`: the outline that shapes of this colour are drawn
-with, which has that contrast on white and on the dark theme's background. Where the colour itself has it, they are equal.
+with, which has that contrast on white and on the dark theme's background. Where the colour has it, both are equal.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,8 @@ CLASSES: tuple[WasteClass, ...] = (
         "glass",
         "#009E73",
         "#009E73",
-        "Empty it and take it to the glass container, sorted by colour where asked; drinking glasses and panes do not belong there.",
+        "Empty it and take it to the glass container, sorted by colour where asked; drinking glasses and panes do not "
+        "belong there.",
     ),
     WasteClass(
         "metal",
@@ -73,7 +74,18 @@ LOCAL_RULES = "Rules differ from place to place: your local collection has the l
 
 _BY_NAME = {c.name: c for c in CLASSES}
 # For classes of other data sets: colours apart from each other, each with 3:1 contrast on both themes.
-_OTHER_COLORS = ("#7F7F7F", "#8C6D31", "#7B61C9", "#2A9D8F", "#C44E52", "#5B8C2A", "#B5651D", "#3F7FBF", "#AD5A9B", "#6B7F99")
+_OTHER_COLORS = (
+    "#7F7F7F",
+    "#8C6D31",
+    "#7B61C9",
+    "#2A9D8F",
+    "#C44E52",
+    "#5B8C2A",
+    "#B5651D",
+    "#3F7FBF",
+    "#AD5A9B",
+    "#6B7F99",
+)
 
 
 def class_color(name: str, position: int = 0) -> str:

@@ -70,6 +70,8 @@ class TrainingConfig:
         name: Name of the run and of its folder.
         stages: The stages, in order; each starts from the best epoch so far.
         version: Version of ResNet-50, `v1` or `v2`.
+        filters: Filters of the first stack's bottlenecks; 64 is ResNet-50, less makes a miniature.
+        blocks: Number of blocks in each of the four stacks; 3, 4, 6, 3 is ResNet-50.
         weights: Starting weights: empty for random ones, `imagenet`, or the path of a weights file.
         height: Height in pixels of the photos the finished network is meant for.
         width: Width of the same.
@@ -89,6 +91,8 @@ class TrainingConfig:
     name: str
     stages: tuple[Stage, ...]
     version: str = "v2"
+    filters: int = 64
+    blocks: tuple[int, ...] = (3, 4, 6, 3)
     weights: str = ""
     height: int = 240
     width: int = 320
@@ -109,10 +113,15 @@ class TrainingConfig:
         _check(self.optimizer, "optimizer", " or ".join(OPTIMIZERS), self.optimizer in OPTIMIZERS)
         _check(self.precision, "precision", ", ".join(PRECISIONS), self.precision in PRECISIONS)
         _check(self.label_smoothing, "label_smoothing", "at least 0 and below 1", 0 <= self.label_smoothing < 1)
+        _check(
+            self.blocks, "blocks", "four whole numbers of at least 1", len(self.blocks) == 4 and min(self.blocks) >= 1
+        )
         _check((self.height, self.width), "height and width", "at least 32 pixels", min(self.height, self.width) >= 32)
         for stage in self.stages:
             where = f"stages.{stage.name}."
-            _check(stage.train_from, where + "train_from", ", ".join(TRAINABLE_FROM), stage.train_from in TRAINABLE_FROM)
+            _check(
+                stage.train_from, where + "train_from", ", ".join(TRAINABLE_FROM), stage.train_from in TRAINABLE_FROM
+            )
             _check(stage.epochs, where + "epochs", "at least 1", stage.epochs >= 1)
             _check(stage.batch_size, where + "batch_size", "at least 2", stage.batch_size >= 2)
             _check(stage.learning_rate, where + "learning_rate", "above 0", stage.learning_rate > 0)
@@ -142,7 +151,11 @@ class TrainingConfig:
             done += stage.epochs
             ends.append(round(done * epochs / total))
         shares = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-        stages = (dataclasses.replace(s, epochs=n, warmup_epochs=min(s.warmup_epochs, n / 2)) for s, n in zip(self.stages, shares, strict=True) if n)
+        stages = (
+            dataclasses.replace(s, epochs=n, warmup_epochs=min(s.warmup_epochs, n / 2))
+            for s, n in zip(self.stages, shares, strict=True)
+            if n
+        )
         return dataclasses.replace(self, stages=tuple(stages))
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,7 +172,10 @@ class TrainingConfig:
         stages = values.get("stages")
         if not isinstance(stages, list) or not stages:
             raise GarbageError(f"{origin} has no [[stages]]: describe at least one, as in presets/scratch.toml.")
-        made = tuple(Stage(**_typed(Stage, s, f"{origin}, stage {n}", ("name", "epochs", "learning_rate"))) for n, s in enumerate(stages, 1))
+        made = tuple(
+            Stage(**_typed(Stage, s, f"{origin}, stage {n}", ("name", "epochs", "learning_rate")))
+            for n, s in enumerate(stages, 1)
+        )
         rest = {k: v for k, v in values.items() if k != "stages"}
         return cls(stages=made, **_typed(cls, rest, origin, ("name",)))
 
@@ -179,11 +195,16 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingCo
         GarbageError: If the file is missing or no TOML, or a key or value is not understood.
     """
     if source in PRESETS:
-        text, origin = resources.files("garbage_core.presets").joinpath(f"{source}.toml").read_text("utf-8"), f"{source}.toml"
+        text, origin = (
+            resources.files("garbage_core.presets").joinpath(f"{source}.toml").read_text("utf-8"),
+            f"{source}.toml",
+        )
     else:
         path = Path(source)
         if not path.is_file():
-            raise GarbageError(f"There is no preset or file {str(source)!r}: choose {' or '.join(PRESETS)}, or give a .toml file.")
+            raise GarbageError(
+                f"There is no preset or file {str(source)!r}: choose {' or '.join(PRESETS)}, or give a .toml file."
+            )
         text, origin = path.read_text("utf-8"), path.name
     try:
         values = tomllib.loads(text)
@@ -210,7 +231,9 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     named = [s for s in stages if len(parts) == 3 and parts[1] in ("*", s.get("name"))]
     if not named:
         names = ", ".join(str(s.get("name")) for s in stages)
-        raise GarbageError(f"--set {override!r} names no stage: write stages.NAME.key=value with NAME one of *, {names}.")
+        raise GarbageError(
+            f"--set {override!r} names no stage: write stages.NAME.key=value with NAME one of *, {names}."
+        )
     for stage in named:
         stage[parts[2]] = value
 
@@ -218,6 +241,7 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
 def _typed(cls: type, values: dict[str, Any], origin: str, required: tuple[str, ...]) -> dict[str, Any]:
     """Returns the values with whole numbers as floats where floats are meant, or says which key is wrong."""
     types = {name: kind for name, kind in typing.get_type_hints(cls).items() if name != "stages"}
+    types = {name: tuple if typing.get_origin(kind) is tuple else kind for name, kind in types.items()}
     for key in required:
         if key not in values:
             raise GarbageError(f"{origin} lacks {key!r}: add it.")
@@ -226,6 +250,8 @@ def _typed(cls: type, values: dict[str, Any], origin: str, required: tuple[str, 
             raise GarbageError(f"{origin} has an unknown key {key!r}: the keys are {', '.join(types)}.")
         number = isinstance(value, int | float) and not isinstance(value, bool)
         fits = (types[key] is float and number) or type(value) is types[key]
+        if types[key] is tuple:
+            fits = isinstance(value, list | tuple) and all(type(item) is int for item in value)
         _check(value, f"{key!r} in {origin}", f"of type {types[key].__name__}", fits)
     return {key: types[key](value) for key, value in values.items()}
 

@@ -92,7 +92,8 @@ def all_devices() -> Iterator[int]:
             return
     elif len(gpus()) > 1:
         raise GarbageError(
-            f"Keras trains on one GPU with PyTorch, not on {len(gpus())}: set KERAS_BACKEND=jax, or CUDA_VISIBLE_DEVICES=0."
+            f"Keras trains on one GPU with PyTorch, not on {len(gpus())}: "
+            "set KERAS_BACKEND=jax, or CUDA_VISIBLE_DEVICES=0."
         )
     yield 1
 

@@ -20,7 +20,9 @@ from garbage_core.errors import GarbageError
 STRATEGIES = ("none", "class_weights", "effective_number", "oversample", "focal", "logit_adjustment")
 
 FOCAL_GAMMA = 2.0  # the paper's choice
-EFFECTIVE_NUMBER_BETA = 0.999  # of the paper's values, the one whose weights differ from `balanced` at some hundred photos
+EFFECTIVE_NUMBER_BETA = (
+    0.999  # of the paper's values, the one whose weights differ from `balanced` at some hundred photos
+)
 
 
 def check_strategy(strategy: str) -> None:
@@ -132,6 +134,10 @@ class LogitAdjustedCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
+        """Returns the loss of each photo, shape (N,), from labels and logits of shape (N, C)."""
         return keras.losses.categorical_crossentropy(
-            y_true, y_pred + keras.ops.cast(self.log_prior, y_pred.dtype), from_logits=True, label_smoothing=self.label_smoothing
+            y_true,
+            y_pred + keras.ops.cast(self.log_prior, y_pred.dtype),
+            from_logits=True,
+            label_smoothing=self.label_smoothing,
         )

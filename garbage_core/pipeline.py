@@ -1,4 +1,4 @@
-"""From files to batches: photos decoded once, features of a frozen network computed once, random numbers drawn per step.
+"""From files to batches: photos decoded once, features of a frozen network computed once, random numbers per step.
 
 Everything random in a batch is decided by (seed, stage, epoch, step), never by how many numbers were drawn before: a
 training that is resumed meets the same batches as one that was never stopped.
@@ -52,7 +52,7 @@ class PhotoSource:
 
 
 class FeatureSource:
-    """Output of the frozen part of a network for several augmented passes over the photos, kept in a file as float16."""
+    """Output of a network's frozen part for several augmented passes over the photos, kept in a file as float16."""
 
     def __init__(self, passes: np.ndarray) -> None:
         """Takes an array of shape (passes, photos, rows, columns, channels), or (passes, photos, channels)."""

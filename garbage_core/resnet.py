@@ -78,7 +78,7 @@ def build_resnet(
         width: Filters of the first stack's bottleneck, doubled from stack to stack; 64 in the papers.
         input_shape: Height, width, 3; None for any size.
         dropout: Share of the pooled features dropped in training, 0 to below 1.
-        batch_norm_momentum: How slowly the moving averages follow; 0.99 is Keras' default, too slow for short trainings.
+        batch_norm_momentum: How slowly the averages follow; 0.99 is Keras' default, too slow for short trainings.
         zero_init_residual: Start each block as the identity, by a zero in the last layer of its branch (Goyal et al.
             2017, arXiv:1706.02677, section 5.1).
         name: Name of the model.
@@ -94,7 +94,9 @@ def build_resnet(
     if num_classes < 2:
         raise GarbageError(f"A classifier needs at least 2 classes, not {num_classes}: add a folder for each class.")
     if not 0 <= dropout < 1:
-        raise GarbageError(f"Dropout must be at least 0 and below 1, not {dropout}: it is the share of features dropped.")
+        raise GarbageError(
+            f"Dropout must be at least 0 and below 1, not {dropout}: it is the share of features dropped."
+        )
     block = _BLOCKS[version]
     make = _LayerFactory(batch_norm_momentum, zero_init_residual)
 
@@ -111,8 +113,12 @@ def build_resnet(
         for position in range(1, blocks + 1):
             # Version 1 halves the resolution at the entrance of a stack, version 2 at its exit; the first stack of
             # version 1 and the last one of version 2 keep it.
-            halves = position == 1 and number > 2 if version == "v1" else position == blocks and number < len(stacks) + 1
-            x = block(x, make, width * 2 ** (number - 2), 2 if halves else 1, position == 1, f"conv{number}_block{position}")
+            halves = (
+                position == 1 and number > 2 if version == "v1" else position == blocks and number < len(stacks) + 1
+            )
+            x = block(
+                x, make, width * 2 ** (number - 2), 2 if halves else 1, position == 1, f"conv{number}_block{position}"
+            )
     if version == "v2":
         x = make.norm("post_bn")(x)
         x = layers.Activation("relu", name="post_relu")(x)

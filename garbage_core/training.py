@@ -11,19 +11,17 @@ The test photos are looked at once, at the very end, by the finished network.
 import dataclasses
 import datetime
 import platform
-import sys
-import time
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score
 from tqdm import tqdm
 
 import garbage_core
 from garbage_core import augment, devices
-from garbage_core.calibration import fit_temperature, fit_threshold
+from garbage_core.calibration import apply_temperature, fit_temperature, fit_threshold
+from garbage_core.callbacks import EpochEnd, KeepRaw, learning_rate, say
 from garbage_core.card import write_card
 from garbage_core.checkpoint import Checkpoint
 from garbage_core.config import Stage, TrainingConfig, load_config
@@ -35,8 +33,7 @@ from garbage_core.imbalance import check_strategy, loss_weights, make_loss
 from garbage_core.inference import network_probabilities
 from garbage_core.pipeline import Augmented, PhotoSource, Source, batches, cache_features
 from garbage_core.predictions import to_arrays
-from garbage_core.calibration import apply_temperature
-from garbage_core.resnet import build_resnet50, freeze, split_network
+from garbage_core.resnet import build_resnet, freeze, split_network
 from garbage_core.runs import SCHEMA_VERSION, Run, check_name, load_run, models_dir, write_predictions
 from garbage_core.weights import StartingWeights, load_network, load_starting_weights, save_network
 
@@ -51,7 +48,6 @@ def train(
     root: str | Path | None = None,
     resume: bool = False,
     limit: int | None = None,
-    builder=build_resnet50,
 ) -> Run:
     """Trains a network and writes its run.
 
@@ -61,7 +57,6 @@ def train(
         root: Folder of the runs; None takes `models_dir()`.
         resume: Go on with an unfinished training of the same config and photos.
         limit: Use at most this many photos of each split, the classes in turn; for trying things out.
-        builder: Makes the network, as `build_resnet50`; a smaller one for tests.
 
     Returns:
         The finished run.
@@ -70,8 +65,7 @@ def train(
         GarbageError: If a finished run or, without `resume`, an unfinished one is already there; if there is nothing to
             resume, or it was begun with another config or other photos; if a split has no photos.
     """
-    folder = Path(root) if root else models_dir()
-    folder = folder / check_name(config.name)
+    folder = Path(root or models_dir()) / check_name(config.name)
     for stage in config.stages:
         augment.pipeline(stage.augmentation, stage.strength)  # refuses what is unknown before hours have passed
     check_strategy(config.imbalance)
@@ -84,23 +78,28 @@ def train(
     keras.config.set_dtype_policy(precision)
     try:
         with devices.all_devices() as shards, devices.deterministic():
-            make = _maker(config, dataset, builder)
-            network = make()
+            network = _build(config, dataset)
             started = load_starting_weights(network, config.weights or None)
-            _say(str(started))
+            say(str(started))
             for number in range(checkpoint.stage, len(config.stages)):
                 if checkpoint.best_file:
                     network.load_weights(checkpoint.best_file)
                 _run_stage(config, number, network, dataset, photos, checkpoint, shards)
     finally:
         keras.config.set_dtype_policy(previous_policy)
-    final = make()  # in float32, whatever the training computed in
+    final = _build(config, dataset)  # in float32, whatever the training computed in
     final.load_weights(checkpoint.best_file)
     return _finish(config, final, started, dataset, photos, checkpoint, folder, precision)
 
 
 def _run_stage(
-    config: TrainingConfig, number: int, network: keras.Model, dataset: Dataset, photos: pd.DataFrame, checkpoint: Checkpoint, shards: int
+    config: TrainingConfig,
+    number: int,
+    network: keras.Model,
+    dataset: Dataset,
+    photos: pd.DataFrame,
+    checkpoint: Checkpoint,
+    shards: int,
 ) -> None:
     """Trains one stage, from wherever the checkpoint says it is."""
     stage = config.stages[number]
@@ -111,16 +110,29 @@ def _run_stage(
     seed = (config.seed, number)
     labels = {s: photos.loc[photos.split == s, "label"].map(dataset.classes.index).to_numpy() for s in ("train", "val")}
     sources: dict[str, Source] = {
-        s: PhotoSource(dataset, photos.loc[photos.split == s, "file"].tolist(), height, width, CACHE_GB) for s in ("train", "val")
+        s: PhotoSource(dataset, photos.loc[photos.split == s, "file"].tolist(), height, width, CACHE_GB)
+        for s in ("train", "val")
     }
     freeze(network, stage.train_from, stage.train_batch_norms)
     trained = network
     if stage.cached_passes:
         frozen, trained = split_network(network, stage.train_from)
-        with tqdm(total=stage.cached_passes * len(sources["train"]) + len(sources["val"]), desc=f"{stage.name}: features", unit="photo") as bar:
+        with tqdm(
+            total=stage.cached_passes * len(sources["train"]) + len(sources["val"]),
+            desc=f"{stage.name}: features",
+            unit="photo",
+        ) as bar:
             plans = {"train": (augmentation, stage.cached_passes), "val": (augment.Augmentation(), 1)}
             sources = {
-                s: cache_features(frozen, sources[s], plan, n, config.seed, checkpoint.folder / f"features-{number}-{s}.npy", bar.update)
+                s: cache_features(
+                    frozen,
+                    sources[s],
+                    plan,
+                    n,
+                    config.seed,
+                    checkpoint.folder / f"features-{number}-{s}.npy",
+                    bar.update,
+                )
                 for s, (plan, n) in plans.items()
             }
         augmentation = augmentation.only_mixing()
@@ -142,91 +154,35 @@ def _run_stage(
         checkpoint.end_stage()
         return
     data = batches(
-        sources["train"], labels["train"], augmentation,
-        num_classes=len(dataset.classes), batch_size=size, steps=steps, strategy=config.imbalance,
-        class_weights=loss_weights(config.imbalance, counts), seed=seed, first_epoch=first, passes=stage.passes_per_epoch, shards=shards,
-    )  # fmt: skip
-    closing = _EpochEnd(config, number, network, trained, sources["val"], labels["val"], checkpoint, steps)
-    callbacks = [_KeepRaw(checkpoint), *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if stage.ema else []), closing]
-    model.fit(data, steps_per_epoch=steps, initial_epoch=first, epochs=stage.epochs, verbose=0, shuffle=False, callbacks=callbacks)
+        sources["train"],
+        labels["train"],
+        augmentation,
+        num_classes=len(dataset.classes),
+        batch_size=size,
+        steps=steps,
+        strategy=config.imbalance,
+        class_weights=loss_weights(config.imbalance, counts),
+        seed=seed,
+        first_epoch=first,
+        passes=stage.passes_per_epoch,
+        shards=shards,
+    )
+    closing = EpochEnd(config, number, network, trained, sources["val"], labels["val"], checkpoint, steps)
+    callbacks = [
+        KeepRaw(checkpoint),
+        *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if stage.ema else []),
+        closing,
+    ]
+    model.fit(
+        data,
+        steps_per_epoch=steps,
+        initial_epoch=first,
+        epochs=stage.epochs,
+        verbose=0,
+        shuffle=False,
+        callbacks=callbacks,
+    )
     checkpoint.end_stage()
-
-
-class _KeepRaw(keras.callbacks.Callback):
-    """Saves weights and optimiser at the end of an epoch, before a moving average takes their place for validation."""
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        super().__init__()
-        self.checkpoint = checkpoint
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.checkpoint.save_weights(self.model)
-
-
-class _EpochEnd(keras.callbacks.Callback):
-    """Shows progress, validates each epoch, keeps the best one, and makes the epoch count: history and checkpoint."""
-
-    def __init__(self, config, number, network, trained, val: Source, val_labels: np.ndarray, checkpoint: Checkpoint, steps: int):
-        super().__init__()
-        self.config, self.stage, self.number = config, config.stages[number], number
-        self.network, self.trained, self.val, self.val_labels = network, trained, val, val_labels
-        self.checkpoint, self.steps = checkpoint, steps
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        total = self.stage.epochs * self.steps
-        self.bar = tqdm(total=total, initial=self.params.get("initial_epoch", 0), desc=self.stage.name, unit="step", file=sys.stderr)
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.started = time.monotonic()
-        self.bar.n = epoch * self.steps
-        # The rate of the epoch's middle stands for the epoch.
-        schedule = _schedule(self.stage, self.steps)
-        self.rate = float(schedule(epoch * self.steps + self.steps // 2))
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.bar.update()
-        if batch % 10 == 0 and logs:
-            self.bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        probabilities = self._validate()
-        answers = probabilities.argmax(axis=1)
-        true = probabilities[np.arange(len(answers)), self.val_labels]
-        row = {
-            "epoch": len(self.checkpoint.rows) + 1,
-            "stage": self.stage.name,
-            **{key: float(np.mean(logs[key])) for key in ("loss", "accuracy", "macro_f1")},
-            "val_loss": float(-np.log(np.clip(true, 1e-7, 1)).mean()),
-            "val_accuracy": float((answers == self.val_labels).mean()),
-            "val_macro_f1": float(
-                f1_score(self.val_labels, answers, average="macro", labels=range(probabilities.shape[1]), zero_division=0)
-            ),
-            "learning_rate": self.rate,
-            "seconds": round(time.monotonic() - self.started, 2),
-        }
-        if not np.isfinite(row["loss"]):
-            raise GarbageError(
-                f"The loss of epoch {row['epoch']} is {row['loss']}: the training diverged, lower the learning rate of stage {self.stage.name!r}."
-            )
-        self.checkpoint.commit(row, self.number, epoch + 1, self.network)
-        _say(
-            "epoch {epoch} ({stage}): loss {loss:.3f}, macro-F1 {macro_f1:.3f}; val loss {val_loss:.3f}, accuracy {val_accuracy:.3f}, "
-            "macro-F1 {val_macro_f1:.3f}; {seconds:.0f} s".format(**row)
-        )
-        if self.config.patience and self.checkpoint.wait >= self.config.patience:
-            self.checkpoint.stop()
-            self.model.stop_training = True
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        self.bar.close()
-
-    def _validate(self) -> np.ndarray:
-        rng = np.random.default_rng(0)  # val has one pass: nothing is drawn
-        parts = []
-        for start in range(0, len(self.val), 64):
-            rows = self.val.rows(np.arange(start, min(start + 64, len(self.val))), rng)
-            parts.append(keras.ops.convert_to_numpy(keras.ops.softmax(self.trained.predict_on_batch(rows))))
-        return np.concatenate(parts).astype("float64")
 
 
 def _finish(
@@ -263,7 +219,8 @@ def _finish(
         "data_fingerprint": dataset.fingerprint,
         "data_problems": len(dataset.problems),
         "starting_weights": vars(started),
-        "software": devices.software() | {"python": platform.python_version(), "garbage_core": garbage_core.__version__},
+        "software": devices.software()
+        | {"python": platform.python_version(), "garbage_core": garbage_core.__version__},
         "device": devices.description(),
         "precision": precision,
         "parameters": network.count_params(),
@@ -281,31 +238,22 @@ def _finish(
     return run
 
 
-def _maker(config: TrainingConfig, dataset: Dataset, builder):
-    """Returns a function that builds the config's network anew, with random weights."""
-    return lambda: builder(
-        version=config.version,
-        num_classes=len(dataset.classes),
+def _build(config: TrainingConfig, dataset: Dataset) -> keras.Model:
+    """Returns the config's network with random weights."""
+    return build_resnet(
+        config.version,
+        len(dataset.classes),
+        config.blocks,
+        config.filters,
         dropout=config.dropout,
         batch_norm_momentum=config.batch_norm_momentum,
         zero_init_residual=config.zero_init_residual,
     )
 
 
-def _schedule(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Linear warm-up, then half a cosine down to zero (Loshchilov and Hutter 2016, arXiv:1608.03983, without restarts)."""
-    warmup = round(stage.warmup_epochs * steps)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else stage.learning_rate,
-        decay_steps=max(stage.epochs * steps - warmup, 1),
-        warmup_target=stage.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-
-
 def _optimizer(config: TrainingConfig, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
     options = {
-        "learning_rate": _schedule(stage, steps),
+        "learning_rate": learning_rate(stage, steps),
         "weight_decay": stage.weight_decay or None,
         "global_clipnorm": config.clip_norm or None,
         "use_ema": stage.ema > 0,
@@ -327,9 +275,7 @@ def _limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
         photos = photos.drop(columns="turn").sort_index()
     for split in SPLITS:
         if not (photos.split == split).any():
-            raise GarbageError(f"The split {split!r} has no photos of {len(photos)}: add photos, at least 10 of each class.")
+            raise GarbageError(
+                f"The split {split!r} has no photos of {len(photos)}: add photos, at least 10 of each class."
+            )
     return photos
-
-
-def _say(text: str) -> None:
-    tqdm.write(text, file=sys.stderr)

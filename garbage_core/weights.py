@@ -53,7 +53,7 @@ def load_starting_weights(network: keras.Model, source: str | Path | None) -> St
     Args:
         network: The network, changed in place. Nothing is changed when the source is refused.
         source: None for random weights; `"imagenet"` for the weights that `keras.applications` downloads and checks by
-            their hash; or the path of a `.weights.h5` file (or of an `.npz` with the same keys) with some or all layers.
+            their hash; or the path of a `.weights.h5` file (or an `.npz` with the same keys) with some or all layers.
 
     Returns:
         What was loaded, and what starts at random.
@@ -70,7 +70,9 @@ def load_starting_weights(network: keras.Model, source: str | Path | None) -> St
     else:
         path = Path(source).expanduser()
         if not path.is_file():
-            raise GarbageError(f"There is no weights file {str(path)!r}: give a .weights.h5 file, or the word imagenet.")
+            raise GarbageError(
+                f"There is no weights file {str(path)!r}: give a .weights.h5 file, or the word imagenet."
+            )
         name, digest, arrays = path.name, file_sha256(path), _read_arrays(path, with_weights)
     fitting = _check_fit(with_weights, arrays, name)
     for layer in fitting:
@@ -134,7 +136,8 @@ def load_network(path: str | Path, sha256: str | None = None) -> keras.Model:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise GarbageError(
-            f"{str(path)!r} cannot be read as a network ({str(error).splitlines()[0][:120]}): restore it or train again."
+            f"{str(path)!r} cannot be read as a network ({str(error).splitlines()[0][:120]}): "
+            "restore it or train again."
         ) from error
 
 
@@ -149,7 +152,9 @@ def _check_fit(network_layers: list, arrays: dict[str, list[np.ndarray]], source
         if layer is None:
             if name == HEAD:
                 continue
-            raise GarbageError(f"{source} is for another network: its layer {name!r} is not in this one; choose other weights.")
+            raise GarbageError(
+                f"{source} is for another network: its layer {name!r} is not in this one; choose other weights."
+            )
         wanted = [tuple(w.shape) for w in layer.weights]
         if found != wanted:
             if name == HEAD:
@@ -181,14 +186,20 @@ def _read_arrays(path: Path, network_layers: list) -> dict[str, list[np.ndarray]
     try:
         groups = dict(_npz_groups(path) if path.suffix == ".npz" else _h5_groups(path))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise GarbageError(f"{str(path)!r} cannot be read as a weights file ({error}): give a .weights.h5 file.") from error
+        raise GarbageError(
+            f"{str(path)!r} cannot be read as a weights file ({error}): give a .weights.h5 file."
+        ) from error
     if all(name for name, _ in groups.values()):
-        return {name: values for name, values in groups.values()}
+        return dict(groups.values())
     # Without recorded names, Keras' own numbering tells: conv2d, conv2d_1, ... in the order of the network's layers.
     arrays = {}
     for layer_class in sorted({_class_and_number(key)[0] for key in groups}):
         keys = sorted((k for k in groups if _class_and_number(k)[0] == layer_class), key=_class_and_number)
-        same = [layer for layer in network_layers if keras.src.utils.naming.to_snake_case(type(layer).__name__) == layer_class]
+        same = [
+            layer
+            for layer in network_layers
+            if keras.src.utils.naming.to_snake_case(type(layer).__name__) == layer_class
+        ]
         for position, key in enumerate(keys):
             arrays[same[position].name if position < len(same) else key] = groups[key][1]
     return arrays
@@ -229,7 +240,9 @@ def _halve(data: bytes) -> bytes:
                     with np.errstate(over="ignore"):
                         value = value.astype(np.float16)
                     if not np.isfinite(value).all():
-                        raise GarbageError(f"The weight {name!r} does not fit float16: the training diverged, lower its learning rate.")
+                        raise GarbageError(
+                            f"The weight {name!r} does not fit float16: the training diverged, lower its learning rate."
+                        )
                 made = target.create_dataset(name, data=value)
             for key, attribute in item.attrs.items():
                 made.attrs[key] = attribute

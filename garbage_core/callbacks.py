@@ -1,0 +1,121 @@
+"""What happens around the epochs of a training: learning rate, progress, validation, history, checkpoint."""
+
+import sys
+import time
+
+import keras
+import numpy as np
+from sklearn.metrics import f1_score
+from tqdm import tqdm
+
+from garbage_core.checkpoint import Checkpoint
+from garbage_core.config import Stage
+from garbage_core.errors import GarbageError
+from garbage_core.pipeline import Source
+
+
+def learning_rate(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the learning rate of a stage: linear warm-up, then half a cosine down to zero.
+
+    Source: Loshchilov and Hutter 2016, arXiv:1608.03983, without the restarts.
+
+    Args:
+        stage: The stage.
+        steps: Batches per epoch.
+    """
+    warmup = round(stage.warmup_epochs * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else stage.learning_rate,
+        decay_steps=max(stage.epochs * steps - warmup, 1),
+        warmup_target=stage.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+class KeepRaw(keras.callbacks.Callback):
+    """Saves weights and optimiser at the end of an epoch, before a moving average takes their place for validation."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        super().__init__()
+        self.checkpoint = checkpoint
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.checkpoint.save_weights(self.model)
+
+
+class EpochEnd(keras.callbacks.Callback):
+    """Shows progress, validates each epoch, keeps the best one, and makes the epoch count: history and checkpoint."""
+
+    def __init__(
+        self, config, number, network, trained, val: Source, val_labels: np.ndarray, checkpoint: Checkpoint, steps: int
+    ):
+        super().__init__()
+        self.config, self.stage, self.number = config, config.stages[number], number
+        self.network, self.trained, self.val, self.val_labels = network, trained, val, val_labels
+        self.checkpoint, self.steps = checkpoint, steps
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        total = self.stage.epochs * self.steps
+        self.bar = tqdm(
+            total=total, initial=self.params.get("initial_epoch", 0), desc=self.stage.name, unit="step", file=sys.stderr
+        )
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.started = time.monotonic()
+        self.bar.n = epoch * self.steps
+        # The rate of the epoch's middle stands for the epoch.
+        schedule = learning_rate(self.stage, self.steps)
+        self.rate = float(schedule(epoch * self.steps + self.steps // 2))
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.bar.update()
+        if batch % 10 == 0 and logs:
+            self.bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        probabilities = self._validate()
+        answers = probabilities.argmax(axis=1)
+        true = probabilities[np.arange(len(answers)), self.val_labels]
+        row = {
+            "epoch": len(self.checkpoint.rows) + 1,
+            "stage": self.stage.name,
+            **{key: float(np.mean(logs[key])) for key in ("loss", "accuracy", "macro_f1")},
+            "val_loss": float(-np.log(np.clip(true, 1e-7, 1)).mean()),
+            "val_accuracy": float((answers == self.val_labels).mean()),
+            "val_macro_f1": float(
+                f1_score(
+                    self.val_labels, answers, average="macro", labels=range(probabilities.shape[1]), zero_division=0
+                )
+            ),
+            "learning_rate": self.rate,
+            "seconds": round(time.monotonic() - self.started, 2),
+        }
+        if not np.isfinite(row["loss"]):
+            raise GarbageError(
+                f"The loss of epoch {row['epoch']} is {row['loss']}: the training diverged, "
+                f"lower the learning rate of stage {self.stage.name!r}."
+            )
+        self.checkpoint.commit(row, self.number, epoch + 1, self.network)
+        say(
+            "epoch {epoch} ({stage}): loss {loss:.3f}, macro-F1 {macro_f1:.3f}; val loss {val_loss:.3f}, "
+            "accuracy {val_accuracy:.3f}, macro-F1 {val_macro_f1:.3f}; {seconds:.0f} s".format(**row)
+        )
+        if self.config.patience and self.checkpoint.wait >= self.config.patience:
+            self.checkpoint.stop()
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.bar.close()
+
+    def _validate(self) -> np.ndarray:
+        rng = np.random.default_rng(0)  # val has one pass: nothing is drawn
+        parts = []
+        for start in range(0, len(self.val), 64):
+            rows = self.val.rows(np.arange(start, min(start + 64, len(self.val))), rng)
+            parts.append(keras.ops.convert_to_numpy(keras.ops.softmax(self.trained.predict_on_batch(rows))))
+        return np.concatenate(parts).astype("float64")
+
+
+def say(text: str) -> None:
+    """Prints a line to standard error without tearing the progress bar."""
+    tqdm.write(text, file=sys.stderr)
