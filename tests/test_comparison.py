@@ -89,7 +89,7 @@ def test_pairing_makes_the_interval_narrower():
 
 
 def test_paired_bootstrap_holds_the_truth_in_93_to_97_of_100_cases():
-    rng, held, cases = np.random.default_rng(4), 0, 1000
+    rng, held, cases = np.random.default_rng(4), 0, 500
     shares = np.array([0.80, 0.03, 0.10, 0.07])  # Both right, only a, only b, neither.
     for case in range(cases):
         outcome = rng.choice(4, 431, p=shares)
