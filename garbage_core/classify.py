@@ -183,10 +183,10 @@ class Classifier:
             pool.shutdown(cancel_futures=True)
 
     def class_activation(self, photo: np.ndarray, class_index: int | None = None) -> np.ndarray:
-        """Returns where a photo speaks for a class: the last feature map, each channel times its weight in the last layer.
+        """Returns where a photo speaks for a class.
 
-        This is the class activation map of Zhou et al. 2016 (arXiv:1512.04150); on this network it equals Grad-CAM, but
-        needs no gradient.
+        This is the class activation map of Zhou et al. 2016 (arXiv:1512.04150): the last feature map, each channel
+        times its weight in the last layer. On this network it equals Grad-CAM, but needs no gradient.
 
         Args:
             photo: Prepared photo, RGB 0..255 of shape (h, w, 3).
@@ -211,7 +211,7 @@ class Classifier:
 
     def _read(self, name: str, item: bytes | Path) -> np.ndarray | GarbageError:
         try:
-            return self.prepare(item if isinstance(item, bytes) else _read_file(item), name)
+            return self.prepare(item if isinstance(item, bytes) else read_file(item), name)
         except GarbageError as error:
             return error
 
@@ -235,8 +235,8 @@ def _take(queue: deque, count: int) -> list:
     return [queue.popleft() for _ in range(min(count, len(queue)))]
 
 
-def _read_file(path: Path) -> bytes:
-    """Reads a photo, but of a file that is too large only as much as `images` needs to refuse it. Raises GarbageError."""
+def read_file(path: Path) -> bytes:
+    """Reads a photo; of a file that is too large only as much as it takes to refuse it. Raises GarbageError."""
     if not path.is_file():  # a pipe or a device could block for ever
         raise GarbageError(f"There is no file {str(path)!r}: give the path of a photo.")
     try:

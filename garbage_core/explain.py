@@ -5,7 +5,7 @@
 
 The cheapest map needs no gradient and is `Classifier.class_activation`; on the last feature map it equals Grad-CAM
 exactly, because the network ends in global average pooling and one dense layer (Selvaraju et al. 2017, section 3.1).
-The other methods and layers come from tf-keras-vis and need the TensorFlow backend. Importing this module loads neither.
+The other methods and layers come from tf-keras-vis and need the TensorFlow backend. Importing this module loads none.
 """
 
 import threading
@@ -25,7 +25,7 @@ METHODS = ("gradcam", "gradcam++", "scorecam", "layercam", "saliency")
 METHOD_HINTS = {
     "gradcam": "Feature maps, each weighted by how much the class gains from it (Selvaraju et al. 2017).",
     "gradcam++": "Like Grad-CAM, but several things of one class in a photo all show (Chattopadhay et al. 2018).",
-    "scorecam": "Weights found by trying: how likely the class stays when only this part is seen (Wang et al. 2020); slow.",
+    "scorecam": "Weights found by trying: how likely is the class if only this part is seen (Wang et al. 2020); slow.",
     "layercam": "Every place has a weight of its own, so earlier layers give finer maps (Jiang et al. 2021).",
     "saliency": "Single pixels that move the answer, averaged over noisy copies (SmoothGrad, Smilkov et al. 2017).",
 }
@@ -80,7 +80,7 @@ def heatmap(
 
 
 def explainable_layers(model: "Classifier | keras.Model") -> tuple[str, ...]:
-    """Lists the layers worth a heat map: the end of every stack of blocks, and the last feature map, which comes last."""
+    """Lists the layers worth a heat map: the end of every stack of blocks, and as the last the last feature map."""
     network = getattr(model, "network", model)
     ends = {}
     for layer in network.layers:
@@ -92,8 +92,8 @@ def explainable_layers(model: "Classifier | keras.Model") -> tuple[str, ...]:
 def to_heat(values: np.ndarray, height: int, width: int) -> np.ndarray:
     """Turns the evidence on a coarse grid into a heat map of a photo's size.
 
-    Evidence against the class counts as none. The scale starts at no evidence, not at the lowest value, so a map that is
-    positive everywhere stays warm everywhere.
+    Evidence against the class counts as none. The scale starts at no evidence, not at the lowest value, so a map that
+    is positive everywhere stays warm everywhere.
 
     Args:
         values: Evidence of shape (rows, columns), any range.
@@ -118,13 +118,14 @@ def colorize(heat: np.ndarray) -> np.ndarray:
     return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
-def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.5) -> np.ndarray:
+def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.6) -> np.ndarray:
     """Lays a heat map over its photo.
 
     Args:
         photo: RGB photo, uint8 of shape (h, w, 3).
         heat: Heat map of shape (h, w), 0..1.
-        opacity: How strongly the map covers the photo, 0 (photo alone) to 1 (map alone).
+        opacity: How strongly the map covers the photo where it is hottest, 0 (photo alone) to 1 (map alone). The
+            coldest places are covered by a third of that, so that the photo shows through where nothing is to be seen.
 
     Returns:
         uint8 of shape (h, w, 3).
@@ -137,8 +138,8 @@ def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.5) -> np.nda
         raise GarbageError(f"The opacity of a heat map must be from 0 to 1, not {opacity}.")
     if photo.shape[:2] != heat.shape:
         raise ValueError(f"A photo of {photo.shape[:2]} cannot carry a heat map of {heat.shape}.")
-    mixed = (1 - opacity) * photo.astype(np.float32) + opacity * colorize(heat).astype(np.float32)
-    return np.round(mixed).astype(np.uint8)
+    cover = (opacity * (1 + 2 * heat) / 3)[..., np.newaxis]
+    return np.round((1 - cover) * photo + cover * colorize(heat)).astype(np.uint8)
 
 
 def _check_backend() -> None:

@@ -5,6 +5,7 @@ The call is compiled once and then takes any batch and any photo size. Importing
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     import keras
+
+# Compiling takes seconds, and a large data set comes in many pieces. The network is not held back by this.
+_COMPILED: "weakref.WeakKeyDictionary[keras.Model, CompiledNetwork]" = weakref.WeakKeyDictionary()
 
 
 class CompiledNetwork:
@@ -36,6 +40,7 @@ class CompiledNetwork:
             at_once = os.cpu_count() or 1
             signature = [tf.TensorSpec((None, None, None, 3), tf.float32)]
             self._call = tf.function(lambda photos: both(photos, training=False), input_signature=signature)
+            self._to_numpy = lambda tensor: tensor.numpy()  # without the copy that Keras makes
         elif keras.backend.backend() == "torch":
             import torch
 
@@ -102,8 +107,11 @@ def network_probabilities(
     progress: Callable[[int], None] | None = None,
     flip: bool = False,
 ) -> np.ndarray:
-    """Returns the uncalibrated probabilities of a network, float64 (N, classes); see `CompiledNetwork.probabilities`."""
-    return CompiledNetwork(network).probabilities(photos, 1.0, flip, batch_size, progress)
+    """Returns uncalibrated probabilities, float64 of shape (N, classes); see `CompiledNetwork.probabilities`."""
+    compiled = _COMPILED.get(network)
+    if compiled is None:
+        compiled = _COMPILED[network] = CompiledNetwork(network)
+    return compiled.probabilities(photos, 1.0, flip, batch_size, progress)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Classifying: the answers are the network's, whatever way the photos come in."""
 
-import io
 import json
 import threading
 import tracemalloc
@@ -9,47 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 from garbage_core.classify import Classifier, Prediction, network_probabilities
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation import apply_temperature
 from garbage_core.images import load_photo
-from garbage_core.resnet import build_resnet
-from garbage_core.runs import load_run
 from garbage_core.weights import save_network
 from tests.helpers import fake_run
+from tests.miniature import miniature, miniature_run, picture
 
 CLASSES = ("glass", "paper", "tin")
 HEIGHT, WIDTH = 48, 64
 
 
-def picture(seed, width=128, height=96, kind="JPEG"):
-    """Returns the bytes of an image of coloured blocks, different for every seed."""
-    blocks = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(blocks).resize((width, height), Image.Resampling.BILINEAR).save(file, kind)
-    return file.getvalue()
-
-
-def miniature(num_classes=3, seed=0):
-    """Returns a miniature network whose answers differ clearly from photo to photo."""
-    keras.utils.set_random_seed(seed)
-    network = build_resnet("v2", num_classes, stacks=(1, 1), width=4)
-    head = network.get_layer("predictions")
-    head.set_weights([5 * weights for weights in head.get_weights()])
-    return network
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run with a real, if random, miniature network."""
-    run = fake_run(tmp_path_factory.mktemp("models"), "mini", classes=CLASSES, temperature=1.5, threshold=0.6)
-    sha256 = save_network(miniature(), run.path / "model.keras")
-    info = run.info | {"weights": {"file": "model.keras", "sha256": sha256}}
-    info["config"] |= {"height": HEIGHT, "width": WIDTH}
-    (run.path / "run.json").write_text(json.dumps(info))
-    return load_run("mini", run.path.parent)
+    root = tmp_path_factory.mktemp("models")
+    return miniature_run(root, "mini", CLASSES, (HEIGHT, WIDTH), temperature=1.5, threshold=0.6)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,25 @@
+"""Garbage classification with a ResNet-50: one network, two starting points, one set of files that every view reads.
+
+    classes, errors         the six classes; the one exception that a user is meant to see
+    images, dataset         bytes to RGB arrays; finding, checking and splitting TrashNet or any folder of classes
+    resnet, weights         the network by hand; its starting weights, and the file of a trained one
+    augment, imbalance      augmentation on the accelerator; weights, samplers and losses against imbalance
+    config, training        what a training is (presets/*.toml), and train()
+    runs, card              models/<name>/: what a training leaves behind, and its model card
+    evaluation, figures     metrics with intervals, calibration, comparison; every chart; neither loads Keras
+    inference, classify     the compiled network; Classifier: photos to Predictions
+    explain                 heat maps for any class, layer and method
+    cli, commands           python -m garbage_core
+
+Arrows run one way, from the app's pages to here; nothing here imports Streamlit.
+"""
+
+import sys
+
+__version__ = "0.1.0"
+
+if sys.version_info < (3, 11):  # noqa: UP036, read by exactly those that pip could not stop
+    raise ImportError(
+        "garbage_core needs Python 3.11 or newer, but this is Python {}.{}: install a newer one, "
+        "make a virtual environment with it, and install requirements.txt there.".format(*sys.version_info[:2])
+    )

@@ -1,0 +1,152 @@
+"""The command line: `python -m garbage_core COMMAND ...`.
+
+This module reads the arguments and turns errors into exit codes; what the commands do is in `garbage_core.commands`.
+
+Standard output carries the answer and nothing else, with `--json` exactly one JSON document; progress, warnings and
+errors go to standard error. Exit codes: 0 done, 1 some photo could not be classified, 2 a mistake in the arguments or
+the files, 130 stopped with Ctrl-C. No command loads TensorFlow unless it runs a network.
+"""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+from garbage_core import __version__, commands
+from garbage_core.errors import GarbageError
+from garbage_core.explain import METHODS
+
+SPLITS = ("train", "val", "test")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: Arguments without the program's name; None takes those of the process.
+
+    Returns:
+        The exit code.
+    """
+    # Read when TensorFlow starts: shows its errors, not its notes on processor features. A user's own value wins.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    out = sys.stdout
+    for stream in (out, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what this terminal cannot show
+    args = _parser().parse_args(argv)
+    try:
+        # Libraries print progress wherever they like; only what a command writes to `out` is its answer.
+        with contextlib.redirect_stdout(sys.stderr):
+            code = args.command(args, out)
+        out.flush()
+    except GarbageError as error:
+        print(" ".join(str(error).splitlines()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\nStopped before the end. {args.after_stop}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read the output, such as `head`, has seen enough
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # or Python complains when it closes the stream
+        return 0
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m garbage_core", description="Sorts photos of waste into classes, and shows how well."
+    )
+    parser.add_argument("--version", action="version", version=f"garbage_core {__version__}")
+    parser.set_defaults(after_stop="No file is half written.")
+    parsers = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    data = _command(parsers, "data", commands.data, "verify and list the data set")
+    _data_dir(data)
+    data.add_argument(
+        "--download", action="store_true", help="fetch the official archive first, into DIR or the user's cache"
+    )
+    _json(data)
+
+    train = _command(parsers, "train", commands.train, "train a network and write its run")
+    train.add_argument("config", metavar="scratch|transfer|PATH.toml", help="what to train: a preset or a file like it")
+    _data_dir(train)
+    train.add_argument("--name", help="name of the run and its folder (default: the config's)")
+    train.add_argument(
+        "--epochs", type=_positive, metavar="N", help="epochs in all, dealt out to the stages in proportion"
+    )
+    train.add_argument("--weights", metavar="imagenet|PATH", help="starting weights")
+    train.add_argument("--seed", type=int, metavar="N", help="of random weights, order and augmentation")
+    train.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="changes",
+        help="change a value of the config; stages.NAME.KEY=VALUE for a stage; may be given several times",
+    )
+    train.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
+    train.add_argument("--out", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
+    train.add_argument("--limit", type=_positive, metavar="N", help="at most N photos of each split, to try things out")
+    train.set_defaults(after_stop="Go on from the last finished epoch with the same command and --resume.")
+
+    evaluate = _command(parsers, "evaluate", commands.evaluate, "metrics of a run with 95 % intervals")
+    evaluate.add_argument("name", metavar="NAME", help="name of a run")
+    _split(evaluate)
+    _json(evaluate)
+
+    compare = _command(parsers, "compare", commands.compare, "two runs on the same photos")
+    compare.add_argument("names", metavar="NAME", nargs=2, help="name of a run")
+    _split(compare)
+    _json(compare)
+
+    classify = _command(parsers, "classify", commands.classify, "what is on photos; exit code 1 if one cannot be read")
+    classify.add_argument(
+        "photos", metavar="PHOTO|DIR", nargs="+", help="a photo, or a folder with photos at any depth"
+    )
+    _model(classify)
+    form = classify.add_mutually_exclusive_group()
+    _json(form)
+    form.add_argument("--csv", metavar="FILE", help="write a table instead")
+
+    explain = _command(parsers, "explain", commands.explain, "a heat map of what speaks for a class")
+    explain.add_argument("photo", metavar="PHOTO")
+    _model(explain)
+    explain.add_argument("--method", choices=METHODS, default=METHODS[0], help="default: %(default)s")
+    explain.add_argument("--class", metavar="NAME", dest="label", help="class to look for (default: the answer)")
+    explain.add_argument("-o", "--out", metavar="OUT.png", required=True, help="picture to write")
+    return parser
+
+
+def _command(parsers: argparse._SubParsersAction, name: str, function, text: str) -> argparse.ArgumentParser:
+    parser = parsers.add_parser(name, help=text.replace("%", "%%"), description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder of class folders, or a zip of it (default: $GARBAGE_DATA, ./data, the user's cache)",
+    )
+
+
+def _split(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--split", choices=SPLITS, default="test", help="default: %(default)s")
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="NAME", default="transfer", help="name of a run (default: %(default)s)")
+
+
+def _json(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 up, not {text!r}")
+    return number
