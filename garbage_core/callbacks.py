@@ -62,6 +62,12 @@ class EpochEnd(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.started = time.monotonic()
+        # A checkpoint of Keras leaves out the state of dropout, so every epoch begins with one of its own.
+        for layer in self.network.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.seed_generator.state.assign(
+                    np.array([self.config.seed + 1000 * self.number, epoch << 16], "uint32")
+                )
         self.bar.n = epoch * self.steps
         # The rate of the epoch's middle stands for the epoch.
         schedule = learning_rate(self.stage, self.steps)

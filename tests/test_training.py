@@ -27,12 +27,13 @@ blocks = [1, 1, 1, 1]
 height = 32
 width = 48
 dropout = 0.1
+batch_norm_momentum = 0.5
 [[stages]]
 name = "whole"
 epochs = 3
 learning_rate = 0.01
-batch_size = 16
-augmentation = "strong"
+batch_size = 8
+augmentation = "standard"
 ema = 0.5
 [[stages]]
 name = "top"
@@ -40,7 +41,7 @@ train_from = "conv4"
 cached_passes = 2
 epochs = 2
 learning_rate = 0.003
-batch_size = 16
+batch_size = 8
 mixup = 0.2
 """
 
