@@ -10,7 +10,7 @@ from garbage_core.figures_results import matrix
 from garbage_core.figures_style import (
     LINE,
     NBSP,
-    faded,
+    bar_marker,
     figure,
     listing,
     lower_name,
@@ -45,20 +45,13 @@ def metric_comparison(
         value, low, high = (100 * rows[column].to_numpy(float) for column in ("value", "low", "high"))
         color = model_color(title, position)
         whisker = {"color": color, "thickness": 2, "width": 4, "symmetric": False}
-        pattern = {
-            "shape": _PATTERNS[position % len(_PATTERNS)],
-            "fgcolor": color,
-            "bgcolor": faded(color, 0.4),
-            "size": 6,
-            "solidity": 0.2,
-        }
         traces.append(
             go.Bar(
                 x=value,
                 y=labels,
                 orientation="h",
                 name=title,
-                marker={"color": faded(color, 0.4), "line": {"color": color, "width": 1.2}, "pattern": pattern},
+                marker=bar_marker(color, color, 0.4, _PATTERNS[position % len(_PATTERNS)]),
                 error_x=whisker | {"array": high - value, "arrayminus": value - low},
                 customdata=np.stack([low, high], axis=1),
                 hovertemplate="%{fullData.name}: %{y} %{x:.1f} %<br>95 % interval %{customdata[0]:.1f} to "

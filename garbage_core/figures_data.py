@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from garbage_core.classes import class_color, class_edge
-from garbage_core.figures_style import NEUTRAL, faded, figure, listing, number
+from garbage_core.figures_style import NEUTRAL, bar_marker, figure, listing, number
 
 # Splits are told apart by fill pattern, because the colours are the classes'.
 _PATTERNS = ("", "/", ".", "x", "-", "+")
@@ -25,13 +25,13 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
         Bars from zero, in the classes' colours.
     """
     classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
+    fills = [class_color(name, i) for i, name in enumerate(classes)]
     edges = [class_edge(name, i) for i, name in enumerate(classes)]
     totals = counts.sum(axis=1)
     traces = []
     for k, split in enumerate(splits):
         strength = _STRENGTHS[min(k, len(_STRENGTHS) - 1)]
-        fills = [faded(class_color(name, i), strength) for i, name in enumerate(classes)]
-        pattern = {"shape": _PATTERNS[k % len(_PATTERNS)], "size": 6, "solidity": 0.25}
+        shape = _PATTERNS[k % len(_PATTERNS)]
         # Bars of one group would not be stacked.
         group = {"offsetgroup": split} if mode == "grouped" else {}
         traces.append(
@@ -41,18 +41,13 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
                 name=split,
                 **group,
                 showlegend=False,
-                marker={
-                    "color": fills,
-                    "line": {"color": edges, "width": 1.2},
-                    "pattern": pattern | {"fgcolor": edges, "bgcolor": fills},
-                },
+                marker=bar_marker(fills, edges, strength, shape),
                 customdata=totals,
                 hovertemplate=f"%{{x}}, {split}: %{{y:,}} of %{{customdata:,}} photos<extra></extra>",
             )
         )
         # The legend explains patterns, so its samples are grey and not the colour of the first class.
-        sample = {"color": faded(NEUTRAL, strength), "line": {"color": NEUTRAL, "width": 1.2}}
-        sample["pattern"] = pattern | {"fgcolor": NEUTRAL, "bgcolor": sample["color"]}
+        sample = bar_marker(NEUTRAL, NEUTRAL, strength, shape)
         traces.append(go.Bar(x=[None], y=[None], name=split, marker=sample, **group, hoverinfo="skip"))
     if mode == "stacked":
         labels = {"x": classes, "y": totals, "text": [number(n) for n in totals], "mode": "text", "hoverinfo": "skip"}

@@ -12,8 +12,8 @@ from garbage_core.figures_style import (
     LINE,
     NBSP,
     NEUTRAL,
+    bar_marker,
     cell_text_color,
-    faded,
     figure,
     listing,
     lower_name,
@@ -167,11 +167,10 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
     """
     names = [str(name) for name in per_class["label"]]
     edges = [class_edge(name, i) for i, name in enumerate(names)]
-    fills = [faded(class_color(name, i), 0.4) for i, name in enumerate(names)]
+    fills = [class_color(name, i) for i, name in enumerate(names)]
     traces = []
     for k, metric in enumerate(metrics):
         value, low, high = (100 * per_class[metric + end].to_numpy(float) for end in ("", "_low", "_high"))
-        pattern = {"shape": _PATTERNS[k % 3], "size": 5, "solidity": 0.25}
         common = {"offsetgroup": metric, "legendgroup": metric, "name": metric_name(metric), "orientation": "h"}
         traces.append(
             go.Bar(
@@ -179,11 +178,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
                 x=value,
                 y=names,
                 showlegend=False,
-                marker={
-                    "color": fills,
-                    "line": {"color": edges, "width": 1.2},
-                    "pattern": pattern | {"fgcolor": edges, "bgcolor": fills},
-                },
+                marker=bar_marker(fills, edges, 0.4, _PATTERNS[k % 3]),
                 customdata=np.stack([low, high, per_class["support"]], axis=1),
                 hovertemplate=f"%{{y}}: {lower_name(metric)} %{{x:.1f}} %<br>95 % interval "
                 "%{customdata[0]:.1f} to %{customdata[1]:.1f} %<br>%{customdata[2]:,} photos<extra></extra>",
@@ -196,8 +191,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
             clear = {"color": "rgba(0,0,0,0)", "line": {"width": 0}}
             bar = common | {"x": [value[i]], "y": [name], "showlegend": False, "hoverinfo": "skip"}
             traces.append(go.Bar(**bar, marker=clear, error_x=whisker))
-        sample = {"color": faded(NEUTRAL, 0.4), "line": {"color": NEUTRAL, "width": 1.2}}
-        sample["pattern"] = pattern | {"fgcolor": NEUTRAL, "bgcolor": sample["color"]}
+        sample = bar_marker(NEUTRAL, NEUTRAL, 0.4, _PATTERNS[k % 3])
         traces.append(
             go.Bar(**common, x=[None], y=[None], marker=sample, hoverinfo="skip", showlegend=len(metrics) > 1)
         )

@@ -108,6 +108,27 @@ def faded(color: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
+def bar_marker(colors: str | list[str], edges: str | list[str], opacity: float, shape: str) -> dict:
+    """Returns the marker of bars that are filled with a colour or a pattern.
+
+    Args:
+        colors: Fill of all bars or of each, `#RRGGBB`.
+        edges: Outline and lines of the pattern, likewise.
+        opacity: Of a plain fill, 0..1.
+        shape: Pattern as in Plotly; empty for a plain fill.
+
+    Returns:
+        `marker` of a `go.Bar`.
+    """
+    fills = faded(colors, opacity) if isinstance(colors, str) else [faded(color, opacity) for color in colors]
+    line = {"color": edges, "width": 1.2}
+    if not shape:
+        return {"color": fills, "line": line}
+    # Nothing beneath the pattern: Plotly draws a background of its own only if all bars have one colour.
+    pattern = {"shape": shape, "size": 6, "solidity": 0.25, "fgcolor": edges}
+    return {"color": colors, "line": line, "pattern": pattern}
+
+
 def matrix_scale() -> list[tuple[float, str]]:
     """Returns the sequential colour scale of matrices: one hue, from nothing at 0 to full at 1."""
     return [(0.0, faded(_MATRIX_COLOR, 0)), (1.0, _MATRIX_COLOR)]

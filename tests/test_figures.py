@@ -178,6 +178,7 @@ def test_class_distribution_adds_up():
     shown = [trace for trace in grouped.data if trace.y[0] is not None]
     assert [list(trace.y) for trace in shown] == [[5, 1], [2, 1]]
     assert shown[0].marker.color[0] == faded(class_color("glass"), 1)
+    assert [trace.marker.pattern.shape for trace in shown] == [None, "/"]
     assert sum(trace.showlegend is not False for trace in grouped.data) == 2
 
 
