@@ -68,12 +68,14 @@ def evaluation_text(result: dict[str, Any]) -> str:
     text += "Photos of each class (rows) by answer (columns)\n"
     confusion = zip(result["classes"], result["confusion"], strict=True)
     text += table(["", *result["classes"]], [[name, *map(str, counts)] for name, counts in confusion]) + "\n"
+    text += f"Calibrated with temperature {result['temperature']:.2f}. "
     accepted = result["accepted"]
-    share = f"of these {_percent(accepted['accuracy'])} are right" if accepted["accepted"] else "none is sure enough"
+    if not accepted["accepted"]:
+        return text + f"Never sure: no photo reaches the confidence chosen on val ({result['threshold']:.2f}).\n"
     return text + (
-        f"Calibrated with temperature {result['temperature']:.2f}. Sure from a confidence of "
-        f"{_percent(result['threshold'])} on: {accepted['accepted']:,} of {accepted['photos']:,} photos "
-        f"({_percent(accepted['coverage'])}), {share}.\n"
+        f"Sure from a confidence of {_percent(result['threshold'])} on: {accepted['accepted']:,} of "
+        f"{accepted['photos']:,} photos ({_percent(accepted['coverage'])}), of these "
+        f"{_percent(accepted['accuracy'])} are right.\n"
     )
 
 

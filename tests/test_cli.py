@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +15,14 @@ from PIL import Image
 import garbage_core
 from garbage_core import cli, commands
 from garbage_core.classes import CLASS_NAMES
+from garbage_core.dataset import load_dataset
 from garbage_core.errors import GarbageError
+from garbage_core.evaluation import apply_temperature
 from garbage_core.runs import load_run
 from tests.helpers import fake_run
 from tests.miniature import miniature_run, picture
 
+REAL_PHOTOS = os.environ.get("GARBAGE_DATA")  # read before the fixture below hides it
 COMMANDS = ("data", "train", "evaluate", "compare", "classify", "explain")
 
 
@@ -159,6 +163,13 @@ def test_evaluate_gives_metrics_with_intervals(two_runs, capsys):
     assert out.startswith("transfer on the 328 val photos (official split)\n")
     accuracy = next(line for line in out.splitlines() if line.startswith("accuracy"))
     assert accuracy.count("%") == 3
+
+
+def test_a_run_that_is_never_sure_says_so(two_runs, capsys):
+    fake_run(two_runs, "careful", threshold=1.01)
+    code, out, _ = run(capsys, "evaluate", "careful")
+    assert code == 0
+    assert "Never sure" in out
 
 
 def test_compare_looks_at_the_same_photos(two_runs, capsys):
@@ -406,14 +417,14 @@ def test_every_command_explains_itself(command, capsys):
 # as a program
 
 
-def program(*argv, code=None, **environment):
+def program(*argv, code=None, limit=300, **environment):
     start = ["-c", code] if code else ["-m", "garbage_core"]
     return subprocess.run(
         [sys.executable, *start, *map(str, argv)],
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=limit,
         env={key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"} | environment,
     )
 
@@ -439,6 +450,43 @@ def test_the_program_classifies_and_says_nothing_else(models, photos):
     assert result.returncode == 1
     assert [answer["error"] is None for answer in json.loads(result.stdout)] == [True, False]
     assert result.stderr == ""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_from_photos_to_answers_as_a_program(tmp_path):
+    """One epoch of a miniature on 60 real photos, then evaluating and classifying what came out."""
+    shared = Path(__file__).parents[2] / "shared" / "data" / "trashnet" / "dataset-resized.zip"
+    place = REAL_PHOTOS or (str(shared) if shared.exists() else None)
+    if place is None:
+        pytest.skip("needs the photos of TrashNet: set GARBAGE_DATA")
+    small = ["--set", "filters=8", "--set", "blocks=[1,1,1,1]"]
+    models = tmp_path / "models"
+    options = ["--name", "try", "--epochs", 1, "--limit", 60, "--out", models, *small]
+    trained = program("train", "scratch", "--data-dir", place, *options, limit=600)
+    assert trained.returncode == 0, trained.stderr
+    assert "60 test photos" in trained.stdout
+
+    evaluated = program("evaluate", "try", "--json", GARBAGE_MODELS=str(models))
+    result = json.loads(evaluated.stdout)
+    assert result["photos"] == 60
+    accuracy = result["metrics"]["accuracy"]
+    numbers = (f"{100 * accuracy[key]:.1f}" for key in ("value", "low", "high"))
+    card = (models / "try" / "card.md").read_text(encoding="utf-8")
+    row = next(line for line in card.splitlines() if line.startswith("| Accuracy"))
+    assert all(number in row for number in numbers)
+
+    table = load_run("try", models).predictions
+    photo = table[table["split"] == "test"].iloc[0]
+    file = tmp_path / "photo.jpg"
+    file.write_bytes(load_dataset(place, verify=False).read_bytes(photo["file"]))
+    classified = program("classify", file, "--model", "try", "--json", GARBAGE_MODELS=str(models))
+    assert classified.returncode == 0, classified.stderr
+    (answer,) = json.loads(classified.stdout)
+    expected = apply_temperature(
+        photo[[f"p_{c}" for c in CLASS_NAMES]].to_numpy(float), load_run("try", models).temperature
+    )
+    np.testing.assert_allclose(list(answer["probabilities"].values()), expected, atol=1e-3)
 
 
 def test_the_program_survives_a_closed_pipe(two_runs):
