@@ -84,6 +84,8 @@ class TrainingConfig:
         clip_norm: Largest norm of the gradient of all weights; 0 for no limit.
         batch_norm_momentum: How slowly the batch norms' averages follow.
         zero_init_residual: Whether each block starts as the identity.
+        pass_through: Whether a conv5 without starting weights first hands on conv4's features, see
+            `garbage_core.resnet.pass_through`.
         precision: `auto` is mixed_bfloat16 on a GPU and float32 elsewhere.
         patience: Epochs of a stage without a better macro-F1 on val before the stage ends; 0 never ends it early.
     """
@@ -105,6 +107,7 @@ class TrainingConfig:
     clip_norm: float = 1.0
     batch_norm_momentum: float = 0.9
     zero_init_residual: bool = True
+    pass_through: bool = False
     precision: str = "auto"
     patience: int = 0
 

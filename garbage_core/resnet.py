@@ -17,6 +17,7 @@ Starting weights and files of trained networks are the business of `garbage_core
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import layers
 
 from garbage_core.errors import GarbageError
@@ -200,6 +201,25 @@ def _block_v2(x, make: _LayerFactory, filters: int, stride: int, project: bool, 
 
 
 _BLOCKS = {"v1": _block_v1, "v2": _block_v2}
+
+
+def pass_through(network: keras.Model, stack: str = "conv5") -> None:
+    """Lets a stack that starts anew hand on what reaches it, so that nothing already learnt is lost on its way.
+
+    The shortcut of a stack's first block doubles the number of channels; drawn at random it mixes them all. Here it
+    starts as two copies of the identity, one with the sign changed. The features are not negative, so after the batch
+    norm and ReLU that follow, the first copy keeps what lies above a channel's mean and the second what lies below:
+    pooled, the difference of the two is the pooled feature itself. With residual branches that start at zero
+    (`zero_init_residual`), the new network is at first no worse than a linear classifier on the old one's features.
+
+    Args:
+        network: A network of `build_resnet`, changed in place.
+        stack: The stack, `conv3` to `conv5`.
+    """
+    shortcut = network.get_layer(f"{stack}_block1_0_conv")
+    channels, filters = shortcut.kernel.shape[2:]
+    identity = np.eye(channels, filters) - np.eye(channels, filters, k=channels)
+    shortcut.set_weights([identity[None, None].astype("float32"), np.zeros(filters, "float32")])
 
 
 def freeze(network: keras.Model, train_from: str, train_batch_norms: bool = True) -> None:

@@ -33,7 +33,7 @@ from garbage_core.imbalance import check_strategy, loss_weights, make_loss
 from garbage_core.inference import network_probabilities
 from garbage_core.pipeline import Augmented, PhotoSource, Source, batches, cache_features
 from garbage_core.predictions import to_arrays
-from garbage_core.resnet import build_resnet, freeze, split_network
+from garbage_core.resnet import build_resnet, freeze, pass_through, split_network
 from garbage_core.runs import SCHEMA_VERSION, Run, check_name, load_run, models_dir, write_predictions
 from garbage_core.weights import StartingWeights, load_network, load_starting_weights, save_network
 
@@ -81,6 +81,8 @@ def train(
             network = _build(config, dataset)
             started = load_starting_weights(network, config.weights or None)
             say(str(started))
+            if config.pass_through and "conv5_block1_0_conv" in started.random:
+                pass_through(network)
             for number in range(checkpoint.stage, len(config.stages)):
                 if checkpoint.best_file:
                     network.load_weights(checkpoint.best_file)

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from garbage_core.errors import GarbageError
-from garbage_core.resnet import LAST_FEATURE_MAP, build_resnet, build_resnet50, freeze, last_feature_map, split_network
+from garbage_core.resnet import (
+    LAST_FEATURE_MAP,
+    build_resnet,
+    build_resnet50,
+    freeze,
+    last_feature_map,
+    pass_through,
+    split_network,
+)
 
 REFERENCES = {
     "v1": (keras.applications.ResNet50, keras.applications.resnet.preprocess_input),
@@ -94,3 +102,20 @@ def test_two_halves_do_what_the_whole_does(version, train_from):
     whole, halves = network(photos, training=False), rest(frozen(photos, training=False), training=False)
     np.testing.assert_allclose(keras.ops.convert_to_numpy(whole), keras.ops.convert_to_numpy(halves), atol=1e-5)
     assert {w.path for w in rest.weights}.isdisjoint({w.path for w in frozen.weights})
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_stack_that_passes_through_loses_nothing(version):
+    """The difference of the two halves of the pooled features is a linear function of what reached the stack."""
+    network = build_resnet(version, 3, (1, 1), 4, zero_init_residual=True)
+    pass_through(network, "conv3")
+    reached = "conv3_block1_preact_relu" if version == "v2" else "conv2_block1_out"
+    pooled = keras.Model(network.input, [network.get_layer(name).output for name in (reached, "avg_pool")])
+    photos = np.random.default_rng(0).uniform(0, 255, (8, 32, 32, 3))
+    before, after = (keras.ops.convert_to_numpy(x) for x in pooled(photos, training=True))
+    before = before[:, :: 2 if version == "v1" else 1, :: 2 if version == "v1" else 1].mean(axis=(1, 2))
+    channels = before.shape[1]
+    difference = after[:, :channels] - after[:, channels:]
+    for channel in range(channels):
+        if before[:, channel].std() > 1e-3:
+            assert np.corrcoef(before[:, channel], difference[:, channel])[0, 1] > 0.999
