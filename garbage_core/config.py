@@ -38,6 +38,8 @@ class Stage:
         cutmix: Parameter alpha of CutMix; likewise.
         cached_passes: Number of augmented passes whose output of the frozen part is computed once and kept, so that
             only the rest of the network runs; 0 runs the whole network on freshly augmented photos.
+        probe: Strength of a logistic regression on the cached features that gives the head its weights before the stage
+            begins, see `garbage_core.probe`; 0 leaves the head as it is.
         passes_per_epoch: How often an epoch shows each photo.
         train_batch_norms: Whether batch norms learn and follow the batches; otherwise they stay in inference mode.
         ema: Momentum of the moving average of the weights that is evaluated and kept; 0 for none.
@@ -57,6 +59,7 @@ class Stage:
     mixup: float = -1.0
     cutmix: float = -1.0
     cached_passes: int = 0
+    probe: float = 0.0
     passes_per_epoch: int = 1
     train_batch_norms: bool = True
     ema: float = 0.0
@@ -130,6 +133,10 @@ class TrainingConfig:
             _check(stage.learning_rate, where + "learning_rate", "above 0", stage.learning_rate > 0)
             _check(stage.ema, where + "ema", "at least 0 and below 1", 0 <= stage.ema < 1)
             _check(stage.passes_per_epoch, where + "passes_per_epoch", "at least 1", stage.passes_per_epoch >= 1)
+            if stage.probe and not stage.cached_passes:
+                raise GarbageError(
+                    f"Stage {stage.name!r} has a probe but caches no features: set cached_passes to at least 1."
+                )
             if stage.cached_passes and stage.train_from == "all":
                 raise GarbageError(
                     f"Stage {stage.name!r} caches {stage.cached_passes} passes but trains the whole network: "

@@ -56,15 +56,15 @@ class FeatureSource:
 
     def __init__(self, passes: np.ndarray) -> None:
         """Takes an array of shape (passes, photos, rows, columns, channels), or (passes, photos, channels)."""
-        self._passes = passes
+        self.passes = passes
         self.shape = passes.shape[2:]
 
     def __len__(self) -> int:
-        return self._passes.shape[1]
+        return self.passes.shape[1]
 
     def rows(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Returns for each photo the features of one of its passes, float16."""
-        return self._passes[rng.integers(len(self._passes), size=len(indices)), indices]
+        return self.passes[rng.integers(len(self.passes), size=len(indices)), indices]
 
 
 def cache_features(

@@ -33,6 +33,7 @@ from garbage_core.imbalance import check_strategy, loss_weights, make_loss
 from garbage_core.inference import network_probabilities
 from garbage_core.pipeline import Augmented, PhotoSource, Source, batches, cache_features
 from garbage_core.predictions import to_arrays
+from garbage_core.probe import fit_head
 from garbage_core.resnet import build_resnet, freeze, pass_through, split_network
 from garbage_core.runs import SCHEMA_VERSION, Run, check_name, load_run, models_dir, write_predictions
 from garbage_core.weights import StartingWeights, load_network, load_starting_weights, save_network
@@ -152,6 +153,10 @@ def _run_stage(
     )
     model.optimizer.build(model.trainable_variables)
     first = checkpoint.restore(model, number)
+    weights = loss_weights(config.imbalance, counts)
+    if stage.probe and first == 0:
+        fit_head(network, frozen, sources["train"], labels["train"], stage.probe, weights)
+        say(f"{stage.name}: the head starts from a logistic regression on the features.")
     if first >= stage.epochs or checkpoint.stopped:
         checkpoint.end_stage()
         return
@@ -163,7 +168,7 @@ def _run_stage(
         batch_size=size,
         steps=steps,
         strategy=config.imbalance,
-        class_weights=loss_weights(config.imbalance, counts),
+        class_weights=weights,
         seed=seed,
         first_epoch=first,
         passes=stage.passes_per_epoch,
