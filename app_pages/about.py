@@ -1,0 +1,30 @@
+"""The models: the card of every run."""
+
+import streamlit as st
+
+from app_pages.shared import answer, listing, plain, question, runs_or_stop
+from garbage_core.markdown import count, duration
+
+place = question("Which models are these?")
+runs = runs_or_stop()
+starts = []
+for run in runs:
+    source = (run.info.get("starting_weights") or {}).get("source")
+    starts.append(f"{plain(run.title)} from {'ImageNet' if source else 'random'} weights")
+answer(
+    place,
+    f"{count(len(runs), 'model')} of one network, ResNet-50, built by hand: {listing(starts)}.",
+    "Same photos, same splits, same evaluation: what differs is what the start was worth.",
+)
+for tab, run in zip(st.tabs([plain(run.title) for run in runs]), runs, strict=True):
+    with tab:
+        card = run.path / "card.md"
+        if card.is_file():
+            st.markdown(card.read_text(encoding="utf-8"), anchors=False)
+        else:
+            st.markdown(
+                "No card was written for this model. It was trained in "
+                f"{duration(run.info.get('duration_seconds') or 0)} on {plain(run.info.get('device', 'a machine'))}."
+            )
+        with st.expander("Everything that was recorded"):
+            st.json(run.info, expanded=1)

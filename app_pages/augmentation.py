@@ -1,0 +1,167 @@
+"""What training changes in the photos: each transformation alone, and the named pipelines."""
+
+import hashlib
+from dataclasses import asdict
+
+import numpy as np
+import streamlit as st
+from PIL import Image, ImageDraw
+
+from app_pages.shared import TILE, answer, dataset_or_none, listing, plain, question, stop_without
+from garbage_core.errors import GarbageError
+from garbage_core.images import decode_image, fit_canvas
+from garbage_core.runs import list_runs
+
+COPIES = 7
+
+
+def in_words(name: str, value: float) -> str:
+    """Returns what a range means: "rotated by up to 45°"."""
+    share = f"{100 * value:.0f}\u00a0%"
+    return {
+        "rotation": f"rotated by up to {value:.0f}°",
+        "shift": f"shifted by up to {share}",
+        "zoom": f"zoomed by up to {share}",
+        "shear": f"sheared by up to {value:.2g}°",
+        "horizontal_flip": "mirrored left to right",
+        "vertical_flip": "mirrored top to bottom",
+        "brightness": f"brighter or darker by up to {share}",
+        "contrast": f"with up to {share} more or less contrast",
+        "channel_shift": f"shifted in colour by up to {value:.0f} of 255",
+        "erase": "partly erased" if value == 1 else f"partly erased ({share} of them)",
+        "mixup": "blended with another (MixUp)",
+        "cutmix": "filled in with a part of another (CutMix)",
+    }.get(name, f"{name} {value}")
+
+
+def drawing(seed: int) -> np.ndarray:
+    """Draws a bottle (seed 0) or a can (else), for machines without photos: uint8 of shape (480, 640, 3)."""
+    canvas = Image.new("RGB", (640, 480), (236, 233, 226))
+    draw = ImageDraw.Draw(canvas)
+    draw.ellipse((120, 330, 560, 420), fill=(214, 209, 199))
+    if seed == 0:
+        draw.rounded_rectangle((230, 190, 410, 390), 40, fill=(58, 132, 94))
+        draw.polygon([(236, 214), (290, 120), (350, 120), (404, 214)], fill=(58, 132, 94))
+        draw.rectangle((290, 60, 350, 130), fill=(58, 132, 94))
+        draw.rectangle((284, 52, 356, 76), fill=(196, 160, 62))
+        draw.rectangle((230, 240, 410, 330), fill=(240, 226, 190))
+        draw.rectangle((252, 262, 370, 276), fill=(150, 70, 50))
+        draw.rectangle((252, 290, 330, 304), fill=(150, 70, 50))
+    else:
+        draw.rectangle((220, 110, 420, 380), fill=(190, 60, 52))
+        draw.ellipse((220, 345, 420, 415), fill=(160, 48, 42))
+        draw.ellipse((220, 75, 420, 145), fill=(196, 199, 204))
+        draw.ellipse((285, 92, 355, 120), fill=(120, 124, 130))
+        draw.rectangle((220, 210, 420, 250), fill=(240, 238, 232))
+    return np.asarray(canvas)
+
+
+def choose_photo() -> tuple[np.ndarray, list[np.ndarray]]:
+    """Lets the reader hand over a photo or draw samples; returns it and partners for mixing, each (h, w, 3)."""
+    dataset = dataset_or_none()
+    file = st.file_uploader("Your own photo", key="augment_file", max_upload_size=25)
+    samples = [drawing(0), drawing(1)]
+    if dataset is not None:
+        turn = st.session_state.setdefault("augment_sample", 0)
+        rows = np.random.default_rng(turn).permutation(len(dataset.photos))[:4]
+        samples = [decode_image(dataset.read_bytes(dataset.photos["file"].iloc[row])) for row in rows]
+    if file is None:
+        return samples[0], samples[1:]
+    return decode_image(file.getvalue(), file.name, at_least=(480, 640)), samples
+
+
+@st.cache_data(max_entries=24, show_spinner="Loading Keras, once per server, and drawing")
+def changed_copies(digest: str, kind: str, name: str, strength: float, seed: int, _batch: np.ndarray) -> np.ndarray:
+    """Returns an augmented batch, uint8 of the batch's shape; TensorFlow loads here and not before."""
+    from garbage_core.augment import augment_batch, pipeline, single
+
+    augmentation = pipeline(name, strength) if kind == "pipeline" else single(name, strength)
+    changed, _ = augment_batch(_batch, augmentation, seed)
+    return np.clip(np.round(changed), 0, 255).astype(np.uint8)
+
+
+def tiles(pictures: list[tuple[np.ndarray, str]]) -> None:
+    """Shows pictures as a grid of equal tiles with a line under each."""
+    grid = st.grid(4, min_column_width=150)
+    for picture, caption in pictures:
+        with grid.cell():
+            st.image(picture, caption=caption, width="stretch", output_format="JPEG", alt=caption)
+
+
+place = question("What does training change in the photos?")
+with st.spinner("Loading Keras, once per server"):
+    from garbage_core.augment import PIPELINES, TRANSFORMATIONS, pipeline, single
+
+used = {}
+for run in list_runs():
+    if (name := run.config.get("augmentation")) in PIPELINES:
+        used.setdefault(name, []).append(run.title)
+
+left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
+with left:
+    name = st.segmented_control(
+        "Pipeline",
+        list(PIPELINES),
+        default="standard",
+        required=True,
+        format_func=str.capitalize,
+        key="pipeline",
+        bind="query-params",
+        help="A pipeline applies all of its transformations to every photo, each with a strength drawn at random.",
+    )
+with right:
+    strength = st.slider(
+        "Strength",
+        0.0,
+        2.0,
+        1.0,
+        0.1,
+        key="strength",
+        bind="query-params",
+        help="Multiplies every range; 1 is what training uses.",
+    )
+with st.expander("Use your own photo"), stop_without():
+    photo, partners = choose_photo()
+with st.container(horizontal=True):
+    if st.button("New random numbers", icon=":material/casino:"):
+        st.session_state["augment_seed"] = st.session_state.get("augment_seed", 0) + 1
+    if dataset_or_none() is not None and st.button("Another sample photo", icon=":material/photo_library:"):
+        st.session_state["augment_sample"] = st.session_state.get("augment_sample", 0) + 1
+        st.rerun()
+seed = st.session_state.get("augment_seed", 0)
+
+height, width = TILE if photo.shape[1] >= photo.shape[0] else TILE[::-1]
+photo, *partners = (fit_canvas(picture, height, width) for picture in [photo, *partners])
+# Mixing pairs the first photo of a batch with the last, the second with the last but one, and so on.
+batch = np.stack([photo] * COPIES + [partners[i % len(partners)] for i in range(COPIES)])
+digest = hashlib.sha256(batch.tobytes()).hexdigest()
+
+ranges = {key: value for key, value in asdict(pipeline(name, strength)).items() if value}
+words = listing([in_words(key, value) for key, value in ranges.items()]) if ranges else "left as they are"
+trained = f"{listing([plain(title) for title in used[name]])} learnt from these. " if name in used else ""
+others = [f"{plain(title)} from {other}" for other, titles in used.items() if other != name for title in titles]
+answer(
+    place,
+    f"{name.capitalize()}: photos are {words}.",
+    trained + (f"{'Also' if trained else 'The models learnt otherwise'}: {listing(others)}." if others else ""),
+)
+
+st.subheader("The whole pipeline", anchor=False)
+try:
+    copies = changed_copies(digest, "pipeline", name, strength, seed, batch)[:COPIES]
+    tiles([(photo, "original"), *((copy, f"copy {i + 1}") for i, copy in enumerate(copies))])
+
+    st.subheader("Each transformation alone", anchor=False)
+    st.caption(
+        "With the range that the pipeline strong gives it, times the strength; of seven copies, the most changed one."
+    )
+    alone = []
+    for key in TRANSFORMATIONS:
+        value = getattr(single(key, strength), key)
+        copies = changed_copies(digest, "single", key, strength, seed + 1, batch)[:COPIES]
+        # A flip leaves every second copy as it is; the one that changed most shows what the transformation does.
+        most = np.abs(copies.astype(np.int16) - photo).mean(axis=(1, 2, 3)).argmax()
+        alone.append((copies[most], in_words(key, value) if value else f"{key.replace('_', ' ')}: off"))
+    tiles(alone)
+except GarbageError as error:
+    st.error(plain(str(error), 500), icon=":material/error:")

@@ -1,0 +1,353 @@
+"""Landing page: photos in, both models' answers out, with the reasons."""
+
+import base64
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from PIL import Image
+
+from app_pages.classifiers import MOST_MODELS, classifier_of, is_loaded, start_loading
+from app_pages.shared import NBSP, capital, chance, chip, dataset_or_none, plain, runs_or_stop, show
+from garbage_core.classes import LOCAL_RULES, class_hint
+from garbage_core.errors import GarbageError
+from garbage_core.images import decode_image, prepare_photo
+from garbage_core.markdown import count
+from garbage_core.runs import Run
+
+MOST_FILES = 200  # in one go
+THUMBNAIL = 96  # pixels
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo to classify: its name, its bytes, their hash, and its true class where that is known."""
+
+    name: str
+    data: bytes
+    digest: str
+    label: str | None = None
+
+
+def photo_of(name: str, data: bytes, label: str | None = None) -> Photo:
+    """Makes a `Photo`; equal content gets equal answers, whatever its name."""
+    return Photo(name, data, hashlib.sha256(data).hexdigest(), label)
+
+
+def sentence(prediction) -> str:
+    """Returns an answer in words: "Glass, 97 %", or "Not sure: glass or plastic?" below the run's threshold."""
+    if prediction.accepted:
+        return f"{plain(capital(prediction.label))}, {chance(prediction.confidence)}"
+    first, second = sorted(prediction.probabilities, key=prediction.probabilities.get, reverse=True)[:2]
+    return f"Not sure: {plain(first)} or {plain(second)}?"
+
+
+# Which models
+
+
+def choose_models(runs: list[Run]) -> list[Run]:
+    """Returns the runs that answer: those with a network, the first two unless the reader chooses others."""
+    usable = [run for run in runs if run.has_weights]
+    if not usable:
+        st.info(
+            "The results of the models are here, but not the networks themselves. Train them again to classify photos:"
+        )
+        st.code("python -m garbage_core train transfer", language="bash")
+        st.stop()
+    if len(usable) <= 2:
+        return usable
+    by_name = {run.name: run for run in usable}
+    names = st.pills(
+        "Models",
+        list(by_name),
+        selection_mode="multi",
+        default=list(by_name)[:2],
+        format_func=lambda name: by_name[name].title,
+        key="models",
+        bind="query-params",
+    )
+    return [by_name[name] for name in (names or list(by_name))[:MOST_MODELS]]
+
+
+def val_accuracy(run: Run) -> float:
+    """Returns the share of right answers on the validation photos; the model that leads there gives the headline."""
+    rows = run.predictions[run.predictions["split"] == "val"]
+    answers = rows[[f"p_{name}" for name in run.classes]].to_numpy().argmax(axis=1)
+    return float((np.asarray(run.classes)[answers] == rows["label"].to_numpy()).mean()) if len(rows) else 0.0
+
+
+# Where photos come from
+
+
+def ask_for_photos(runs: list[Run]) -> list[Photo]:
+    """Shows the ways to hand over photos and returns those that were."""
+    dataset = dataset_or_none()
+    sources = ["Photos", "Camera", *(["Sample"] if dataset else [])]
+    icons = {"Photos": ":material/upload:", "Camera": ":material/photo_camera:", "Sample": ":material/casino:"}
+    source = st.segmented_control(
+        "Where from",
+        sources,
+        default="Photos",
+        required=True,
+        format_func=lambda name: f"{icons[name]} {name}",
+        label_visibility="collapsed",
+        key="source",
+    )
+    if source == "Camera":
+        shot = st.camera_input("Hold one thing before the camera", key="camera", resolution="720p")
+        return [photo_of("camera photo", shot.getvalue())] if shot else []
+    if source == "Sample":
+        rows = runs[-1].predictions
+        known = set(dataset.photos["file"])
+        tests = rows[(rows["split"] == "test") & rows["file"].isin(known)].reset_index(drop=True)
+        if tests.empty:
+            st.info("None of this model's test photos is on this machine.")
+            return []
+        turn = st.session_state.setdefault("sample", int(np.random.default_rng().integers(len(tests))))
+        if st.button("Another sample", icon=":material/casino:"):
+            turn = st.session_state["sample"] = int(np.random.default_rng().integers(len(tests)))
+        row = tests.iloc[turn % len(tests)]
+        return [photo_of(row["file"], dataset.read_bytes(row["file"]), row["label"])]
+    files = st.file_uploader(
+        "One thing per photo, as large as it will go",
+        accept_multiple_files=True,
+        key="files",
+        help="JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF, up to 25 MB each. Photos stay in memory for the answer "
+        "and are never stored.",
+    )
+    if len(files) > MOST_FILES:
+        st.warning(f"{len(files)} files are too many at once; these are the answers for the first {MOST_FILES}.")
+    return [photo_of(file.name, file.getvalue()) for file in files[:MOST_FILES]]
+
+
+# One photo
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def look(digest: str, model: str, _run: Run, _photo: Photo):
+    """Returns the answer for a photo and its heat map as float16 (h, w), cached by content. Raises GarbageError."""
+    classifier = classifier_of(_run)
+    prediction, heat = classifier.classify_with_activation(classifier.prepare(_photo.data, _photo.name), _photo.name)
+    return prediction, heat.astype(np.float16)
+
+
+def preview_of(photo: Photo) -> np.ndarray:
+    """Returns the photo in the size it is shown in; kept for this session until another takes its place."""
+    kept = st.session_state.get("preview")
+    if kept is None or kept[0] != photo.digest:
+        kept = (photo.digest, prepare_photo(decode_image(photo.data, photo.name, at_least=(480, 640)), 480, 640))
+        st.session_state["preview"] = kept
+    return kept[1]
+
+
+def write_answer(photo: Photo, runs: list[Run]) -> None:
+    """Writes the headline for one photo, then each model's answer, bars and heat map."""
+    try:
+        preview = preview_of(photo)
+    except GarbageError as error:
+        st.error(plain(str(error), 500), icon=":material/broken_image:")
+        return
+    found = {}
+    runs = sorted(runs, key=val_accuracy, reverse=True)
+    with st.spinner("Looking at the photo" if all(map(is_loaded, runs)) else "Loading the models, once per server"):
+        for run in runs:
+            try:
+                found[run.name] = look(photo.digest, f"{run.path} {run.weights_sha256}", run, photo)
+            except GarbageError as error:
+                st.error(f"{plain(run.title)}: {plain(str(error), 500)}", icon=":material/error:")
+    runs = [run for run in runs if run.name in found]
+    if not runs:
+        return
+    left, right = st.columns([3, 1], gap="medium")
+    with left:
+        write_headline(photo, {run.name: found[run.name][0] for run in runs}, runs)
+    right.image(preview, width=240, output_format="JPEG", alt=f"The photo {photo.name}")
+    for column, run in zip(st.columns(len(runs), border=True), runs, strict=True):
+        with column:
+            write_model(photo, preview, run, *found[run.name])
+
+
+def write_headline(photo: Photo, answers: dict, runs: list[Run]) -> None:
+    """Writes the answer of the first model, and whether the others agree."""
+    leader, *others = runs
+    best = answers[leader.name]
+    st.header(sentence(best), anchor=False)
+    hint = class_hint(best.label) if best.accepted else None
+    if hint:
+        st.markdown(f"{hint} :gray[{LOCAL_RULES}]")
+    elif not best.accepted:
+        st.markdown("The photo leaves the model in doubt. Try one with better light, closer, on a plain background.")
+    different = [run for run in others if answers[run.name].label != best.label]
+    if different:
+        says = [
+            f"{plain(run.title)} says {plain(answers[run.name].label)} ({chance(answers[run.name].confidence)})"
+            for run in (leader, *different)
+        ]
+        st.markdown(f":material/call_split: **The models disagree.** {'; '.join(says)}.")
+    if photo.label:
+        st.caption(f"A test photo that no model learnt from; the data set calls it **{plain(photo.label)}**.")
+
+
+def write_model(photo: Photo, preview: np.ndarray, run: Run, prediction, heat: np.ndarray) -> None:
+    """Writes one model's answer with its probabilities and the heat map."""
+    from garbage_core import figures
+    from garbage_core.explain import overlay, to_heat
+
+    st.subheader(plain(run.title), anchor=False)
+    st.markdown(f"**{sentence(prediction)}**")
+    show(figures.probability_bars(prediction.probabilities, threshold=run.threshold), f"bars-{run.name}", toolbar=False)
+    picture = overlay(preview, to_heat(heat.astype(np.float32), *preview.shape[:2]))
+    st.image(
+        picture,
+        width="stretch",
+        output_format="JPEG",
+        caption=f"Bright: what speaks for {plain(prediction.label)}",
+        alt=f"Heat map of {run.title} over the photo {photo.name}",
+    )
+
+
+# Many photos
+
+
+def thumbnail_of(photo: Photo) -> str | None:
+    """Returns a small JPEG of a photo as a data address for the table, or None if it cannot be read."""
+    try:
+        picture = Image.fromarray(decode_image(photo.data, photo.name, at_least=(THUMBNAIL, THUMBNAIL)))
+    except GarbageError:
+        return None
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def answers_for(photos: list[Photo], runs: list[Run]) -> dict:
+    """Returns {(digest, run name): Prediction} and {digest: thumbnail}, computing only what is new in this session."""
+    kept = st.session_state.get("answers", {})
+    wanted = {(photo.digest, run.name): None for photo in photos for run in runs}
+    done = {key: kept[key] for key in wanted if key in kept}
+    by_digest = {photo.digest: photo for photo in photos}
+    missing = [key for key in wanted if key not in done]
+    thumbnails = {d: t for d, t in st.session_state.get("thumbnails", {}).items() if d in by_digest}
+    if missing or len(thumbnails) < len(by_digest):
+        bar = st.progress(0.0, "Loading the models, once per server" if missing else "Drawing")
+        for run in runs:
+            new = [by_digest[digest] for digest, name in missing if name == run.name]
+            stream = classifier_of(run).classify_many((photo.name, photo.data) for photo in new)
+            for photo, prediction in zip(new, stream, strict=True):
+                done[photo.digest, run.name] = prediction
+                bar.progress(len(done) / len(wanted), f"{plain(run.title)}: {plain(photo.name)}")
+        for digest, photo in by_digest.items():
+            if digest not in thumbnails:
+                thumbnails[digest] = thumbnail_of(photo)
+        bar.empty()
+    st.session_state["answers"], st.session_state["thumbnails"] = done, thumbnails
+    return done
+
+
+def write_batch(photos: list[Photo], runs: list[Run]) -> None:
+    """Writes the table of many photos, its totals and download, and the details of the chosen one."""
+    try:
+        answers = answers_for(photos, runs)
+    except GarbageError as error:
+        st.error(plain(str(error), 500), icon=":material/error:")
+        return
+    runs = sorted(runs, key=val_accuracy, reverse=True)
+    leader = runs[0]
+    readable = [photo for photo in photos if answers[photo.digest, leader.name].error is None]
+    best = [answers[photo.digest, leader.name] for photo in readable]
+    counts = pd.Series([p.label if p.accepted else "not sure" for p in best], dtype=object).value_counts()
+    totals = ", ".join(f"{plain(name)} {number}" for name, number in counts.items())
+    st.header(capital(totals) or "No photo could be read", anchor=False)
+    st.caption(
+        f"{count(len(photos), 'file')}, as answered by {plain(leader.title)}, which is the better model on the "
+        "validation photos. Choose a row to see why."
+    )
+    for photo in photos:
+        if error := answers[photo.digest, leader.name].error:
+            st.error(plain(error, 500), icon=":material/broken_image:")
+
+    rows, export = [], []
+    for photo in readable:
+        row = {"Photo": st.session_state["thumbnails"].get(photo.digest)}
+        line = {"file": photo.name}
+        for run in runs:
+            prediction = answers[photo.digest, run.name]
+            row |= {
+                run.title: prediction.label,
+                f"{run.title}: confidence": 100 * prediction.confidence,
+                f"{run.title}: sure": "yes" if prediction.accepted else "no",
+            }
+            line |= {
+                f"{run.name}_label": prediction.label,
+                f"{run.name}_confidence": round(prediction.confidence, 6),
+                f"{run.name}_accepted": prediction.accepted,
+            }
+        rows.append(row | {"File": photo.name})
+        export.append(line)
+    if not rows:
+        return
+    config = {"Photo": st.column_config.ImageColumn(width="small"), "File": st.column_config.TextColumn(width="medium")}
+    for run in runs:
+        config[f"{run.title}: confidence"] = st.column_config.ProgressColumn(
+            "Confidence", format=f"%.0f{NBSP}%%", min_value=0, max_value=100, width="small"
+        )
+        config[f"{run.title}: sure"] = st.column_config.TextColumn(
+            "Sure", width="small", help="Whether the confidence reaches the threshold chosen on the validation photos."
+        )
+    chosen = st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config=config,
+        row_height=56,
+        key="batch",
+        on_select="rerun",
+        selection_mode="single-row-required",
+        alt="Answers of the models for each photo",
+    )
+    st.download_button(
+        "Download as CSV",
+        pd.DataFrame(export).to_csv(index=False),
+        "answers.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    picked = chosen.selection.rows
+    photo = readable[picked[0] if picked and picked[0] < len(readable) else 0]
+    st.divider()
+    st.caption(f"Photo: {plain(photo.name)}")
+    write_answer(photo, runs)
+
+
+def write_welcome(runs: list[Run]) -> None:
+    """Says what can be told apart, until there is a photo."""
+    classes = runs[-1].classes
+    st.subheader("What the models can tell apart", anchor=False)
+    grid = st.grid(3, min_column_width=240, border=True)
+    for place, name in enumerate(classes):
+        with grid.cell():
+            st.markdown(f"{chip(name, place)} **{plain(capital(name))}**")
+            if hint := class_hint(name):
+                st.caption(hint)
+    if any(map(class_hint, classes)):
+        st.caption(LOCAL_RULES)
+
+
+st.title("Which bin?", anchor=False)
+runs = choose_models(runs_or_stop())
+photos = ask_for_photos(runs)
+if not photos:
+    for key in ("answers", "thumbnails", "preview"):
+        st.session_state.pop(key, None)
+    write_welcome(runs)
+elif len(photos) == 1:
+    write_answer(photos[0], runs)
+else:
+    write_batch(photos, runs)
+# Last, so that the page is on the screen before TensorFlow takes the processor.
+for run in runs:
+    start_loading(run)

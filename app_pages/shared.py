@@ -1,0 +1,332 @@
+"""What several pages need: headings, numbers, choosers, cached tables, photos of the data set.
+
+Nothing here computes a result: that is the business of `garbage_core`. Nothing here imports TensorFlow either, so that
+a page which only shows tables opens at once.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from PIL import Image, ImageDraw
+
+from garbage_core.classes import class_edge
+from garbage_core.errors import GarbageError
+from garbage_core.images import load_photo
+from garbage_core.runs import Run, list_runs, models_dir
+
+# The other modules are imported where they are used: SciPy and Plotly take a second each, and the landing page needs
+# neither to be drawn.
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from streamlit.delta_generator import DeltaGenerator
+
+    from garbage_core.dataset import Dataset
+    from garbage_core.evaluation import Comparison, Evaluation
+
+NBSP = "\u00a0"
+SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
+TILE = (240, 320)  # height and width of a gallery's tiles in pixels
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&^=\"'])")
+
+
+# Words and numbers
+
+
+def plain(text: str, limit: int = 60) -> str:
+    """Returns a text so that Markdown shows it letter by letter, such as the name of an uploaded file.
+
+    Args:
+        text: Any text; control characters become spaces.
+        limit: Longer texts lose their middle.
+    """
+    text = "".join(letter if letter.isprintable() else " " for letter in str(text))
+    if len(text) > limit:
+        text = f"{text[: limit - 16]}...{text[-13:]}"
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Returns a share as a percentage: 0.9213 as "92.1 %", with a space at which no line breaks."""
+    return f"{100 * value:.{digits}f}{NBSP}%"
+
+
+def chance(confidence: float) -> str:
+    """Returns a confidence as people read it: "97 %", and "over 99 %" instead of "100 %"."""
+    return f"over 99{NBSP}%" if confidence > 0.995 else percent(confidence, 0)
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """Returns a share with its 95 % interval: "92.1 % (89.3 to 94.4)", and "unknown" for NaN."""
+    if np.isnan(value):
+        return "unknown"
+    return f"{percent(value)} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def points(difference: float) -> str:
+    """Returns a difference of shares in points with its sign: 0.123 as "+12.3"; a true minus sign."""
+    return f"{100 * difference:+.1f}".replace("-", "\u2212")
+
+
+def capital(name: str) -> str:
+    """Returns a name with a capital first letter and the others as they are."""
+    return name[:1].upper() + name[1:]
+
+
+def listing(words: Sequence[str]) -> str:
+    """Returns "a", "a and b", or "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def chip(name: str, position: int = 0) -> str:
+    """Returns Markdown for a small square in the colour of a class; put the name beside it."""
+    return f':color[■]{{foreground="{class_edge(name, position)}"}}'
+
+
+def question(title: str) -> "DeltaGenerator":
+    """Writes a page's question and returns the place of its answer, to be filled with `answer`."""
+    st.title(title, anchor=False)
+    return st.empty()
+
+
+def answer(place: "DeltaGenerator", sentence: str, note: str = "") -> None:
+    """Writes the computed sentence under a page's question.
+
+    Args:
+        place: What `question` returned.
+        sentence: The answer, as Markdown.
+        note: What it rests on, in muted type: split, number of photos, meaning of the interval.
+    """
+    with place.container(gap="xsmall"):
+        st.subheader(sentence, anchor=False)
+        if note:
+            st.caption(note)
+
+
+@contextmanager
+def stop_without() -> Iterator[None]:
+    """Ends the page with the sentence of a `GarbageError`, shown in place, if the block raises one."""
+    try:
+        yield
+    except GarbageError as error:
+        st.error(plain(str(error), 500), icon=":material/error:")
+        st.stop()
+
+
+# Runs
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _shared_run(path: str, stamp: tuple, _run: Run) -> Run:
+    """Keeps a run with the tables it has read, for all sessions, until one of its files changes."""
+    return _run
+
+
+def _stamp(run: Run) -> tuple:
+    files = [run.path / name for name in ("run.json", "history.csv", "predictions.csv")]
+    return tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+
+
+def runs_or_stop() -> list[Run]:
+    """Returns the trained runs; without any, says how to get one and ends the page."""
+    runs = [_shared_run(str(run.path), _stamp(run), run) for run in list_runs()]
+    if not runs:
+        st.info(
+            f"There are no trained models in {plain(str(models_dir()), 200)}. Train both, then reload this page:",
+            icon=":material/model_training:",
+        )
+        st.code("python -m garbage_core train scratch\npython -m garbage_core train transfer", language="bash")
+        st.stop()
+    return runs
+
+
+def choose_run(runs: Sequence[Run], label: str = "Model", key: str = "run", default: str = "transfer") -> Run:
+    """Lets the reader choose a run; the choice stands in the address, so a view can be shared as a link."""
+    by_name = {run.name: run for run in runs}
+    names = list(by_name)
+    start = default if default in by_name else names[-1]
+    if len(names) == 1:
+        return runs[0]
+    chooser = {"format_func": lambda name: by_name[name].title, "key": key, "bind": "query-params"}
+    if len(names) <= 3:
+        return by_name[st.segmented_control(label, names, default=start, required=True, **chooser)]
+    return by_name[st.selectbox(label, names, index=names.index(start), **chooser)]
+
+
+def choose_split(run: Run, key: str = "split") -> str:
+    """Lets the reader choose among the splits a run has predictions for; test first."""
+    there = set(run.predictions["split"])
+    splits = [name for name in ("test", "val", "train") if name in there] or sorted(there)
+    return st.segmented_control(
+        "Photos",
+        splits,
+        default=splits[0],
+        required=True,
+        format_func=lambda name: capital(SPLIT_NAMES.get(name, name)),
+        key=key,
+        bind="query-params",
+        help="Training photos: what the model learnt from. Validation photos chose the epoch, the temperature and the "
+        "threshold. Test photos were kept aside for the result.",
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner="Computing intervals")
+def _evaluation(path: str, stamp: tuple, split: str, _run: Run) -> "Evaluation":
+    from garbage_core.evaluation import evaluate
+
+    return evaluate(_run.predictions, _run.classes, split, temperature=_run.temperature)
+
+
+def evaluation_of(run: Run, split: str) -> "Evaluation":
+    """Returns the metrics of a run on a split, computed once for all sessions. Raises GarbageError."""
+    return _evaluation(str(run.path), _stamp(run), split, run)
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing photo by photo")
+def _comparison(paths: tuple, stamps: tuple, split: str, _a: Run, _b: Run) -> "Comparison":
+    from garbage_core.evaluation import compare
+
+    if _a.classes != _b.classes:
+        raise GarbageError(
+            f"{_a.title} tells {', '.join(_a.classes)} apart and {_b.title} {', '.join(_b.classes)}; "
+            "choose two models of the same classes."
+        )
+    return compare(
+        _a.predictions, _b.predictions, _a.classes, split, _a.title, _b.title, _a.temperature, _b.temperature
+    )
+
+
+def comparison_of(a: Run, b: Run, split: str) -> "Comparison":
+    """Returns two runs compared on a split, computed once for all sessions. Raises GarbageError."""
+    return _comparison((str(a.path), str(b.path)), (_stamp(a), _stamp(b)), split, a, b)
+
+
+# Figures and tables
+
+
+def is_dark() -> bool:
+    """Returns whether the reader's theme is the dark one."""
+    return st.context.theme.type == "dark"
+
+
+def show(figure: "go.Figure", name: str, toolbar: bool = True) -> None:
+    """Draws a figure with its text alternative.
+
+    Args:
+        figure: From `garbage_core.figures`.
+        name: Unique on the page; also the name of the downloaded image.
+        toolbar: Whether the image can be downloaded.
+    """
+    figure.update_layout(modebar={"bgcolor": "rgba(0,0,0,0)", "color": "rgba(127,127,127,0.7)"})
+    st.plotly_chart(
+        figure,
+        key=name,
+        alt=figure.layout.meta["alt"],
+        config={
+            "displayModeBar": None if toolbar else False,
+            "displaylogo": False,
+            "modeBarButtons": [["toImage"]],
+            "toImageButtonOptions": {"format": "svg", "filename": name},
+        },
+    )
+
+
+def table(data: pd.DataFrame, name: str, columns: dict | None = None) -> None:
+    """Shows a table that scrolls inside itself, without its index."""
+    st.dataframe(data, hide_index=True, column_config=columns, key=name)
+
+
+# Photos of the data set
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the list of photos")
+def _indexed(path: str, stamp: tuple) -> "Dataset":
+    from garbage_core.dataset import load_dataset
+
+    return load_dataset(path, verify=False)
+
+
+def dataset_or_none() -> "Dataset | None":
+    """Returns the data set if its photos are on this machine."""
+    from garbage_core.dataset import find_dataset
+
+    try:
+        path = find_dataset()
+        return _indexed(str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+    except GarbageError:
+        return None
+
+
+def offer_download(why: str) -> None:
+    """Says what the photos are needed for and fetches them on request, 43 MB, with progress."""
+    from garbage_core.dataset import download_dataset
+
+    with st.container(border=True):
+        st.markdown(why)
+        if not st.button("Download the photos, 43 MB", icon=":material/download:", key="download_photos"):
+            return
+        try:
+            with st.spinner("Downloading and unpacking 2,527 photos", show_time=True):
+                download_dataset()
+        except GarbageError as error:
+            st.error(plain(str(error), 500), icon=":material/error:")
+            return
+    st.rerun()
+
+
+def tile(rgb: np.ndarray, height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:
+    """Fits a photo into a tile of a gallery without cropping or squashing it.
+
+    Args:
+        rgb: Photo of shape (H, W, 3), uint8.
+        height: Height of the tile.
+        width: Width of the tile.
+
+    Returns:
+        Array of shape (height, width, 3), or (height, width, 4) with a clear margin where the shapes differ.
+    """
+    photo = Image.fromarray(rgb)
+    photo.thumbnail((width, height), Image.Resampling.LANCZOS)
+    if photo.size == (width, height):
+        return np.asarray(photo)
+    canvas = Image.new("RGBA", (width, height), (127, 127, 127, 28))
+    canvas.paste(photo, ((width - photo.width) // 2, (height - photo.height) // 2))
+    return np.asarray(canvas)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def empty_tile(height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:
+    """Draws the tile that stands for a photo which is not on this machine: a crossed-out picture frame."""
+    canvas = Image.new("RGBA", (width, height), (127, 127, 127, 40))
+    draw, grey = ImageDraw.Draw(canvas), (127, 127, 127, 170)
+    x, y, half = width // 2, height // 2, height // 8
+    draw.rounded_rectangle((x - half * 4 // 3, y - half, x + half * 4 // 3, y + half), half // 4, outline=grey, width=3)
+    draw.line((x - half * 4 // 3, y + half, x + half * 4 // 3, y - half), fill=grey, width=3)
+    return np.asarray(canvas)
+
+
+@st.cache_data(max_entries=600, show_spinner=False)
+def _photo_tile(fingerprint: str, file: str, _dataset: "Dataset") -> np.ndarray | None:
+    try:
+        return tile(load_photo(_dataset.read_bytes(file), *TILE, name=file))
+    except GarbageError:
+        return None
+
+
+def gallery(files: Sequence[str], captions: Sequence[str], dataset: "Dataset | None", columns: int = 4) -> None:
+    """Shows photos of the data set as equal tiles with a line under each; a missing photo has a tile with its name."""
+    grid = st.grid(columns, min_column_width=150)
+    for file, caption in zip(files, captions, strict=True):
+        photo = _photo_tile(dataset.fingerprint, file, dataset) if dataset is not None else None
+        with grid.cell():
+            st.image(
+                empty_tile() if photo is None else photo,
+                width="stretch",
+                caption=caption if photo is not None else f"{plain(file)}: {caption}",
+                alt=f"{'Missing photo' if photo is None else 'Photo'} {file}",
+            )

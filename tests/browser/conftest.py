@@ -1,0 +1,107 @@
+"""A running app and a Chromium that looks at it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 180  # seconds for TensorFlow to load on a busy machine
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The installed Chromium, driven by Playwright; no browser is ever downloaded."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("no Chromium is installed")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """A folder with `scratch` and `transfer` as miniature networks that really answer."""
+    from tests.miniature import miniature_run
+
+    folder = tmp_path_factory.mktemp("models")
+    miniature_run(folder, "scratch", seed=1, threshold=0.0)
+    miniature_run(folder, "transfer", seed=2, threshold=0.0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(models, tmp_path_factory):
+    """The address of the app, freshly started on a free port, on a machine without photos."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    place = tmp_path_factory.mktemp("machine")
+    environment = os.environ | {
+        "GARBAGE_MODELS": str(models),
+        "GARBAGE_DATA": "",
+        "XDG_CACHE_HOME": str(place),
+        "TF_NUM_INTRAOP_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
+    command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
+    log = place / "log.txt"
+    with log.open("w") as output:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(f"{url}/_stcore/health", server, log)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
+    """Waits until the server answers; fails with its log if it stops or stays silent."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.3)
+    pytest.fail(f"The app did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture
+def open_page(chromium, address):
+    """Opens a page of the app in a window of its own and waits for its question.
+
+    Called with the page's address, the width and height of the window, and the reader's preferred theme.
+    """
+    contexts = []
+
+    def open_it(path: str = "", width: int = 1440, height: int = 900, theme: str = "light"):
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,
+            is_mobile=width < 600,
+            has_touch=width < 600,
+        )
+        contexts.append(context)
+        context.set_default_timeout(1000 * PATIENCE)
+        page = context.new_page()
+        page.goto(f"{address}/{path}")
+        page.wait_for_selector("h1")
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()

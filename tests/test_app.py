@@ -1,0 +1,343 @@
+"""Every page through Streamlit's AppTest, on made-up runs: what a reader sees, with and without runs and photos."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.helpers import fake_run
+from tests.photo_helpers import small_dataset, write_folder
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = ("classify", "data_set", "augmentation", "training", "evaluation", "comparison", "about")
+RESULT_PAGES = ("data_set", "training", "evaluation", "comparison", "about")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """An empty machine: no runs, no photos, nothing cached."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    for name in ("models", "cache", "here"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("GARBAGE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A folder with `scratch` (70 %) and `transfer` (92 %), made once."""
+    folder = tmp_path_factory.mktemp("pair")
+    fake_run(folder, "scratch", accuracy=0.70, seed=1)
+    fake_run(folder, "transfer", accuracy=0.92, seed=2)
+    return folder
+
+
+@pytest.fixture
+def two_runs(place, pair):
+    """The empty machine with copies of the pair."""
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)
+    return place
+
+
+@pytest.fixture
+def with_photos(place, monkeypatch):
+    """The empty machine with a folder of two classes of generated photos and two files that are none."""
+    files = small_dataset(photos=8)
+    files |= {"can/torn.jpg": files["can/can1.jpg"][:200], "can/notes.txt": b"not a photo"}
+    write_folder(place / "photos", files)
+    monkeypatch.setenv("GARBAGE_DATA", str(place / "photos"))
+    return place
+
+
+def open_page(name: str) -> AppTest:
+    """Runs one page by itself."""
+    app = AppTest.from_file(str(ROOT / "app_pages" / f"{name}.py"), default_timeout=300).run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def words(app: AppTest) -> str:
+    """Returns everything the page says, spaces made plain and Markdown's escapes removed."""
+    parts = [*app.title, *app.header, *app.subheader, *app.markdown, *app.caption, *app.info, *app.error, *app.code]
+    text = "\n".join(str(part.value) for part in parts)
+    return re.sub(r"\\(.)", r"\1", text.replace("\u00a0", " "))
+
+
+def test_the_menu_leads_to_every_page(place):
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300).run()
+    titles = [app.title[0].value]
+    for name in PAGES[1:]:
+        app.switch_page(f"app_pages/{name}.py").run()
+        assert not app.exception, app.exception[0].message
+        titles.append(app.title[0].value)
+    assert titles[0] == "Which bin?"
+    assert len(set(titles)) == len(PAGES)
+
+
+@pytest.mark.parametrize(
+    ("page", "title", "said"),
+    [
+        ("data_set", "What is in the data?", "2,527 photos of 6 classes; the largest, paper, has 4.3 times as many"),
+        ("training", "How did the models learn?", "Scratch was best at epoch"),
+        ("evaluation", "How good is it, and where does it fail?", "Transfer is right on 91.9 % of the photos"),
+        ("comparison", "Is transfer better?", "Transfer is better by"),
+        ("about", "Which models are these?", "Scratch from random weights and Transfer from ImageNet weights"),
+    ],
+)
+def test_page_answers_its_question(two_runs, page, title, said):
+    app = open_page(page)
+    assert app.title[0].value == title
+    assert said in words(app)
+
+
+def test_headline_is_what_the_table_gives(two_runs):
+    table = pd.read_csv(two_runs / "models" / "transfer" / "predictions.csv")
+    test = table[table["split"] == "test"]
+    answers = test.filter(like="p_").idxmax(axis=1).str.removeprefix("p_")
+    app = open_page("evaluation")
+    assert app.metric[0].value.replace("\u00a0", " ") == f"{100 * (answers == test['label']).mean():.1f} %"
+    assert re.fullmatch(r"\d\d\.\d to \d\d\.\d", app.metric[0].delta)
+
+
+def test_choice_of_run_and_split_changes_the_answer(two_runs):
+    app = open_page("evaluation")
+    app.button_group(key="run").set_value("scratch").run()
+    app.button_group(key="split").set_value("val").run()
+    assert "Scratch is right on" in words(app)
+    assert "328 validation photos" in words(app)
+    app.button_group(key="split").set_value("train").run()
+    assert "no measure of its worth" in words(app)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("data_set", "augmentation")])
+def test_without_runs_a_page_says_how_to_train(place, page):
+    said = words(open_page(page))
+    assert "There are no trained models in" in said
+    assert "python -m garbage_core train transfer" in said
+
+
+def test_data_set_page_needs_neither_runs_nor_photos(place):
+    app = open_page("data_set")
+    assert "2,527 photos" in words(app)
+    assert [button.label for button in app.button] == ["Download the photos, 43 MB"]
+
+
+def test_download_that_fails_says_so_in_place(place, monkeypatch):
+    from garbage_core import dataset
+    from garbage_core.errors import GarbageError
+
+    def refuse():
+        raise GarbageError("No network; check your connection.")
+
+    monkeypatch.setattr(dataset, "download_dataset", refuse)
+    app = open_page("data_set")
+    app.button(key="download_photos").click().run()
+    assert "No network; check your connection." in words(app)
+
+
+@pytest.mark.parametrize("page", ["classify", *RESULT_PAGES])
+def test_one_run_is_enough(place, page):
+    fake_run(place / "models", "scratch", accuracy=0.7, counts={"train": 8, "val": 4, "test": 6})
+    said = words(open_page(page))
+    assert ("Comparing takes two models" in said) == (page == "comparison")
+
+
+@pytest.mark.parametrize("page", ["classify", *RESULT_PAGES])
+def test_other_classes_than_the_six(place, page):
+    for name, seed in (("scratch", 1), ("transfer", 2), ("third", 3)):
+        fake_run(place / "models", name, accuracy=0.8, classes=("apple", "NA", "x_*y"), seed=seed)
+    said = words(open_page(page))
+    if page in ("classify", "data_set", "evaluation"):
+        assert "NA" in said or "x_*y" in said
+    assert "cardboard" not in said.lower()
+
+
+def test_a_broken_run_does_not_hide_the_others(two_runs):
+    (two_runs / "models" / "transfer" / "run.json").write_text("{")
+    assert "Scratch is right on" in words(open_page("evaluation"))
+
+
+def test_damaged_tables_are_reported_in_place(two_runs):
+    path = two_runs / "models" / "transfer" / "predictions.csv"
+    path.write_text(path.read_text().replace("p_glass", "p_gläss"))
+    said = words(open_page("evaluation"))
+    assert "lacks the columns p_glass" in said
+
+
+def test_mistakes_without_photos_name_the_files_and_offer_the_download(two_runs):
+    app = open_page("evaluation")
+    captions = [image.captions[0] for image in app.image]
+    assert len(captions) == 8
+    assert all(re.search(r"\w+/\w+\\.jpg: .+ taken for", caption) for caption in captions)
+    assert any("Download the photos" in button.label for button in app.button)
+
+
+def test_own_photos_are_shown_and_unreadable_files_named(with_photos):
+    app = open_page("data_set")
+    assert "16 photos of 2 classes" in words(app)
+    assert len(app.image) == 12
+    problems = next(table.value for table in app.dataframe if "Reason" in table.value)
+    assert {"can/torn.jpg", "can/notes.txt"} == set(problems["File"])
+    app.pills(key="class").set_value("can").run()
+    assert not app.exception
+    assert len(app.image) == 8
+    assert all("can, " in image.captions[0] for image in app.image)
+
+
+def test_model_card_is_shown(two_runs):
+    (two_runs / "models" / "scratch" / "card.md").write_text("# The card of scratch")
+    assert "The card of scratch" in words(open_page("about"))
+
+
+def test_result_pages_open_without_tensorflow(two_runs):
+    script = f"""
+import sys
+from tests.test_app import open_page
+for page in {RESULT_PAGES}:
+    open_page(page)
+assert "tensorflow" not in sys.modules and "keras" not in sys.modules
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_augmentation_changes_the_photo_and_follows_the_strength(place):
+    app = open_page("augmentation")
+    assert "Standard: photos are rotated by up to 45°" in words(app)
+    captions = [image.captions[0] for image in app.image]
+    assert captions[:2] == ["original", "copy 1"]
+    assert len(captions) == 8 + 12
+    before = [image.value[0] for image in app.image]
+    assert len(set(before[:8])) == 8
+    app.button[0].click().run()
+    assert app.image[0].value[0] == before[0]
+    assert app.image[1].value[0] != before[1]
+    app.slider(key="strength").set_value(0.0).run()
+    assert not app.exception
+    assert "left as they are" in words(app)
+
+
+# Classify
+
+
+@pytest.fixture
+def working_runs(place):
+    """The empty machine with `scratch` and `transfer` as miniature networks that really answer."""
+    from tests.miniature import miniature_run  # here, because it loads TensorFlow
+
+    miniature_run(place / "models", "scratch", seed=1, threshold=0.0)
+    miniature_run(place / "models", "transfer", seed=2, threshold=0.0)
+    return place
+
+
+def picture(seed: int) -> bytes:
+    """Returns a JPEG of coloured blocks, another one for every seed."""
+    from tests.miniature import picture as draw
+
+    return draw(seed)
+
+
+def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    """Uploads files as (name, content) and waits for the answers."""
+    app.file_uploader[0].clear()
+    for name, data in files:
+        app.file_uploader[0].upload(name, data, "application/octet-stream")
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def test_one_photo_gets_both_answers_and_both_heat_maps(working_runs):
+    app = upload(open_page("classify"), ("drawing.jpg", picture(0)))
+    assert re.fullmatch(r"[A-Z][a-z]+, (over )?\d+ %", app.header[0].value.replace("\u00a0", " "))
+    assert {"Transfer", "Scratch"} == {heading.value for heading in app.subheader}
+    assert "Rules differ from place to place" in words(app)
+    assert sum(image.captions[0].startswith("Bright: what speaks for") for image in app.image) == 2
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_below_the_threshold_it_is_not_sure(place):
+    from tests.miniature import miniature_run
+
+    miniature_run(place / "models", "transfer", threshold=1.01)
+    app = upload(open_page("classify"), ("drawing.jpg", picture(0)))
+    assert re.fullmatch(r"Not sure: \w+ or \w+\?", app.header[0].value)
+
+
+def test_disagreement_is_said(working_runs):
+    app, seen = open_page("classify"), set()
+    for seed in range(12):
+        upload(app, (f"{seed}.jpg", picture(seed)))
+        answers = {line.value.split(",")[0] for line in app.markdown if line.value.startswith("**")}
+        seen.add(len(answers) > 1)
+        assert ("The models disagree" in words(app)) == (len(answers) > 1)
+    assert True in seen
+
+
+def test_a_file_that_is_no_photo_is_refused_in_place(working_runs):
+    app = upload(open_page("classify"), ("<b>*odd* [name](x).pdf", b"%PDF-1.7 nothing"))
+    assert "is a PDF document" in app.error[0].value
+    assert r"\<b\>\*odd\* \[name\]\(x\)\.pdf" in app.error[0].value
+    assert not app.header
+
+
+def test_many_photos_make_a_table_and_the_rest_goes_on(working_runs):
+    files = [(f"{seed}.jpg", picture(seed)) for seed in range(3)]
+    app = upload(open_page("classify"), *files, ("torn.jpg", picture(0)[:200]), ("empty.jpg", b""))
+    assert [error.value.split(" ")[0] for error in app.error] == [r"torn\.jpg", r"empty\.jpg"]
+    table = app.dataframe[0].value
+    assert list(table["File"]) == ["0.jpg", "1.jpg", "2.jpg"]
+    assert table["Photo"].str.startswith("data:image/jpeg;base64,").all()
+    assert sum(int(number) for number in re.findall(r"\d+", app.header[0].value)) == 3
+    assert len(app.download_button) == 1
+
+
+def test_answers_do_not_depend_on_the_company(working_runs):
+    together = upload(open_page("classify"), *((f"{seed}.jpg", picture(seed)) for seed in range(3)))
+    alone = upload(open_page("classify"), ("0.jpg", picture(0)))
+    assert together.header[1].value == alone.header[0].value
+
+
+def test_a_network_that_was_tampered_with_is_refused_and_the_other_answers(working_runs):
+    with (working_runs / "models" / "scratch" / "model.keras").open("ab") as file:
+        file.write(b"!")
+    app = upload(open_page("classify"), ("drawing.jpg", picture(0)))
+    assert "SHA-256" in words(app)
+    assert [heading.value for heading in app.subheader] == ["Transfer"]
+
+
+def test_without_networks_the_page_says_so(two_runs):
+    for file in two_runs.glob("models/*/model.keras"):
+        file.unlink()
+    assert "not the networks themselves" in words(open_page("classify"))
+
+
+def test_theme_and_upload_limit_agree_with_the_library():
+    import tomllib
+
+    from garbage_core.images import MAX_BYTES
+
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert config["server"]["maxUploadSize"] * 2**20 == MAX_BYTES
+    assert config["browser"]["gatherUsageStats"] is False
+    assert {"light", "dark"} <= set(config["theme"])
+
+
+def test_no_page_writes_raw_html():
+    sources = [ROOT / "streamlit_app.py", *(ROOT / "app_pages").glob("*.py")]
+    assert len(sources) > len(PAGES)
+    for source in sources:
+        assert "unsafe_allow_html" not in source.read_text()
+        assert "st.html" not in source.read_text()
