@@ -40,12 +40,12 @@ def fit_head(
     order = rng.permutation(len(source))
     for start in range(0, len(order) // batch_size * batch_size or 1, batch_size):
         rest(source.rows(order[start : start + batch_size], rng).astype("float32"), training=True)
-    pooled, targets = [], []
-    for features in source.passes:
-        for start in range(0, len(features), batch_size):
-            pooled.append(rest.predict_on_batch(features[start : start + batch_size].astype("float32")))
-        targets.append(labels)
-    x, y = np.concatenate(pooled).astype("float64"), np.concatenate(targets)
+    pooled = [
+        rest.predict_on_batch(features[start : start + batch_size].astype("float32"))
+        for features in source.passes
+        for start in range(0, len(features), batch_size)
+    ]
+    x, y = np.concatenate(pooled).astype("float64"), np.tile(labels, len(source.passes))
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
     weights = None if class_weights is None else {c: w for c, w in enumerate(class_weights) if c in y}
     fitted = LogisticRegression(C=strength, max_iter=1000, class_weight=weights).fit((x - mean) / scale, y)

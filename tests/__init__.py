@@ -1,0 +1,1 @@
+"""Tests; the folder mirrors garbage_core."""
