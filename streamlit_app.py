@@ -6,6 +6,8 @@ has run once, so the first visitor who follows a link to a page would get that p
 
 import streamlit as st
 
+from app_pages.shared import stop_without
+
 st.set_page_config(
     page_title="Garbage classification",
     page_icon=":material/recycling:",
@@ -39,5 +41,5 @@ chosen = st.navigation(
 )
 
 # One column of content: on a wide screen lines of text stay short enough to read, on a phone it takes all there is.
-with st.container(horizontal_alignment="center"), st.container(width=1100):
+with st.container(horizontal_alignment="center"), st.container(width=1100), stop_without():
     chosen.run()

@@ -7,12 +7,12 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from app_pages.shared import TILE, answer, dataset_or_none, listing, plain, question, stop_without
-from garbage_core.errors import GarbageError
+from app_pages.shared import TILE, answer, dataset_or_none, listing, plain, question
 from garbage_core.images import decode_image, fit_canvas
 from garbage_core.runs import list_runs
 
-COPIES = 7
+COPIES = 7  # of the whole pipeline
+TRIES = 4  # of each transformation alone
 
 
 def in_words(name: str, value: float) -> str:
@@ -94,8 +94,9 @@ with st.spinner("Loading Keras, once per server"):
 
 used = {}
 for run in list_runs():
-    if (name := run.config.get("augmentation")) in PIPELINES:
-        used.setdefault(name, []).append(run.title)
+    for used_name in dict.fromkeys(stage.get("augmentation") for stage in run.config.get("stages", [])):
+        if used_name in PIPELINES:
+            used.setdefault(used_name, []).append(run.title)
 
 left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
 with left:
@@ -120,7 +121,7 @@ with right:
         bind="query-params",
         help="Multiplies every range; 1 is what training uses.",
     )
-with st.expander("Use your own photo"), stop_without():
+with st.expander("Use your own photo"):
     photo, partners = choose_photo()
 with st.container(horizontal=True):
     if st.button("New random numbers", icon=":material/casino:"):
@@ -147,21 +148,19 @@ answer(
 )
 
 st.subheader("The whole pipeline", anchor=False)
-try:
-    copies = changed_copies(digest, "pipeline", name, strength, seed, batch)[:COPIES]
-    tiles([(photo, "original"), *((copy, f"copy {i + 1}") for i, copy in enumerate(copies))])
+copies = changed_copies(digest, "pipeline", name, strength, seed, batch)[:COPIES]
+tiles([(photo, "original"), *((copy, f"copy {i + 1}") for i, copy in enumerate(copies))])
 
-    st.subheader("Each transformation alone", anchor=False)
-    st.caption(
-        "With the range that the pipeline strong gives it, times the strength; of seven copies, the most changed one."
-    )
-    alone = []
-    for key in TRANSFORMATIONS:
-        value = getattr(single(key, strength), key)
-        copies = changed_copies(digest, "single", key, strength, seed + 1, batch)[:COPIES]
-        # A flip leaves every second copy as it is; the one that changed most shows what the transformation does.
-        most = np.abs(copies.astype(np.int16) - photo).mean(axis=(1, 2, 3)).argmax()
-        alone.append((copies[most], in_words(key, value) if value else f"{key.replace('_', ' ')}: off"))
-    tiles(alone)
-except GarbageError as error:
-    st.error(plain(str(error), 500), icon=":material/error:")
+st.subheader("Each transformation alone", anchor=False)
+st.caption(
+    "With the range that the pipeline strong gives it, times the strength; of four copies, the most changed one."
+)
+alone = []
+middle = batch[COPIES - TRIES : COPIES + TRIES]
+for key in TRANSFORMATIONS:
+    value = getattr(single(key, strength), key)
+    copies = changed_copies(digest, "single", key, strength, seed + 1, middle)[:TRIES]
+    # A flip leaves every second copy as it is; the one that changed most shows what the transformation does.
+    most = np.abs(copies.astype(np.int16) - photo).mean(axis=(1, 2, 3)).argmax()
+    alone.append((copies[most], in_words(key, value) if value else f"{key.replace('_', ' ')}: off"))
+tiles(alone)

@@ -22,7 +22,7 @@ MOST_MODELS = 3  # each takes about 100 MB
 
 def start_loading(run: Run) -> "Future[Classifier]":
     """Begins to load the network of a run, unless that is done or under way, and returns at once."""
-    return _classifier(str(run.path), run.weights_sha256, run)
+    return _classifier(*_key(run), run)
 
 
 def classifier_of(run: Run) -> "Classifier":
@@ -30,7 +30,7 @@ def classifier_of(run: Run) -> "Classifier":
     try:
         return start_loading(run).result()
     except GarbageError:
-        _classifier.clear(str(run.path), run.weights_sha256, run)  # so that a mended file is tried again
+        _classifier.clear(*_key(run), run)  # so that a mended file is tried again
         raise
 
 
@@ -39,8 +39,12 @@ def is_loaded(run: Run) -> bool:
     return start_loading(run).done()
 
 
+def _key(run: Run) -> tuple:
+    return str(run.path), run.weights_sha256, run.temperature, run.threshold
+
+
 @st.cache_resource(max_entries=MOST_MODELS, show_spinner=False)
-def _classifier(path: str, sha256: str | None, _run: Run) -> "Future[Classifier]":
+def _classifier(path: str, sha256: str | None, temperature: float, threshold: float, _run: Run) -> "Future[Classifier]":
     return _LOADER.submit(_load, _run)
 
 

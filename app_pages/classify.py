@@ -79,6 +79,11 @@ def val_accuracy(run: Run) -> float:
     return float((np.asarray(run.classes)[answers] == rows["label"].to_numpy()).mean()) if len(rows) else 0.0
 
 
+def model_key(run: Run) -> str:
+    """Returns what tells one trained network from another: a run that was trained again gives new answers."""
+    return f"{run.path} {run.weights_sha256} {run.temperature} {run.threshold}"
+
+
 # Where photos come from
 
 
@@ -155,7 +160,7 @@ def write_answer(photo: Photo, runs: list[Run]) -> None:
     with st.spinner("Looking at the photo" if all(map(is_loaded, runs)) else "Loading the models, once per server"):
         for run in runs:
             try:
-                found[run.name] = look(photo.digest, f"{run.path} {run.weights_sha256}", run, photo)
+                found[run.name] = look(photo.digest, model_key(run), run, photo)
             except GarbageError as error:
                 st.error(f"{plain(run.title)}: {plain(str(error), 500)}", icon=":material/error:")
     runs = [run for run in runs if run.name in found]
@@ -225,21 +230,21 @@ def thumbnail_of(photo: Photo) -> str | None:
 
 
 def answers_for(photos: list[Photo], runs: list[Run]) -> dict:
-    """Returns {(digest, run name): Prediction} and {digest: thumbnail}, computing only what is new in this session."""
+    """Returns {(digest, model key): Prediction}, computing only what is new in this session; also makes thumbnails."""
     kept = st.session_state.get("answers", {})
-    wanted = {(photo.digest, run.name): None for photo in photos for run in runs}
+    wanted = [(photo.digest, model_key(run)) for photo in photos for run in runs]
     done = {key: kept[key] for key in wanted if key in kept}
     by_digest = {photo.digest: photo for photo in photos}
-    missing = [key for key in wanted if key not in done]
+    missing = {key for key in wanted if key not in done}
     thumbnails = {d: t for d, t in st.session_state.get("thumbnails", {}).items() if d in by_digest}
     if missing or len(thumbnails) < len(by_digest):
         bar = st.progress(0.0, "Loading the models, once per server" if missing else "Drawing")
         for run in runs:
-            new = [by_digest[digest] for digest, name in missing if name == run.name]
+            new = [photo for digest, photo in by_digest.items() if (digest, model_key(run)) in missing]
             stream = classifier_of(run).classify_many((photo.name, photo.data) for photo in new)
             for photo, prediction in zip(new, stream, strict=True):
-                done[photo.digest, run.name] = prediction
-                bar.progress(len(done) / len(wanted), f"{plain(run.title)}: {plain(photo.name)}")
+                done[photo.digest, model_key(run)] = prediction
+                bar.progress(len(done) / len(set(wanted)), f"{plain(run.title)}: {plain(photo.name)}")
         for digest, photo in by_digest.items():
             if digest not in thumbnails:
                 thumbnails[digest] = thumbnail_of(photo)
@@ -257,8 +262,8 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
         return
     runs = sorted(runs, key=val_accuracy, reverse=True)
     leader = runs[0]
-    readable = [photo for photo in photos if answers[photo.digest, leader.name].error is None]
-    best = [answers[photo.digest, leader.name] for photo in readable]
+    readable = [photo for photo in photos if answers[photo.digest, model_key(leader)].error is None]
+    best = [answers[photo.digest, model_key(leader)] for photo in readable]
     counts = pd.Series([p.label if p.accepted else "not sure" for p in best], dtype=object).value_counts()
     totals = ", ".join(f"{plain(name)} {number}" for name, number in counts.items())
     st.header(capital(totals) or "No photo could be read", anchor=False)
@@ -267,7 +272,7 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
         "validation photos. Choose a row to see why."
     )
     for photo in photos:
-        if error := answers[photo.digest, leader.name].error:
+        if error := answers[photo.digest, model_key(leader)].error:
             st.error(plain(error, 500), icon=":material/broken_image:")
 
     rows, export = [], []
@@ -275,7 +280,7 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
         row = {"Photo": st.session_state["thumbnails"].get(photo.digest)}
         line = {"file": photo.name}
         for run in runs:
-            prediction = answers[photo.digest, run.name]
+            prediction = answers[photo.digest, model_key(run)]
             row |= {
                 run.title: prediction.label,
                 f"{run.title}: confidence": 100 * prediction.confidence,
@@ -329,7 +334,7 @@ def write_welcome(runs: list[Run]) -> None:
     st.subheader("What the models can tell apart", anchor=False)
     grid = st.grid(3, min_column_width=240, border=True)
     for place, name in enumerate(classes):
-        with grid.cell():
+        with grid.cell(), st.container(gap="xxsmall"):
             st.markdown(f"{chip(name, place)} **{plain(capital(name))}**")
             if hint := class_hint(name):
                 st.caption(hint)

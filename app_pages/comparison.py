@@ -15,7 +15,6 @@ from app_pages.shared import (
     question,
     runs_or_stop,
     show,
-    stop_without,
     table,
 )
 from garbage_core import figures
@@ -110,10 +109,9 @@ if len(runs) < 2:
     st.code(f"python -m garbage_core train {other}", language="bash")
     st.stop()
 pair = choose_pair(runs)
-with stop_without():
-    split = choose_split(pair[1])
-    comparison = comparison_of(*pair, split)
-    evaluations = [evaluation_of(run, split) for run in pair]
+split = choose_split(pair[1])
+comparison = comparison_of(*pair, split)
+evaluations = [evaluation_of(run, split) for run in pair]
 left_out = f"; {comparison.left_out:,} photos that only one of them has are left out" if comparison.left_out else ""
 answer(
     place,

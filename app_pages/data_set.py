@@ -16,7 +16,6 @@ from app_pages.shared import (
     plain,
     question,
     show,
-    stop_without,
     table,
 )
 from garbage_core import figures
@@ -118,8 +117,7 @@ def write_problems(dataset: Dataset) -> None:
 
 place = question("What is in the data?")
 dataset = dataset_or_none()
-with stop_without():
-    photos, source = photos_by_split(dataset)
+photos, source = photos_by_split(dataset)
 present = list(dict.fromkeys(photos["label"]))
 classes = [name for name in (dataset.classes if dataset else sorted(present)) if name in present]
 counts = split_counts(photos, classes)

@@ -19,7 +19,6 @@ from app_pages.shared import (
     question,
     runs_or_stop,
     show,
-    stop_without,
     table,
 )
 from garbage_core import figures
@@ -194,10 +193,8 @@ place = question("How good is it, and where does it fail?")
 runs = runs_or_stop()
 with st.container(horizontal=True):
     run = choose_run(runs)
-    with stop_without():
-        split = choose_split(run)
-with stop_without():
-    evaluation = evaluation_of(run, split)
+    split = choose_split(run)
+evaluation = evaluation_of(run, split)
 confused = most_common_confusion(evaluation)
 failing = (
     f"and takes {plain(confused[0])} for {plain(confused[1])} most often ({confused[2]} of {confused[3]})"

@@ -51,10 +51,10 @@ def test_a_link_to_a_page_opens_it_and_it_fits_a_phone(open_page, path, question
 
 
 def test_a_shared_link_opens_the_same_view(open_page):
-    page = open_page("evaluation?run=scratch&split=val&cells=Per+cent")
+    page = open_page("evaluation?run=Scratch&split=Validation")
     page.get_by_text("Scratch is right on").wait_for()
     page.get_by_text("8 validation photos").or_(page.get_by_text("validation photos.")).first.wait_for()
-    assert "run=scratch" in page.url
+    assert "run=Scratch" in page.url
 
 
 @pytest.mark.parametrize("window", [{"width": 1440, "height": 900}, PHONE], ids=["desk", "phone"])
