@@ -4,13 +4,15 @@ The folder must not be called pages/: Streamlit takes a folder of that name for 
 has run once, so the first visitor who follows a link to a page would get that page without its frame, or none.
 """
 
+from pathlib import Path
+
 import streamlit as st
 
 from app_pages.shared import stop_without
 
 st.set_page_config(
     page_title="Garbage classification",
-    page_icon=":material/recycling:",
+    page_icon=str(Path(__file__).parent / "app_pages" / "icon.svg"),  # a material icon would be fetched from Google
     layout="wide",
     menu_items={
         "About": "Tells cardboard, glass, metal, paper, plastic and trash apart with ResNet-50, once trained from "

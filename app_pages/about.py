@@ -20,7 +20,9 @@ for tab, run in zip(st.tabs([plain(run.title) for run in runs]), runs, strict=Tr
     with tab:
         card = run.path / "card.md"
         if card.is_file():
-            st.markdown(card.read_text(encoding="utf-8"), anchors=False)
+            # Its first line is the name of the model, which the tab already says.
+            lines = card.read_text(encoding="utf-8").splitlines()
+            st.markdown("\n".join(lines[1:] if lines and lines[0].startswith("# ") else lines), anchors=False)
         else:
             st.markdown(
                 "No card was written for this model. It was trained in "

@@ -152,15 +152,15 @@ copies = changed_copies(digest, "pipeline", name, strength, seed, batch)[:COPIES
 tiles([(photo, "original"), *((copy, f"copy {i + 1}") for i, copy in enumerate(copies))])
 
 st.subheader("Each transformation alone", anchor=False)
-st.caption(
-    "With the range that the pipeline strong gives it, times the strength; of four copies, the most changed one."
-)
+st.caption("With the range that the pipeline strong gives it, times the strength.")
 alone = []
 middle = batch[COPIES - TRIES : COPIES + TRIES]
 for key in TRANSFORMATIONS:
     value = getattr(single(key, strength), key)
     copies = changed_copies(digest, "single", key, strength, seed + 1, middle)[:TRIES]
-    # A flip leaves every second copy as it is; the one that changed most shows what the transformation does.
-    most = np.abs(copies.astype(np.int16) - photo).mean(axis=(1, 2, 3)).argmax()
-    alone.append((copies[most], in_words(key, value) if value else f"{key.replace('_', ' ')}: off"))
+    # A flip leaves every second copy as it is; the one that changed most shows what the transformation does. A mixture
+    # that changed most is the other photo alone; the least changed but one still shows both.
+    order = np.abs(copies.astype(np.int16) - photo).mean(axis=(1, 2, 3)).argsort()
+    shown = copies[order[1 if key in ("mixup", "cutmix") else -1]]
+    alone.append((shown, in_words(key, value) if value else f"{key.replace('_', ' ')}: off"))
 tiles(alone)

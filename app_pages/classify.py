@@ -106,10 +106,12 @@ def ask_for_photos(runs: list[Run]) -> list[Photo]:
         return [photo_of("camera photo", shot.getvalue())] if shot else []
     if source == "Sample":
         rows = runs[-1].predictions
-        known = set(dataset.photos["file"])
-        tests = rows[(rows["split"] == "test") & rows["file"].isin(known)].reset_index(drop=True)
+        usable = set(dataset.photos["file"])
+        for run in runs:
+            usable -= set(run.predictions["file"][run.predictions["split"] != "test"])
+        tests = rows[(rows["split"] == "test") & rows["file"].isin(usable)].reset_index(drop=True)
         if tests.empty:
-            st.info("None of this model's test photos is on this machine.")
+            st.info("None of the test photos of these models is on this machine.")
             return []
         turn = st.session_state.setdefault("sample", int(np.random.default_rng().integers(len(tests))))
         if st.button("Another sample", icon=":material/casino:"):
@@ -169,7 +171,7 @@ def write_answer(photo: Photo, runs: list[Run]) -> None:
     left, right = st.columns([3, 1], gap="medium")
     with left:
         write_headline(photo, {run.name: found[run.name][0] for run in runs}, runs)
-    right.image(preview, width=240, output_format="JPEG", alt=f"The photo {photo.name}")
+    right.image(preview, width="stretch", output_format="JPEG", alt=f"The photo {photo.name}")
     for column, run in zip(st.columns(len(runs), border=True), runs, strict=True):
         with column:
             write_model(photo, preview, run, *found[run.name])

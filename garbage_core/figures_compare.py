@@ -139,7 +139,7 @@ def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str, dark: 
         dark: Whether the page is dark, see `matrix`.
 
     Returns:
-        A square matrix in class order, see `garbage_core.figures.matrix`.
+        A matrix in class order, see `garbage_core.figures.matrix`.
     """
     counts = agreement.to_numpy()
     texts = [[str(n) for n in row] for row in counts]

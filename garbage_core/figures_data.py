@@ -50,8 +50,10 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
         sample = bar_marker(NEUTRAL, NEUTRAL, strength, shape)
         traces.append(go.Bar(x=[None], y=[None], name=split, marker=sample, **group, hoverinfo="skip"))
     if mode == "stacked":
-        labels = {"x": classes, "y": totals, "text": [number(n) for n in totals], "mode": "text", "hoverinfo": "skip"}
-        traces.append(go.Scatter(**labels, textposition="top center", showlegend=False, cliponaxis=False))
+        labels = {"x": classes, "y": totals, "text": [number(n) for n in totals], "hoverinfo": "skip"}
+        # Invisible markers, because they keep the text off the bars.
+        labels |= {"mode": "markers+text", "marker": {"size": 8, "opacity": 0}, "textposition": "top center"}
+        traces.append(go.Scatter(**labels, showlegend=False, cliponaxis=False))
     largest, smallest = totals.idxmax(), totals.idxmin()
     alt = (
         f"Bar chart of {number(totals.sum())} photos by class and by split ({listing(splits)}): "

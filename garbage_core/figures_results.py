@@ -38,7 +38,7 @@ def matrix(
     greatest: float | None = None,
     dark: bool | None = None,
 ) -> go.Figure:
-    """Draws a square matrix with its values in the cells.
+    """Draws a matrix of as many rows as columns with its values in the cells.
 
     A click on a cell selects an invisible marker in it, because pages never hear of clicks on a heat map; its
     `customdata` is [row, column, hover text].
@@ -90,7 +90,8 @@ def matrix(
         share = 0.0 if np.isnan(numbers[i, j]) else numbers[i, j] / greatest
         font = {"size": 13, "color": cell_text_color(share, dark), "weight": 600 if i == j else 400}
         notes.append({"x": columns[j], "y": rows[i], "text": texts[i][j], "showarrow": False, "font": font})
-    frame = {"type": "category", "showgrid": False, "constrain": "domain", "showline": False}
+    # Cells take the shape of the page: were they kept square, a phone would show as much empty space below them.
+    frame = {"type": "category", "showgrid": False, "showline": False}
     edges = [
         {"type": "line", "x0": k - 0.5, "x1": k - 0.5, "y0": -0.5, "y1": len(rows) - 0.5}
         for k in range(len(columns) + 1)
@@ -107,12 +108,8 @@ def matrix(
         shapes=[edge | {"line": {"color": GRID, "width": 1}} for edge in edges],
         # A click anywhere in a cell is a click on its marker.
         hoverdistance=-1,
-        xaxis=frame
-        | {"title": columns_title, "range": [-0.5, len(columns) - 0.5], "constraintoward": "left"}
-        | {"autotickangles": [0, -45]},
-        yaxis=frame
-        | {"title": rows_title, "range": [len(rows) - 0.5, -0.5], "constraintoward": "top"}
-        | {"scaleanchor": "x"},
+        xaxis=frame | {"title": columns_title, "range": [-0.5, len(columns) - 0.5], "autotickangles": [0, -45]},
+        yaxis=frame | {"title": rows_title, "range": [len(rows) - 0.5, -0.5]},
     )
 
 
@@ -125,7 +122,7 @@ def confusion_matrix(confusion: pd.DataFrame, normalise: bool = False, dark: boo
         dark: Whether the page is dark, see `matrix`.
 
     Returns:
-        A square matrix in class order, see `matrix`.
+        A matrix in class order, see `matrix`.
     """
     counts = confusion.to_numpy()
     totals = counts.sum(axis=1, keepdims=True)

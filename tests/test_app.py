@@ -198,7 +198,7 @@ def test_own_photos_are_shown_and_unreadable_files_named(with_photos):
 
 
 def test_model_card_is_shown(two_runs):
-    (two_runs / "models" / "scratch" / "card.md").write_text("# The card of scratch")
+    (two_runs / "models" / "scratch" / "card.md").write_text("# Scratch\n\nThe card of scratch")
     assert "The card of scratch" in words(open_page("about"))
 
 

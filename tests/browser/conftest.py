@@ -86,7 +86,7 @@ def open_page(chromium, address):
 
     Called with the page's address, the width and height of the window, and the reader's preferred theme.
     """
-    contexts = []
+    contexts, asked_for = [], []
 
     def open_it(path: str = "", width: int = 1440, height: int = 900, theme: str = "light"):
         context = chromium.new_context(
@@ -98,6 +98,7 @@ def open_page(chromium, address):
         contexts.append(context)
         context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
+        page.on("request", lambda request: asked_for.append(request.url))
         page.goto(f"{address}/{path}")
         page.wait_for_selector("h1")
         return page
@@ -105,3 +106,5 @@ def open_page(chromium, address):
     yield open_it
     for context in contexts:
         context.close()
+    elsewhere = [url for url in asked_for if not url.startswith((address, "data:", "blob:"))]
+    assert not elsewhere, "the app must not ask other servers for anything"
