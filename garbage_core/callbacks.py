@@ -43,6 +43,32 @@ class KeepRaw(keras.callbacks.Callback):
         self.checkpoint.save_weights(self.model)
 
 
+class SwapAverage(keras.callbacks.Callback):
+    """Puts the optimiser's moving average of the weights in their place between epochs, for validation.
+
+    Keras' own `SwapEMAWeights` does it by adding and subtracting, which rounds: the training would go on with other
+    weights than the ones a checkpoint holds.
+    """
+
+    swapped = False
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        if self.swapped:
+            self._swap()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self._swap()
+
+    def _swap(self) -> None:
+        optimizer = self.model.optimizer
+        averages = optimizer._model_variables_moving_average
+        for weight, average in zip(optimizer._trainable_variables, averages, strict=True):
+            kept = keras.ops.convert_to_numpy(weight).copy()
+            weight.assign(keras.ops.convert_to_numpy(average))
+            average.assign(kept)
+        self.swapped = not self.swapped
+
+
 class EpochEnd(keras.callbacks.Callback):
     """Shows progress, validates each epoch, keeps the best one, and makes the epoch count: history and checkpoint."""
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 import garbage_core
 from garbage_core import augment, devices
 from garbage_core.calibration import apply_temperature, fit_temperature, fit_threshold
-from garbage_core.callbacks import EpochEnd, KeepRaw, learning_rate, say
+from garbage_core.callbacks import EpochEnd, KeepRaw, SwapAverage, learning_rate, say
 from garbage_core.card import write_card
 from garbage_core.checkpoint import Checkpoint
 from garbage_core.config import Stage, TrainingConfig, load_config
@@ -177,7 +177,7 @@ def _run_stage(
     closing = EpochEnd(config, number, network, trained, sources["val"], labels["val"], checkpoint, steps)
     callbacks = [
         KeepRaw(checkpoint),
-        *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if stage.ema else []),
+        *([SwapAverage()] if stage.ema else []),
         closing,
     ]
     model.fit(
