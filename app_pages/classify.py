@@ -172,8 +172,9 @@ def write_answer(photo: Photo, runs: list[Run]) -> None:
     with left:
         write_headline(photo, {run.name: found[run.name][0] for run in runs}, runs)
     right.image(preview, width="stretch", output_format="JPEG", alt=f"The photo {photo.name}")
-    for column, run in zip(st.columns(len(runs), border=True), runs, strict=True):
-        with column:
+    # A single model takes half the width too: its heat map would fill the screen.
+    for column, run in zip(st.columns(max(2, len(runs))), runs, strict=False):
+        with column.container(border=True, height="stretch"):
             write_model(photo, preview, run, *found[run.name])
 
 

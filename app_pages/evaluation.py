@@ -157,6 +157,8 @@ def write_calibration(run: Run, split: str, evaluation: Evaluation) -> None:
             f"With a threshold of {percent(run.threshold)} it answers {percent(sure['coverage'])} of the photos and is "
             f"right on {interval(sure['accuracy'], sure['accuracy_low'], sure['accuracy_high'])} of those."
         )
+    elif run.threshold <= 1:
+        st.markdown(f"With a threshold of {percent(run.threshold)} it is sure of none of these photos.")
     else:
         st.markdown(
             "On the validation photos no confidence was high enough to be right 98 times in 100, so it never counts "
