@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from app_pages.classifiers import MOST_MODELS, classifier_of, is_loaded, start_loading
-from app_pages.shared import NBSP, capital, chance, chip, dataset_or_none, plain, runs_or_stop, show
+from app_pages.shared import NBSP, capital, chance, chip, dataset_or_none, percent, plain, runs_or_stop, show
 from garbage_core.classes import LOCAL_RULES, class_hint
 from garbage_core.errors import GarbageError
 from garbage_core.images import decode_image, prepare_photo
@@ -24,17 +24,26 @@ THUMBNAIL = 96  # pixels
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo to classify: its name, its bytes, their hash, and its true class where that is known."""
+    """A photo to classify.
+
+    Attributes:
+        name: As the reader knows it.
+        data: Content of the file.
+        digest: SHA-256 of the content; equal content gets equal answers, whatever its name.
+        label: Its true class, where that is known.
+        shown: Whether the page shows it already.
+    """
 
     name: str
     data: bytes
     digest: str
     label: str | None = None
+    shown: bool = False
 
 
-def photo_of(name: str, data: bytes, label: str | None = None) -> Photo:
-    """Makes a `Photo`; equal content gets equal answers, whatever its name."""
-    return Photo(name, data, hashlib.sha256(data).hexdigest(), label)
+def photo_of(name: str, data: bytes, label: str | None = None, shown: bool = False) -> Photo:
+    """Makes a `Photo` from the content of a file."""
+    return Photo(name, data, hashlib.sha256(data).hexdigest(), label, shown)
 
 
 def sentence(prediction) -> str:
@@ -103,7 +112,7 @@ def ask_for_photos(runs: list[Run]) -> list[Photo]:
     )
     if source == "Camera":
         shot = st.camera_input("Hold one thing before the camera", key="camera", resolution="720p")
-        return [photo_of("camera photo", shot.getvalue())] if shot else []
+        return [photo_of("camera photo", shot.getvalue(), shown=True)] if shot else []
     if source == "Sample":
         rows = runs[-1].predictions
         usable = set(dataset.photos["file"])
@@ -171,7 +180,8 @@ def write_answer(photo: Photo, runs: list[Run]) -> None:
     left, right = st.columns([3, 1], gap="medium")
     with left:
         write_headline(photo, {run.name: found[run.name][0] for run in runs}, runs)
-    right.image(preview, width="stretch", output_format="JPEG", alt=f"The photo {photo.name}")
+    if not photo.shown:
+        right.image(preview, width="stretch", output_format="JPEG", alt=f"The photo {photo.name}")
     # A single model takes half the width too: its heat map would fill the screen.
     for column, run in zip(st.columns(max(2, len(runs))), runs, strict=False):
         with column.container(border=True, height="stretch"):
@@ -207,6 +217,11 @@ def write_model(photo: Photo, preview: np.ndarray, run: Run, prediction, heat: n
     st.subheader(plain(run.title), anchor=False)
     st.markdown(f"**{sentence(prediction)}**")
     show(figures.probability_bars(prediction.probabilities, threshold=run.threshold), f"bars-{run.name}", toolbar=False)
+    st.caption(
+        f"Dotted line: from {percent(run.threshold)} on it counts as sure, as chosen on the validation photos."
+        if run.threshold <= 1
+        else "It never counts as sure: on the validation photos no confidence was high enough."
+    )
     picture = overlay(preview, to_heat(heat.astype(np.float32), *preview.shape[:2]))
     st.image(
         picture,

@@ -35,7 +35,7 @@ for run in shown:
     epochs = int(history["epoch"].max())
     at_best = history[history["epoch"] == best]
     score = at_best["val_macro_f1"].iloc[0] if len(at_best) else history["val_macro_f1"].max()
-    sentences.append(f"{plain(run.title)} was best at epoch {best} of {epochs}, with macro-F1 {percent(score)}")
+    sentences.append(f"{plain(run.title)} was best at epoch {best} of {epochs}, with macro\u2011F1 {percent(score)}")
     rows.append(
         {
             "Model": run.title,

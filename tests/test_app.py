@@ -278,6 +278,7 @@ def test_below_the_threshold_it_is_not_sure(place):
     miniature_run(place / "models", "transfer", threshold=1.01)
     app = upload(open_page("classify"), ("drawing.jpg", picture(0)))
     assert re.fullmatch(r"Not sure: \w+ or \w+\?", app.header[0].value)
+    assert "It never counts as sure" in words(app)
 
 
 @pytest.mark.parametrize("other", [1, 2])
