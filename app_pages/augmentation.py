@@ -7,7 +7,8 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from app_pages.shared import TILE, answer, dataset_or_none, listing, plain, question
+from app_pages.gallery import TILE, dataset_or_none
+from app_pages.shared import answer, listing, plain, question
 from garbage_core.images import decode_image, fit_canvas
 from garbage_core.runs import list_runs
 

@@ -1,15 +1,23 @@
-"""The networks that answer on the landing page: one of each per server, loaded in the background.
+"""The networks that answer on the landing page, one of each per server, loaded in the background; and their answers.
 
 TensorFlow takes seconds to load, so it is never imported by a page. The landing page asks for its models once it has
 been drawn; a thread loads them while the reader chooses a photo.
 """
 
+import base64
+import hashlib
+import io
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
+from PIL import Image
 
+from app_pages.shared import plain
 from garbage_core.errors import GarbageError
+from garbage_core.images import decode_image, prepare_photo
 from garbage_core.runs import Run
 
 if TYPE_CHECKING:
@@ -18,19 +26,25 @@ if TYPE_CHECKING:
 # One at a time: two imports of TensorFlow would only wait for each other, and memory peaks while a network is read.
 _LOADER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-model")
 MOST_MODELS = 3  # each takes about 100 MB
+THUMBNAIL = 96  # pixels
+
+
+def model_key(run: Run) -> str:
+    """Returns what tells one trained network from another: a run that was trained again gives new answers."""
+    return f"{run.path} {run.weights_sha256} {run.temperature} {run.threshold}"
 
 
 def start_loading(run: Run) -> "Future[Classifier]":
     """Begins to load the network of a run, unless that is done or under way, and returns at once."""
-    return _classifier(*_key(run), run)
+    return _classifier(model_key(run), run)
 
 
 def classifier_of(run: Run) -> "Classifier":
     """Returns the classifier of a run, shared by all sessions, waiting for it if need be. Raises GarbageError."""
     try:
         return start_loading(run).result()
-    except GarbageError:
-        _classifier.clear(*_key(run), run)  # so that a mended file is tried again
+    except Exception:
+        _classifier.clear(model_key(run), run)  # so that a mended file is tried again
         raise
 
 
@@ -39,12 +53,8 @@ def is_loaded(run: Run) -> bool:
     return start_loading(run).done()
 
 
-def _key(run: Run) -> tuple:
-    return str(run.path), run.weights_sha256, run.temperature, run.threshold
-
-
 @st.cache_resource(max_entries=MOST_MODELS, show_spinner=False)
-def _classifier(path: str, sha256: str | None, temperature: float, threshold: float, _run: Run) -> "Future[Classifier]":
+def _classifier(key: str, _run: Run) -> "Future[Classifier]":
     return _LOADER.submit(_load, _run)
 
 
@@ -54,3 +64,84 @@ def _load(run: Run) -> "Classifier":
     classifier = Classifier.from_run(run)
     classifier.warm_up()
     return classifier
+
+
+# Photos and their answers
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo to classify.
+
+    Attributes:
+        name: As the reader knows it.
+        data: Content of the file.
+        digest: SHA-256 of the content; equal content gets equal answers, whatever its name.
+        label: Its true class, where that is known.
+        shown: Whether the page shows it already.
+    """
+
+    name: str
+    data: bytes
+    digest: str
+    label: str | None = None
+    shown: bool = False
+
+
+def photo_of(name: str, data: bytes, label: str | None = None, shown: bool = False) -> Photo:
+    """Makes a `Photo` from the content of a file."""
+    return Photo(name, data, hashlib.sha256(data).hexdigest(), label, shown)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def look(digest: str, model: str, _run: Run, _photo: Photo):
+    """Returns the answer for a photo and its heat map as float16 (h, w), cached by content. Raises GarbageError."""
+    classifier = classifier_of(_run)
+    prediction, heat = classifier.classify_with_activation(classifier.prepare(_photo.data, _photo.name), _photo.name)
+    return prediction, heat.astype(np.float16)
+
+
+def preview_of(photo: Photo) -> np.ndarray:
+    """Returns the photo in the size it is shown in; kept for this session until another takes its place."""
+    kept = st.session_state.get("preview")
+    if kept is None or kept[0] != photo.digest:
+        kept = (photo.digest, prepare_photo(decode_image(photo.data, photo.name, at_least=(480, 640)), 480, 640))
+        st.session_state["preview"] = kept
+    return kept[1]
+
+
+def thumbnail_of(photo: Photo) -> str | None:
+    """Returns a small JPEG of a photo as a data address for the table, or None if it cannot be read."""
+    try:
+        picture = Image.fromarray(decode_image(photo.data, photo.name, at_least=(THUMBNAIL, THUMBNAIL)))
+    except GarbageError:
+        return None
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def answers_for(photos: list[Photo], runs: list[Run]) -> dict:
+    """Returns {(digest, model key): Prediction}, computing only what is new in this session; also makes thumbnails."""
+    kept = st.session_state.get("answers", {})
+    wanted = [(photo.digest, model_key(run)) for photo in photos for run in runs]
+    done = {key: kept[key] for key in wanted if key in kept}
+    by_digest = {photo.digest: photo for photo in photos}
+    missing = {key for key in wanted if key not in done}
+    thumbnails = {d: t for d, t in st.session_state.get("thumbnails", {}).items() if d in by_digest}
+    # Kept from the start: if the reader does something meanwhile, what was computed so far is not lost.
+    st.session_state["answers"], st.session_state["thumbnails"] = done, thumbnails
+    if missing or len(thumbnails) < len(by_digest):
+        bar = st.progress(0.0, "Looking at the photos")
+        for run in runs:
+            new = [photo for digest, photo in by_digest.items() if (digest, model_key(run)) in missing]
+            stream = classifier_of(run).classify_many((photo.name, photo.data) for photo in new)
+            for photo, prediction in zip(new, stream, strict=True):
+                done[photo.digest, model_key(run)] = prediction
+                bar.progress(len(done) / len(set(wanted)), f"{plain(run.title)}: {plain(photo.name)}")
+        for digest, photo in by_digest.items():
+            if digest not in thumbnails:
+                thumbnails[digest] = thumbnail_of(photo)
+        bar.empty()
+    return done

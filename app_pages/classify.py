@@ -1,49 +1,29 @@
 """Landing page: photos in, both models' answers out, with the reasons."""
 
-import base64
-import hashlib
-import io
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import streamlit as st
-from PIL import Image
 
-from app_pages.classifiers import MOST_MODELS, classifier_of, is_loaded, start_loading
-from app_pages.shared import NBSP, capital, chance, chip, dataset_or_none, percent, plain, runs_or_stop, show
+from app_pages.classifiers import (
+    MOST_MODELS,
+    Photo,
+    answers_for,
+    classifier_of,
+    is_loaded,
+    look,
+    model_key,
+    photo_of,
+    preview_of,
+    start_loading,
+)
+from app_pages.gallery import dataset_or_none
+from app_pages.shared import NBSP, capital, chance, chip, percent, plain, runs_or_stop, show
 from garbage_core.classes import LOCAL_RULES, class_hint
 from garbage_core.errors import GarbageError
-from garbage_core.images import decode_image, prepare_photo
 from garbage_core.markdown import count
 from garbage_core.runs import Run
 
 MOST_FILES = 200  # in one go
-THUMBNAIL = 96  # pixels
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo to classify.
-
-    Attributes:
-        name: As the reader knows it.
-        data: Content of the file.
-        digest: SHA-256 of the content; equal content gets equal answers, whatever its name.
-        label: Its true class, where that is known.
-        shown: Whether the page shows it already.
-    """
-
-    name: str
-    data: bytes
-    digest: str
-    label: str | None = None
-    shown: bool = False
-
-
-def photo_of(name: str, data: bytes, label: str | None = None, shown: bool = False) -> Photo:
-    """Makes a `Photo` from the content of a file."""
-    return Photo(name, data, hashlib.sha256(data).hexdigest(), label, shown)
 
 
 def sentence(prediction) -> str:
@@ -86,11 +66,6 @@ def val_accuracy(run: Run) -> float:
     rows = run.predictions[run.predictions["split"] == "val"]
     answers = rows[[f"p_{name}" for name in run.classes]].to_numpy().argmax(axis=1)
     return float((np.asarray(run.classes)[answers] == rows["label"].to_numpy()).mean()) if len(rows) else 0.0
-
-
-def model_key(run: Run) -> str:
-    """Returns what tells one trained network from another: a run that was trained again gives new answers."""
-    return f"{run.path} {run.weights_sha256} {run.temperature} {run.threshold}"
 
 
 # Where photos come from
@@ -140,23 +115,6 @@ def ask_for_photos(runs: list[Run]) -> list[Photo]:
 
 
 # One photo
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def look(digest: str, model: str, _run: Run, _photo: Photo):
-    """Returns the answer for a photo and its heat map as float16 (h, w), cached by content. Raises GarbageError."""
-    classifier = classifier_of(_run)
-    prediction, heat = classifier.classify_with_activation(classifier.prepare(_photo.data, _photo.name), _photo.name)
-    return prediction, heat.astype(np.float16)
-
-
-def preview_of(photo: Photo) -> np.ndarray:
-    """Returns the photo in the size it is shown in; kept for this session until another takes its place."""
-    kept = st.session_state.get("preview")
-    if kept is None or kept[0] != photo.digest:
-        kept = (photo.digest, prepare_photo(decode_image(photo.data, photo.name, at_least=(480, 640)), 480, 640))
-        st.session_state["preview"] = kept
-    return kept[1]
 
 
 def write_answer(photo: Photo, runs: list[Run]) -> None:
@@ -235,50 +193,23 @@ def write_model(photo: Photo, preview: np.ndarray, run: Run, prediction, heat: n
 # Many photos
 
 
-def thumbnail_of(photo: Photo) -> str | None:
-    """Returns a small JPEG of a photo as a data address for the table, or None if it cannot be read."""
+def loads(run: Run) -> bool:
+    """Waits for the network of a run; says so in place and returns False if it cannot be used."""
     try:
-        picture = Image.fromarray(decode_image(photo.data, photo.name, at_least=(THUMBNAIL, THUMBNAIL)))
-    except GarbageError:
-        return None
-    picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def answers_for(photos: list[Photo], runs: list[Run]) -> dict:
-    """Returns {(digest, model key): Prediction}, computing only what is new in this session; also makes thumbnails."""
-    kept = st.session_state.get("answers", {})
-    wanted = [(photo.digest, model_key(run)) for photo in photos for run in runs]
-    done = {key: kept[key] for key in wanted if key in kept}
-    by_digest = {photo.digest: photo for photo in photos}
-    missing = {key for key in wanted if key not in done}
-    thumbnails = {d: t for d, t in st.session_state.get("thumbnails", {}).items() if d in by_digest}
-    if missing or len(thumbnails) < len(by_digest):
-        bar = st.progress(0.0, "Loading the models, once per server" if missing else "Drawing")
-        for run in runs:
-            new = [photo for digest, photo in by_digest.items() if (digest, model_key(run)) in missing]
-            stream = classifier_of(run).classify_many((photo.name, photo.data) for photo in new)
-            for photo, prediction in zip(new, stream, strict=True):
-                done[photo.digest, model_key(run)] = prediction
-                bar.progress(len(done) / len(set(wanted)), f"{plain(run.title)}: {plain(photo.name)}")
-        for digest, photo in by_digest.items():
-            if digest not in thumbnails:
-                thumbnails[digest] = thumbnail_of(photo)
-        bar.empty()
-    st.session_state["answers"], st.session_state["thumbnails"] = done, thumbnails
-    return done
+        with st.spinner("Loading the models, once per server"):
+            classifier_of(run)
+    except GarbageError as error:
+        st.error(f"{plain(run.title)}: {plain(str(error), 500)}", icon=":material/error:")
+        return False
+    return True
 
 
 def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     """Writes the table of many photos, its totals and download, and the details of the chosen one."""
-    try:
-        answers = answers_for(photos, runs)
-    except GarbageError as error:
-        st.error(plain(str(error), 500), icon=":material/error:")
+    runs = [run for run in sorted(runs, key=val_accuracy, reverse=True) if loads(run)]
+    if not runs:
         return
-    runs = sorted(runs, key=val_accuracy, reverse=True)
+    answers = answers_for(photos, runs)
     leader = runs[0]
     readable = [photo for photo in photos if answers[photo.digest, model_key(leader)].error is None]
     best = [answers[photo.digest, model_key(leader)] for photo in readable]

@@ -2,18 +2,16 @@
 
 import streamlit as st
 
+from app_pages.gallery import dataset_or_none, gallery, offer_download
 from app_pages.shared import (
     SPLIT_NAMES,
     answer,
     chance,
     choose_run,
     choose_split,
-    dataset_or_none,
     evaluation_of,
-    gallery,
     interval,
     is_dark,
-    offer_download,
     percent,
     plain,
     question,

@@ -338,6 +338,10 @@ def test_a_network_that_was_tampered_with_is_refused_and_the_other_answers(place
         file.write(b"!")
     app = upload(open_page("classify"), ("drawing.jpg", picture(0)))
     assert "SHA-256" in words(app)
+    upload(app, ("drawing.jpg", picture(0)), ("another.jpg", picture(1)))
+    assert "SHA-256" in words(app)
+    assert {"Transfer"} == set(app.dataframe[0].value.columns) & {"Scratch", "Transfer"}
+    upload(app, ("drawing.jpg", picture(0)))
     assert [heading.value for heading in app.subheader] == ["Transfer"]
 
 
