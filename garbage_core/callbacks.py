@@ -77,6 +77,7 @@ class EpochEnd(keras.callbacks.Callback):
     ):
         super().__init__()
         self.config, self.stage, self.number = config, config.stages[number], number
+        self.size = config.size(self.stage)
         self.network, self.trained, self.val, self.val_labels = network, trained, val, val_labels
         self.checkpoint, self.steps = checkpoint, steps
 
@@ -104,21 +105,18 @@ class EpochEnd(keras.callbacks.Callback):
         if batch % 10 == 0 and logs:
             self.bar.set_postfix(loss=f"{float(logs['loss']):.3f}")
 
+    def enter(self) -> None:
+        """Validates the network that the stage begins with: an epoch that is no better does not take its place."""
+        value = self._validate()["val_macro_f1"]
+        self.checkpoint.enter(value, self.size, self.network)
+        say(f"{self.stage.name}: begins with macro-F1 {value:.3f} on val at {self.size[1]}x{self.size[0]} pixels.")
+
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        probabilities = self._validate()
-        answers = probabilities.argmax(axis=1)
-        true = probabilities[np.arange(len(answers)), self.val_labels]
         row = {
             "epoch": len(self.checkpoint.rows) + 1,
             "stage": self.stage.name,
             **{key: float(np.mean(logs[key])) for key in ("loss", "accuracy", "macro_f1")},
-            "val_loss": float(-np.log(np.clip(true, 1e-7, 1)).mean()),
-            "val_accuracy": float((answers == self.val_labels).mean()),
-            "val_macro_f1": float(
-                f1_score(
-                    self.val_labels, answers, average="macro", labels=range(probabilities.shape[1]), zero_division=0
-                )
-            ),
+            **self._validate(),
             "learning_rate": self.rate,
             "seconds": round(time.monotonic() - self.started, 2),
         }
@@ -127,7 +125,7 @@ class EpochEnd(keras.callbacks.Callback):
                 f"The loss of epoch {row['epoch']} is {row['loss']}: the training diverged, "
                 f"lower the learning rate of stage {self.stage.name!r}."
             )
-        self.checkpoint.commit(row, self.number, epoch + 1, self.network)
+        self.checkpoint.commit(row, self.number, epoch + 1, self.network, self.size)
         say(
             "epoch {epoch} ({stage}): loss {loss:.3f}, macro-F1 {macro_f1:.3f}; val loss {val_loss:.3f}, "
             "accuracy {val_accuracy:.3f}, macro-F1 {val_macro_f1:.3f}; {seconds:.0f} s".format(**row)
@@ -139,13 +137,22 @@ class EpochEnd(keras.callbacks.Callback):
     def on_train_end(self, logs: dict | None = None) -> None:
         self.bar.close()
 
-    def _validate(self) -> np.ndarray:
+    def _validate(self) -> dict[str, float]:
+        """Returns loss, accuracy and macro-F1 on val."""
         rng = np.random.default_rng(0)  # val has one pass: nothing is drawn
         parts = []
         for start in range(0, len(self.val), 64):
             rows = self.val.rows(np.arange(start, min(start + 64, len(self.val))), rng)
             parts.append(keras.ops.convert_to_numpy(keras.ops.softmax(self.trained.predict_on_batch(rows))))
-        return np.concatenate(parts).astype("float64")
+        probabilities = np.concatenate(parts).astype("float64")
+        answers, labels = probabilities.argmax(axis=1), self.val_labels
+        true = probabilities[np.arange(len(answers)), labels]
+        classes = range(probabilities.shape[1])
+        return {
+            "val_loss": float(-np.log(np.clip(true, 1e-7, 1)).mean()),
+            "val_accuracy": float((answers == labels).mean()),
+            "val_macro_f1": float(f1_score(labels, answers, average="macro", labels=classes, zero_division=0)),
+        }
 
 
 def say(text: str) -> None:

@@ -3,6 +3,7 @@
 Everything in it is computed from the run's other files, so it cannot say anything they do not.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -158,13 +159,15 @@ def _training(run: Run) -> str:
         for stage in config.get("stages", [])
     ]
     best = run.history.loc[run.history["epoch"] == info.get("best_epoch"), "val_macro_f1"]
-    reached = f", val macro-F1 {percent(best.iloc[0])}" if len(best) and best.notna().all() else ""
+    value = info.get("best_val_macro_f1", best.iloc[0] if len(best) else math.nan)
+    reached = "" if math.isnan(value) else f", val macro-F1 {percent(value)}"
     lines = [
         "## Training",
         "",
         f"- Time: {duration(info.get('duration_seconds'))} on {info.get('device', 'an unknown machine')}, "
         f"{info.get('precision', 'unknown precision')}; {count(info.get('epochs', len(run.history)), 'epoch')}.",
-        f"- Best epoch, by macro-F1 on val: {info.get('best_epoch', 'unknown')}{reached}. Its weights are the model.",
+        f"- Best epoch, by macro-F1 on val: {info.get('best_epoch', 'unknown')}{reached}. Its weights are the model"
+        f"{', with the head as it was fitted before the first epoch' if info.get('best_epoch') == 0 else ''}.",
         f"- {_origin_details(info.get('starting_weights') or {}, config.get('version', 'v2'))}",
         f"- Parameters: {info.get('parameters', 0):,}. Photos are made {config.get('width')} x {config.get('height')} "
         "pixels large without squashing them.",

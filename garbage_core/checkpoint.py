@@ -57,7 +57,8 @@ class Checkpoint:
             "wait": 0,
             "stopped": False,
             "stage_best": -1.0,
-            "best": {"value": -1.0, "epoch": 0, "file": None},
+            "start": None,  # weights that this stage begins with, where they are not the best so far
+            "best": {"value": -1.0, "epoch": 0, "file": None, "size": None},
             "rows": [],
             "seconds": 0.0,
         }
@@ -122,6 +123,27 @@ class Checkpoint:
         return self._state["best"]["epoch"]
 
     @property
+    def best_value(self) -> float:
+        """Macro-F1 on val of the best epoch so far, 0..1; negative before the first."""
+        return self._state["best"]["value"]
+
+    @property
+    def best_size(self) -> list[int] | None:
+        """Height and width of the photos on which the best epoch was validated; None before the first."""
+        return self._state["best"]["size"]
+
+    @property
+    def start_file(self) -> str | None:
+        """Weights that the stage under way begins with, as a file of the whole network; None takes those at random."""
+        file = self._state["start"] or self._state["best"]["file"]
+        return str(self.folder / file) if file else None
+
+    @property
+    def entered(self) -> bool:
+        """Whether `enter` was called for the stage under way."""
+        return self._state["start"] is not None
+
+    @property
     def best_file(self) -> str | None:
         """Weights of the best epoch, as a file of the whole network; None before the first."""
         file = self._state["best"]["file"]
@@ -132,20 +154,39 @@ class Checkpoint:
         self._pending = f"epoch-{len(self.rows) + 1:04d}.weights.h5"
         model.save_weights(self.folder / self._pending)
 
-    def commit(self, row: dict[str, Any], stage: int, epoch: int, network: keras.Model) -> None:
+    def enter(self, value: float, size: tuple[int, int], network: keras.Model) -> None:
+        """Keeps the network with which a stage begins; it is what the epochs of the stage have to beat.
+
+        Values measured on photos of another size are forgotten: they say nothing about this one.
+
+        Args:
+            value: Its macro-F1 on val, 0..1.
+            size: Height and width of the stage's photos.
+            network: The whole network.
+        """
+        state, file = self._state, f"start-{self.stage}.weights.h5"
+        network.save_weights(self.folder / file)
+        state["start"] = file
+        if list(size) != state["best"]["size"] or value > state["best"]["value"]:
+            # Neither another size nor a fitted head is an epoch: the weights are still those of the epoch before.
+            state["best"] |= {"value": value, "file": file, "size": list(size)}
+        self._write_state()
+
+    def commit(self, row: dict[str, Any], stage: int, epoch: int, network: keras.Model, size: tuple[int, int]) -> None:
         """Makes an epoch count.
 
         Args:
             row: Its row of history.
             stage: Number of its stage, from 0.
             epoch: Number of epochs of this stage that are now done.
-            network: The whole network as it was validated; kept if it is the best so far.
+            network: The whole network as it was validated; kept if it is the best so far on photos of this size.
+            size: Height and width of the photos.
         """
         state, value = self._state, row["val_macro_f1"]
         if value > state["best"]["value"]:
             file = f"best-{row['epoch']:04d}.weights.h5"
             network.save_weights(self.folder / file)
-            state["best"] = {"value": value, "epoch": row["epoch"], "file": file}
+            state["best"] = {"value": value, "epoch": row["epoch"], "file": file, "size": list(size)}
         better = value > state["stage_best"]
         state |= {
             "stage": stage, "epoch": epoch, "weights": self._pending, "rows": [*state["rows"], row],
@@ -154,7 +195,7 @@ class Checkpoint:
         self._write_state()
         self._write_history()
         for path in self.folder.glob("*.weights.h5"):
-            if path.name not in (state["weights"], state["best"]["file"]):
+            if path.name not in (state["weights"], state["start"], state["best"]["file"]):
                 path.unlink()
 
     def stop(self) -> None:
@@ -171,6 +212,7 @@ class Checkpoint:
             "stopped": False,
             "weights": None,
             "stage_best": -1.0,
+            "start": None,
         }
         self._write_state()
         for path in self.folder.glob("features-*"):

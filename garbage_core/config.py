@@ -23,7 +23,7 @@ class Stage:
 
     Attributes:
         name: Word for it in history and charts.
-        epochs: Passes over the training photos.
+        epochs: Passes over the training photos; a stage with a probe may have none.
         learning_rate: Highest rate, reached after the warm-up; it then falls to zero along half a cosine.
         train_from: First part of the network that learns: `all`, a stack `conv2` to `conv5`, or `head`. What lies
             before it is frozen.
@@ -128,7 +128,9 @@ class TrainingConfig:
             _check(
                 stage.train_from, where + "train_from", ", ".join(TRAINABLE_FROM), stage.train_from in TRAINABLE_FROM
             )
-            _check(stage.epochs, where + "epochs", "at least 1", stage.epochs >= 1)
+            # A fitted head alone is a training too.
+            least = 0 if stage.probe else 1
+            _check(stage.epochs, where + "epochs", f"at least {least}", stage.epochs >= least)
             _check(stage.batch_size, where + "batch_size", "at least 2", stage.batch_size >= 2)
             _check(stage.learning_rate, where + "learning_rate", "above 0", stage.learning_rate > 0)
             _check(stage.ema, where + "ema", "at least 0 and below 1", 0 <= stage.ema < 1)
@@ -142,6 +144,7 @@ class TrainingConfig:
                     f"Stage {stage.name!r} caches {stage.cached_passes} passes but trains the whole network: "
                     "set train_from to a stack, or cached_passes to 0."
                 )
+        _check(0, "the epochs of all stages together", "at least 1", any(stage.epochs for stage in self.stages))
         names = [stage.name for stage in self.stages]
         _check(names, "stages", "different names", len(set(names)) == len(names))
 
@@ -164,7 +167,7 @@ class TrainingConfig:
         stages = (
             dataclasses.replace(s, epochs=n, warmup_epochs=min(s.warmup_epochs, n / 2))
             for s, n in zip(self.stages, shares, strict=True)
-            if n
+            if n or (s.probe and not s.epochs)
         )
         return dataclasses.replace(self, stages=tuple(stages))
 

@@ -3,8 +3,9 @@
     run = train(load_config("transfer", ["weights=imagenet"]), load_dataset())
 
 A training is a list of stages. Each freezes a part of the network and trains the rest, on fresh photos or on cached
-features; each starts from the best epoch so far, by macro-F1 on val. After every epoch `history.csv` is written and a
-checkpoint kept (`garbage_core.checkpoint`), so a training that dies goes on with `resume=True` as if nothing had been.
+features. Each starts from the best epoch so far, by macro-F1 on val, measured again where the stage's photos have another
+size, and its epochs have to beat that. After every epoch `history.csv` is written and a checkpoint kept
+(`garbage_core.checkpoint`), so a training that dies goes on with `resume=True` as if nothing had been.
 The test photos are looked at once, at the very end, by the finished network.
 """
 
@@ -85,8 +86,8 @@ def train(
             if config.pass_through and "conv5_block1_0_conv" in started.random:
                 pass_through(network)
             for number in range(checkpoint.stage, len(config.stages)):
-                if checkpoint.best_file:
-                    network.load_weights(checkpoint.best_file)
+                if checkpoint.start_file:
+                    network.load_weights(checkpoint.start_file)
                 _run_stage(config, number, network, dataset, photos, checkpoint, shards)
     finally:
         keras.config.set_dtype_policy(previous_policy)
@@ -154,9 +155,13 @@ def _run_stage(
     model.optimizer.build(model.trainable_variables)
     first = checkpoint.restore(model, number)
     weights = loss_weights(config.imbalance, counts)
-    if stage.probe and first == 0:
-        fit_head(network, frozen, sources["train"], labels["train"], stage.probe, weights)
-        say(f"{stage.name}: the head starts from a logistic regression on the features.")
+    closing = EpochEnd(config, number, network, trained, sources["val"], labels["val"], checkpoint, steps)
+    if first == 0 and not checkpoint.entered:
+        if stage.probe:
+            fit_head(network, frozen, sources["train"], labels["train"], stage.probe, weights)
+            say(f"{stage.name}: the head starts from a logistic regression on the features.")
+        if stage.probe or number:
+            closing.enter()
     if first >= stage.epochs or checkpoint.stopped:
         checkpoint.end_stage()
         return
@@ -174,7 +179,6 @@ def _run_stage(
         passes=stage.passes_per_epoch,
         shards=shards,
     )
-    closing = EpochEnd(config, number, network, trained, sources["val"], labels["val"], checkpoint, steps)
     callbacks = [
         KeepRaw(checkpoint),
         *([SwapAverage()] if stage.ema else []),
@@ -234,6 +238,7 @@ def _finish(
         "duration_seconds": round(checkpoint.seconds, 1),
         "epochs": len(checkpoint.rows),
         "best_epoch": checkpoint.best_epoch,
+        "best_val_macro_f1": round(checkpoint.best_value, 4),
         "temperature": round(temperature, 4),
         "threshold": round(fit_threshold(labels, apply_temperature(probabilities, temperature)), 4),
         "weights": {"file": "model.keras", "sha256": digest, "bytes": (folder / "model.keras").stat().st_size},
