@@ -16,8 +16,8 @@ from tests.helpers import fake_run
 from tests.photo_helpers import small_dataset, write_folder
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("classify", "data_set", "augmentation", "training", "evaluation", "comparison", "about")
-RESULT_PAGES = ("data_set", "training", "evaluation", "comparison", "about")
+PAGES = ("classify", "data", "augmentation", "training", "evaluation", "comparison", "models")
+RESULT_PAGES = ("data", "training", "evaluation", "comparison", "models")
 
 
 @pytest.fixture
@@ -59,8 +59,9 @@ def with_photos(place, monkeypatch):
 
 
 def open_page(name: str) -> AppTest:
-    """Runs one page by itself."""
-    app = AppTest.from_file(str(ROOT / "app_pages" / f"{name}.py"), default_timeout=300).run()
+    """Opens a page by its address, as the first visitor of a server who follows a link."""
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
+    app.switch_page(f"pages/{name}.py").run()
     assert not app.exception, app.exception[0].message
     return app
 
@@ -76,21 +77,32 @@ def test_the_menu_leads_to_the_pages(place):
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300).run()
     titles = [app.title[0].value]
     for name in RESULT_PAGES:
-        app.switch_page(f"app_pages/{name}.py").run()
+        app.switch_page(f"pages/{name}.py").run()
         assert not app.exception, app.exception[0].message
         titles.append(app.title[0].value)
     assert titles[0] == "Which bin?"
     assert len(set(titles)) == 1 + len(RESULT_PAGES)
 
 
+@pytest.mark.parametrize("page", sorted(file.stem for file in (ROOT / "pages").glob("*.py")))
+def test_a_page_run_without_the_router_hands_over_to_it_first(place, monkeypatch, page):
+    from garbage_app import router
+
+    runs = []
+    monkeypatch.setattr(router, "route", lambda: runs.append(page))
+    app = open_page(page)
+    assert runs == [page]
+    assert not app.main.children
+
+
 @pytest.mark.parametrize(
     ("page", "title", "said"),
     [
-        ("data_set", "What is in the data?", "2,527 photos of 6 classes; the largest, paper, has 4.3 times as many"),
+        ("data", "What is in the data?", "2,527 photos of 6 classes; the largest, paper, has 4.3 times as many"),
         ("training", "How did the models learn?", "Scratch was best at epoch"),
         ("evaluation", "How good is it, and where does it fail?", "Transfer is right on 91.9 % of the photos"),
         ("comparison", "Is transfer better?", "Transfer is better by"),
-        ("about", "Which models are these?", "Scratch from random weights and Transfer from ImageNet weights"),
+        ("models", "Which models are these?", "Scratch from random weights and Transfer from ImageNet weights"),
     ],
 )
 def test_page_answers_its_question(two_runs, page, title, said):
@@ -118,7 +130,7 @@ def test_choice_of_run_and_split_changes_the_answer(two_runs):
     assert "no measure of its worth" in words(app)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("data_set", "augmentation")])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("data", "augmentation")])
 def test_without_runs_a_page_says_how_to_train(place, page):
     said = words(open_page(page))
     assert "There are no trained models in" in said
@@ -126,7 +138,7 @@ def test_without_runs_a_page_says_how_to_train(place, page):
 
 
 def test_data_set_page_needs_neither_runs_nor_photos(place):
-    app = open_page("data_set")
+    app = open_page("data")
     assert "2,527 photos" in words(app)
     assert [button.label for button in app.button] == ["Download the photos, 43 MB"]
 
@@ -139,7 +151,7 @@ def test_download_that_fails_says_so_in_place(place, monkeypatch):
         raise GarbageError("No network; check your connection.")
 
     monkeypatch.setattr(dataset, "download_dataset", refuse)
-    app = open_page("data_set")
+    app = open_page("data")
     app.button(key="download_photos").click().run()
     assert "No network; check your connection." in words(app)
 
@@ -156,7 +168,7 @@ def test_other_classes_than_the_six(place, page):
     for name, seed in (("scratch", 1), ("transfer", 2), ("third", 3)):
         fake_run(place / "models", name, accuracy=0.8, classes=("apple", "NA", "x_*y"), seed=seed)
     said = words(open_page(page))
-    if page in ("classify", "data_set", "evaluation"):
+    if page in ("classify", "data", "evaluation"):
         assert "NA" in said or "x_*y" in said
     assert "cardboard" not in said.lower()
 
@@ -169,9 +181,7 @@ def test_a_broken_run_does_not_hide_the_others(two_runs):
 def test_damaged_tables_are_reported_in_place(two_runs):
     path = two_runs / "models" / "transfer" / "predictions.csv"
     path.write_text(path.read_text().replace("p_glass", "p_gläss"))
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300).run()
-    app.switch_page("app_pages/evaluation.py").run()
-    assert not app.exception
+    app = open_page("evaluation")
     assert "lacks the columns p_glass" in words(app)
 
 
@@ -184,7 +194,7 @@ def test_mistakes_without_photos_name_the_files_and_offer_the_download(two_runs)
 
 
 def test_own_photos_are_shown_and_unreadable_files_named(with_photos):
-    app = open_page("data_set")
+    app = open_page("data")
     assert "16 photos of 2 classes" in words(app)
     assert len(app.image) == 12
     problems = next(table.value for table in app.dataframe if "Reason" in table.value)
@@ -197,7 +207,7 @@ def test_own_photos_are_shown_and_unreadable_files_named(with_photos):
 
 def test_model_card_is_shown(two_runs):
     (two_runs / "models" / "scratch" / "card.md").write_text("# Scratch\n\nThe card of scratch")
-    assert "The card of scratch" in words(open_page("about"))
+    assert "The card of scratch" in words(open_page("models"))
 
 
 def test_result_pages_open_without_tensorflow(two_runs):
@@ -363,8 +373,8 @@ def test_theme_and_upload_limit_agree_with_the_library():
 
 
 def test_no_page_writes_raw_html():
-    sources = [ROOT / "streamlit_app.py", *(ROOT / "app_pages").glob("*.py")]
-    assert len(sources) > len(PAGES)
+    sources = [ROOT / "streamlit_app.py", *(ROOT / "pages").glob("*.py"), *(ROOT / "garbage_app").glob("*.py")]
+    assert {f"{page}.py" for page in PAGES} < {source.name for source in sources}
     for source in sources:
         assert "unsafe_allow_html" not in source.read_text()
         assert "st.html" not in source.read_text()

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -43,11 +45,24 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(models, tmp_path_factory):
-    """The address of the app, freshly started on a free port, on a machine without photos."""
+    """The address of the app, started for the tests of one file, on a machine without photos."""
+    with running_app(models, tmp_path_factory.mktemp("machine")) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_address(models, tmp_path):
+    """The address of an app that nobody has visited yet."""
+    with running_app(models, tmp_path) as url:
+        yield url
+
+
+@contextmanager
+def running_app(models: Path, place: Path) -> Iterator[str]:
+    """Starts the app on a free port, gives its address, and stops it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    place = tmp_path_factory.mktemp("machine")
     environment = os.environ | {
         "GARBAGE_MODELS": str(models),
         "GARBAGE_DATA": "",
@@ -65,7 +80,11 @@ def address(models, tmp_path_factory):
         yield url
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:  # it waits for a network that is still loading
+            server.kill()
+            server.wait()
 
 
 def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
@@ -81,14 +100,11 @@ def wait_for(url: str, server: subprocess.Popen, log: Path) -> None:
 
 
 @pytest.fixture
-def open_page(chromium, address):
-    """Opens a page of the app in a window of its own and waits for its question.
-
-    Called with the page's address, the width and height of the window, and the reader's preferred theme.
-    """
+def new_tab(chromium):
+    """Makes an empty tab in a window of its own; called with the window's width and height and the reader's theme."""
     contexts, asked_for = [], []
 
-    def open_it(path: str = "", width: int = 1440, height: int = 900, theme: str = "light"):
+    def make(width: int = 1440, height: int = 900, theme: str = "light"):
         context = chromium.new_context(
             viewport={"width": width, "height": height},
             color_scheme=theme,
@@ -99,12 +115,23 @@ def open_page(chromium, address):
         context.set_default_timeout(1000 * PATIENCE)
         page = context.new_page()
         page.on("request", lambda request: asked_for.append(request.url))
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    elsewhere = [url for url in asked_for if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
+    assert not elsewhere, "the app must not ask other servers for anything"
+
+
+@pytest.fixture
+def open_page(new_tab, address):
+    """Opens a page of the app in a window of its own and waits for its question; takes what `new_tab` takes."""
+
+    def open_it(path: str = "", **window):
+        page = new_tab(**window)
         page.goto(f"{address}/{path}")
         page.wait_for_selector("h1")
         return page
 
-    yield open_it
-    for context in contexts:
-        context.close()
-    elsewhere = [url for url in asked_for if not url.startswith((address, "data:", "blob:"))]
-    assert not elsewhere, "the app must not ask other servers for anything"
+    return open_it

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 PAGES = {
-    "evaluation": "How good is it, and where does it fail?",  # first, because the server has then seen no other page
+    "evaluation": "How good is it, and where does it fail?",
     "models": "Which models are these?",
     "": "Which bin?",
     "data": "What is in the data?",

@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from app_pages.gallery import dataset_or_none, gallery, offer_download
-from app_pages.shared import (
+from garbage_app.gallery import dataset_or_none, gallery, offer_download
+from garbage_app.router import ensure_routed
+from garbage_app.shared import (
     SPLIT_NAMES,
     answer,
     chance,
@@ -33,6 +34,8 @@ from garbage_core.evaluation import (
 )
 from garbage_core.markdown import count
 from garbage_core.runs import Run
+
+ensure_routed()
 
 HEADLINES = {
     "accuracy": ("Accuracy", "Of all photos, how many the model calls by their right name."),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app_pages.classifiers import (
+from garbage_app.classifiers import (
     MOST_MODELS,
     Photo,
     answers_for,
@@ -16,12 +16,15 @@ from app_pages.classifiers import (
     preview_of,
     start_loading,
 )
-from app_pages.gallery import dataset_or_none
-from app_pages.shared import NBSP, capital, chance, chip, percent, plain, runs_or_stop, show
+from garbage_app.gallery import dataset_or_none
+from garbage_app.router import ensure_routed
+from garbage_app.shared import NBSP, capital, chance, chip, percent, plain, runs_or_stop, show
 from garbage_core.classes import LOCAL_RULES, class_hint
 from garbage_core.errors import GarbageError
 from garbage_core.markdown import count
 from garbage_core.runs import Run
+
+ensure_routed()
 
 MOST_FILES = 200  # in one go
 

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from app_pages.shared import plain
+from garbage_app.shared import plain
 from garbage_core.errors import GarbageError
 from garbage_core.images import load_photo
 

@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from app_pages.shared import (
+from garbage_app.router import ensure_routed
+from garbage_app.shared import (
     SPLIT_NAMES,
     answer,
     choose_split,
@@ -21,6 +22,8 @@ from garbage_core import figures
 from garbage_core.evaluation import Comparison
 from garbage_core.markdown import duration
 from garbage_core.runs import Run, list_runs
+
+ensure_routed()
 
 HELP = {
     "accuracy": "Of all photos, how many are called by their right name.",

@@ -3,9 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from app_pages.shared import NBSP, answer, percent, plain, question, runs_or_stop, show, table
+from garbage_app.router import ensure_routed
+from garbage_app.shared import NBSP, answer, percent, plain, question, runs_or_stop, show, table
 from garbage_core import figures
 from garbage_core.markdown import duration
+
+ensure_routed()
 
 METRICS = ("macro_f1", "accuracy", "loss", "learning_rate")
 

@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from app_pages.shared import plain
+from garbage_app.shared import plain
 from garbage_core.errors import GarbageError
 from garbage_core.images import decode_image, prepare_photo
 from garbage_core.runs import Run

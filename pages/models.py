@@ -2,8 +2,11 @@
 
 import streamlit as st
 
-from app_pages.shared import answer, listing, plain, question, runs_or_stop
+from garbage_app.router import ensure_routed
+from garbage_app.shared import answer, listing, plain, question, runs_or_stop
 from garbage_core.markdown import count, duration
+
+ensure_routed()
 
 place = question("Which models are these?")
 runs = runs_or_stop()

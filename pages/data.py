@@ -4,12 +4,15 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app_pages.gallery import dataset_or_none, gallery, offer_download
-from app_pages.shared import SPLIT_NAMES, answer, capital, chip, percent, plain, question, show, table
+from garbage_app.gallery import dataset_or_none, gallery, offer_download
+from garbage_app.router import ensure_routed
+from garbage_app.shared import SPLIT_NAMES, answer, capital, chip, percent, plain, question, show, table
 from garbage_core import figures
 from garbage_core.dataset import Dataset, official_splits, split_counts, split_dataset
 from garbage_core.markdown import count
 from garbage_core.runs import list_runs
+
+ensure_routed()
 
 SAMPLES = 12
 

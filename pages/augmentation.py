@@ -7,10 +7,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from app_pages.gallery import TILE, dataset_or_none
-from app_pages.shared import answer, listing, plain, question
+from garbage_app.gallery import TILE, dataset_or_none
+from garbage_app.router import ensure_routed
+from garbage_app.shared import answer, listing, plain, question
 from garbage_core.images import decode_image, fit_canvas
 from garbage_core.runs import list_runs
+
+ensure_routed()
 
 COPIES = 7  # of the whole pipeline
 TRIES = 4  # of each transformation alone

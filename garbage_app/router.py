@@ -1,0 +1,70 @@
+"""The frame of the app: which pages there are, in which order, under which address.
+
+Streamlit has two ways of making an app of many pages. This app uses `st.navigation`; but where a folder is called
+pages/, Streamlit takes it for the older way until `st.navigation` has run once in the server. So a server's very first
+visitor who follows a link to a page gets that page's file run by itself. Three things make this harmless:
+
+* a page's address is the name of its file, so that both ways find the same page under the same address;
+* every page begins with `ensure_routed`, which hands over to the router if it was not the router that ran the page;
+* .streamlit/config.toml hides the older way's menu, which lists the files.
+"""
+
+from contextvars import ContextVar
+from pathlib import Path
+
+import streamlit as st
+
+from garbage_app.shared import stop_without
+
+_ROOT = Path(__file__).resolve().parent.parent
+_ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
+
+
+def page(title: str, icon: str, name: str, default: bool = False) -> "st.Page":
+    """Declares the page in pages/NAME.py, with the address /NAME; the default page has the bare address."""
+    file = _ROOT / "pages" / f"{name}.py"
+    return st.Page(file, title=title, icon=f":material/{icon}:", url_path=name, default=default)
+
+
+def route() -> None:
+    """Draws the frame and runs the page that was asked for in it."""
+    # First, or the browser would fetch the chosen page's icon from Google for its tab.
+    st.set_page_config(
+        page_title="Garbage classification",
+        page_icon=str(Path(__file__).with_name("icon.svg")),
+        layout="wide",
+        menu_items={
+            "About": "Tells cardboard, glass, metal, paper, plastic and trash apart with ResNet-50, once trained from "
+            "scratch and once from ImageNet weights. Photos you upload stay in memory and are never stored."
+        },
+    )
+    st.set_option("client.showSidebarNavigation", True)  # from here on the menu is the router's
+    chosen = st.navigation(
+        {
+            "": [page("Classify", "photo_camera", "classify", default=True)],
+            "Data": [page("Data set", "photo_library", "data")],
+            "Training": [
+                page("Augmentation", "shuffle", "augmentation"),
+                page("Training curves", "show_chart", "training"),
+            ],
+            "Results": [
+                page("Evaluation", "target", "evaluation"),
+                page("Comparison", "compare_arrows", "comparison"),
+            ],
+            "About": [page("Models", "info", "models")],
+        }
+    )
+    routed = _ROUTED.set(True)
+    try:
+        # One column of content: on a wide screen lines stay short enough to read, on a phone it takes all there is.
+        with st.container(horizontal_alignment="center"), st.container(width=1100), stop_without():
+            chosen.run()
+    finally:
+        _ROUTED.reset(routed)
+
+
+def ensure_routed() -> None:
+    """Goes on if the router runs this page; otherwise lets the router do it and ends this run."""
+    if not _ROUTED.get():
+        route()
+        st.stop()
