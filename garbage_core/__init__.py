@@ -8,7 +8,7 @@
     runs, card              models/<name>/: what a training leaves behind, and its model card
     evaluation, figures     metrics with intervals, calibration, comparison; every chart; neither loads Keras
     inference, classify     the compiled network; Classifier: photos to Predictions
-    explain                 heat maps for any class, layer and method
+    explain, faithfulness   heat maps for any class, layer and method; whether they show what counts
     cli, commands           python -m garbage_core
 
 Arrows run one way, from the app's pages to here; nothing here imports Streamlit.

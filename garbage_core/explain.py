@@ -9,6 +9,7 @@ The other methods and layers come from tf-keras-vis and need the TensorFlow back
 """
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,7 @@ def heatmap(
     class_index: int,
     method: str = "gradcam",
     layer: str | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
     """Computes where a photo speaks for a class.
 
@@ -58,6 +60,7 @@ def heatmap(
         class_index: Place of the class in the run's order, from 0.
         method: One of `METHODS`.
         layer: Name of the layer whose feature map is used; None is the last one. `"saliency"` uses pixels, no layer.
+        progress: Called with the share done, above 0 up to 1, by the methods that run the network many times.
 
     Returns:
         float32 of shape (h, w): 1 where the photo speaks most for the class, 0 where it does not.
@@ -75,8 +78,9 @@ def heatmap(
     layer = _check_layer(network, method, layer)
     with _ONE_AT_A_TIME:
         if method == "saliency":
-            return _saliency(network, photo, class_index)
-        return to_heat(_class_activation_map(network, photo, class_index, method, layer), *photo.shape[:2])
+            return _saliency(network, photo, class_index, progress)
+        values = _class_activation_map(network, photo, class_index, method, layer, progress)
+        return to_heat(values, *photo.shape[:2])
 
 
 def explainable_layers(model: "Classifier | keras.Model") -> tuple[str, ...]:
@@ -175,22 +179,30 @@ def _check_layer(network: "keras.Model", method: str, layer: str | None) -> str 
     return layer
 
 
-def _explainable(network: "keras.Model") -> "keras.Model":
+def _explainable(network: "keras.Model", progress: Callable[[float], None] | None = None) -> "keras.Model":
     """Wraps a network for tf-keras-vis: it passes inputs as a list, and Score-CAM calls `predict`, which prints."""
     import keras
 
     class Explainable(keras.Model):
         def predict(self, x: list[np.ndarray], batch_size: int = 32) -> np.ndarray:
-            photos = x[0]
-            starts = range(0, len(photos), batch_size)
-            parts = [self([photos[start : start + batch_size]], training=False) for start in starts]
-            return np.concatenate([keras.ops.convert_to_numpy(part) for part in parts])
+            photos, parts = x[0], []
+            for start in range(0, len(photos), batch_size):
+                part = self([photos[start : start + batch_size]], training=False)
+                parts.append(keras.ops.convert_to_numpy(part))
+                if progress:
+                    progress(min(1.0, (start + batch_size) / len(photos)))
+            return np.concatenate(parts)
 
     return Explainable(inputs=[network.input], outputs=network.output)
 
 
 def _class_activation_map(
-    network: "keras.Model", photo: np.ndarray, class_index: int, method: str, layer: str
+    network: "keras.Model",
+    photo: np.ndarray,
+    class_index: int,
+    method: str,
+    layer: str,
+    progress: Callable[[float], None] | None,
 ) -> np.ndarray:
     """Returns the positive evidence on the grid of the layer's feature map, not normalised."""
     import keras
@@ -210,7 +222,7 @@ def _class_activation_map(
     elif method == "scorecam":
         options = {"max_N": min(SCORECAM_MAPS, network.get_layer(layer).output.shape[-1]), "batch_size": 8}
     makers = {"gradcam": Gradcam, "gradcam++": GradcamPlusPlus, "scorecam": Scorecam, "layercam": Layercam}
-    explainer = makers[method](_explainable(network))
+    explainer = makers[method](_explainable(network, progress))
     values = explainer(
         score,
         photo.astype(np.float32),
@@ -223,7 +235,9 @@ def _class_activation_map(
     return np.asarray(values)[0]
 
 
-def _saliency(network: "keras.Model", photo: np.ndarray, class_index: int) -> np.ndarray:
+def _saliency(
+    network: "keras.Model", photo: np.ndarray, class_index: int, progress: Callable[[float], None] | None
+) -> np.ndarray:
     """SmoothGrad with noise from a fixed seed, so the same photo always gets the same map."""
     from tf_keras_vis.saliency import Saliency
     from tf_keras_vis.utils.scores import CategoricalScore
@@ -233,9 +247,11 @@ def _saliency(network: "keras.Model", photo: np.ndarray, class_index: int) -> np
     random = np.random.default_rng(0)
     saliency, score = Saliency(_explainable(network)), CategoricalScore(class_index)
     total = np.zeros(photo.shape, dtype=np.float32)
-    for _ in range(SALIENCY_COPIES):
+    for copy in range(SALIENCY_COPIES):
         noisy = photo + sigma * random.standard_normal(photo.shape, dtype=np.float32)
         total += np.asarray(saliency(score, noisy, keepdims=True, normalize_map=False))[0]
+        if progress:
+            progress((copy + 1) / SALIENCY_COPIES)
     strength = total.max(axis=-1)
     # A few single pixels are far stronger than the rest; scaled by them, the map would look empty.
     return np.clip(strength / max(float(np.percentile(strength, 99)), 1e-12), 0, 1).astype(np.float32)

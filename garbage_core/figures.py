@@ -5,6 +5,7 @@
     results   confusion_matrix, per_class_bars, probability_bars
     compare   metric_comparison, recall_comparison, agreement_matrix
     curves    reliability, coverage_curve, roc_curves, pr_curves
+    explain   removal_curve, heat_scale
 
 Show them with `st.plotly_chart(figure, theme="streamlit")`; `alt_text(figure)` says in a sentence what there is to see.
 """
@@ -12,6 +13,7 @@ Show them with `st.plotly_chart(figure, theme="streamlit")`; `alt_text(figure)` 
 from garbage_core.figures_compare import agreement_matrix, metric_comparison, recall_comparison
 from garbage_core.figures_curves import coverage_curve, pr_curves, reliability, roc_curves
 from garbage_core.figures_data import class_distribution, file_sizes, photo_sizes
+from garbage_core.figures_explain import heat_scale, removal_curve
 from garbage_core.figures_results import confusion_matrix, matrix, per_class_bars, probability_bars
 from garbage_core.figures_style import (
     MODEL_COLORS,
@@ -35,6 +37,7 @@ __all__ = [
     "confusion_matrix",
     "coverage_curve",
     "file_sizes",
+    "heat_scale",
     "history_curves",
     "matrix",
     "metric_comparison",
@@ -48,5 +51,6 @@ __all__ = [
     "probability_bars",
     "recall_comparison",
     "reliability",
+    "removal_curve",
     "roc_curves",
 ]
