@@ -66,6 +66,40 @@ def _load(run: Run) -> "Classifier":
     return classifier
 
 
+# Which models
+
+
+def choose_models(runs: list[Run]) -> list[Run]:
+    """Returns the runs that answer: those with a network, the first two unless the reader chooses others."""
+    usable = [run for run in runs if run.has_weights]
+    if not usable:
+        st.info(
+            "The results of the models are here, but not the networks themselves. Train them again to classify photos:"
+        )
+        st.code("python -m garbage_core train transfer", language="bash")
+        st.stop()
+    if len(usable) <= 2:
+        return usable
+    by_name = {run.name: run for run in usable}
+    names = st.pills(
+        "Models",
+        list(by_name),
+        selection_mode="multi",
+        default=list(by_name)[:2],
+        format_func=lambda name: by_name[name].title,
+        key="models",
+        bind="query-params",
+    )
+    return [by_name[name] for name in (names or list(by_name))[:MOST_MODELS]]
+
+
+def val_accuracy(run: Run) -> float:
+    """Returns the share of right answers on the validation photos; the model that leads there gives the headline."""
+    rows = run.predictions[run.predictions["split"] == "val"]
+    answers = rows[[f"p_{name}" for name in run.classes]].to_numpy().argmax(axis=1)
+    return float((np.asarray(run.classes)[answers] == rows["label"].to_numpy()).mean()) if len(rows) else 0.0
+
+
 # Photos and their answers
 
 

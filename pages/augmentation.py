@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 import numpy as np
 import streamlit as st
-from PIL import Image, ImageDraw
 
+from garbage_app.drawings import drawing
 from garbage_app.gallery import TILE, dataset_or_none
 from garbage_app.router import ensure_routed
 from garbage_app.shared import answer, listing, plain, question
@@ -36,28 +36,6 @@ def in_words(name: str, value: float) -> str:
         "mixup": "blended with another (MixUp)",
         "cutmix": "filled in with a part of another (CutMix)",
     }.get(name, f"{name} {value}")
-
-
-def drawing(seed: int) -> np.ndarray:
-    """Draws a bottle (seed 0) or a can (else), for machines without photos: uint8 of shape (480, 640, 3)."""
-    canvas = Image.new("RGB", (640, 480), (236, 233, 226))
-    draw = ImageDraw.Draw(canvas)
-    draw.ellipse((120, 330, 560, 420), fill=(214, 209, 199))
-    if seed == 0:
-        draw.rounded_rectangle((230, 190, 410, 390), 40, fill=(58, 132, 94))
-        draw.polygon([(236, 214), (290, 120), (350, 120), (404, 214)], fill=(58, 132, 94))
-        draw.rectangle((290, 60, 350, 130), fill=(58, 132, 94))
-        draw.rectangle((284, 52, 356, 76), fill=(196, 160, 62))
-        draw.rectangle((230, 240, 410, 330), fill=(240, 226, 190))
-        draw.rectangle((252, 262, 370, 276), fill=(150, 70, 50))
-        draw.rectangle((252, 290, 330, 304), fill=(150, 70, 50))
-    else:
-        draw.rectangle((220, 110, 420, 380), fill=(190, 60, 52))
-        draw.ellipse((220, 345, 420, 415), fill=(160, 48, 42))
-        draw.ellipse((220, 75, 420, 145), fill=(196, 199, 204))
-        draw.ellipse((285, 92, 355, 120), fill=(120, 124, 130))
-        draw.rectangle((220, 210, 420, 250), fill=(240, 238, 232))
-    return np.asarray(canvas)
 
 
 def choose_photo() -> tuple[np.ndarray, list[np.ndarray]]:
