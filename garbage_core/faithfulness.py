@@ -7,9 +7,10 @@
 This is the deletion curve of Petsiuk et al. 2018 (RISE, arXiv:1806.07421) with three changes, each for a reason:
 
 - What is removed is filled in smoothly from what is left around it, as Rong et al. 2022 do (ROAD, arXiv:2202.00449), on
-  a grid of cells. Grey or black squares look like nothing the network has seen, so they lower a probability wherever
-  they lie; a blurred thing still has its colour, which alone can give a class away; and both let the shape of what was
-  cut out be seen.
+  a grid of cells. Grey squares look like nothing the network has seen, so they lower a probability wherever they lie; a
+  blurred thing still has its colour, which alone can give a class away. On twelve test photos (transfer, Grad-CAM, in
+  shares of the first probability) the areas for the map, random order and a map moved by half a photo were 0.39, 0.55
+  and 0.64 so; 0.40, 0.51 and 0.63 with blur; and 0.33, 0.28 and 0.42 with grey, which scattered squares use up fastest.
 - The curve is drawn against removal in random order. How fast a probability falls depends on the photo and on the
   network; only the distance to chance says anything about the map.
 - Cells, not single pixels, are removed in both orders, so that the orders alone make the difference.
@@ -30,10 +31,11 @@ from garbage_core.removal import grid_shape, hottest_first, remove
 Probability = Callable[[np.ndarray], np.ndarray]
 
 # Shares of the photo at which the network is asked. Closer together where a good map makes the probability fall.
-SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
-DRAWS = 4  # random orders; each costs as many calls as the map itself, but serves every map of the same photo and class
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
+DRAWS = 6  # random orders; each costs as many calls as the map itself, but serves every map of the same photo and class
 BATCH_SIZE = 8
-LEAST = 0.1  # a class with a lower probability has too little to lose for its fall to mean anything
+LEAST = 0.1  # a class that loses less than this, whatever is removed, says nothing about a map
+MARGIN = 0.01  # areas that differ by less are the same for all that it matters
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,17 +90,36 @@ class Faithfulness:
         """Area of random order less that of the map, -1..1: 0 for a map no better than chance, below 0 for a worse."""
         return self.random_area - self.area
 
+    @cached_property
+    def chance_range(self) -> tuple[float, float]:
+        """Range in which the area of 95 % of random orders lies; never narrower than `MARGIN` to either side.
+
+        The prediction interval for one more draw from a normal distribution from which
+        `random_areas` were drawn, by Student's t. One draw alone gives no range but the margin.
+        """
+        from scipy.stats import t
+
+        draws, half = len(self.random_areas), MARGIN
+        if draws > 1:
+            spread = float(self.random_areas.std(ddof=1)) * np.sqrt(1 + 1 / draws)
+            half = max(half, float(t.ppf(0.975, draws - 1)) * spread)
+        return self.random_area - half, self.random_area + half
+
     @property
     def verdict(self) -> str:
-        """Whether the area lies below ("better"), among ("chance") or above ("worse") all random ones.
+        """What the measurement allows to say of the map.
 
-        "little" if the class has less than `LEAST` to lose.
+        "better", "chance" or "worse" if its area lies below, in or above `chance_range`; "little" if the class has less
+        than `LEAST` to lose, "flat" if it loses less whatever is removed.
         """
         if self.start < LEAST:
             return "little"
-        if self.area < self.random_areas.min():
+        if self.start - min(self.hottest.min(), self.random.min()) < LEAST:
+            return "flat"
+        low, high = self.chance_range
+        if self.area < low:
             return "better"
-        return "worse" if self.area > self.random_areas.max() else "chance"
+        return "worse" if self.area > high else "chance"
 
     def after(self, share: float) -> tuple[float, float]:
         """Returns the probability with a share removed: of the hottest places, and of random ones (mean)."""
