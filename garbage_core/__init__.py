@@ -9,6 +9,7 @@
     evaluation, figures     metrics with intervals, calibration, comparison; every chart; neither loads Keras
     inference, classify     the compiled network; Classifier: photos to Predictions
     explain, faithfulness   heat maps for any class, layer and method; whether they show what counts
+    studies, study_...      experiments of many trainings: remedies against imbalance, cross-validation
     cli, commands           python -m garbage_core
 
 Arrows run one way, from the app's pages to here; nothing here imports Streamlit.

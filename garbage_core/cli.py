@@ -116,7 +116,45 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--method", choices=METHODS, default=METHODS[0], help="default: %(default)s")
     explain.add_argument("--class", metavar="NAME", dest="label", help="class to look for (default: the answer)")
     explain.add_argument("-o", "--out", metavar="OUT.png", required=True, help="picture to write")
+
+    _studies(parsers)
     return parser
+
+
+def _studies(parsers: argparse._SubParsersAction) -> None:
+    study = parsers.add_parser(
+        "study", help="experiments of many trainings", description="Experiments of many trainings."
+    )
+    studies = study.add_subparsers(required=True, metavar="STUDY")
+
+    imbalance = _command(studies, "imbalance", commands.study_imbalance, "what each remedy against imbalance buys")
+    _study_options(imbalance, "imbalance.csv")
+    imbalance.add_argument("--seeds", type=_positive, default=5, metavar="N", help="default: %(default)s")
+    imbalance.add_argument("--epochs", type=_positive, metavar="N", help="of every head")
+    for name in ("learning-rate", "weight-decay", "label-smoothing"):
+        imbalance.add_argument(f"--{name}", type=float, metavar="X", help="the same for every head")
+    imbalance.add_argument("--val-only", action="store_true", help="leave test alone, while choosing these values")
+
+    crossval = _command(studies, "crossval", commands.study_crossval, "five runs, one for each fold, taken together")
+    crossval.add_argument("names", metavar="NAME", nargs="*", help="name of a run with protocol=fold-K-of-5")
+    crossval.add_argument("--probe", action="store_true", help="fit heads on the frozen network's features instead")
+    crossval.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
+    _study_options(crossval, "crossval.csv, or crossval_probe.csv")
+
+
+def _study_options(parser: argparse.ArgumentParser, file: str) -> None:
+    _data_dir(parser)
+    parser.add_argument(
+        "--weights",
+        metavar="imagenet|PATH",
+        default="imagenet",
+        help="weights of conv1 to conv4 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cache", metavar="DIR", help="folder to keep feature maps in, 1 GB (default: the user's cache)"
+    )
+    parser.add_argument("-o", "--out", metavar="FILE", help=f"table to write (default: {file} in models/studies)")
+    parser.set_defaults(after_stop="Feature maps are kept: the same command goes on from there.")
 
 
 def _command(parsers: argparse._SubParsersAction, name: str, function, text: str) -> argparse.ArgumentParser:

@@ -150,6 +150,23 @@ def explain(args: argparse.Namespace, out: TextIO) -> int:
     return 0
 
 
+def study_imbalance(args: argparse.Namespace, out: TextIO) -> int:
+    """Compares the remedies against imbalance, and writes the table of it."""
+    _start_keras()
+    from garbage_core.study_commands import imbalance
+
+    return imbalance(args, out)
+
+
+def study_crossval(args: argparse.Namespace, out: TextIO) -> int:
+    """Measures five finished runs, or a probe, on the folds of a cross-validation."""
+    if args.probe:
+        _start_keras()
+    from garbage_core.study_commands import crossval
+
+    return crossval(args, out)
+
+
 def _evaluation(run, split: str) -> dict:
     """Returns everything the card says about a run on a split: metrics, classes, confusion, calibration, threshold."""
     from garbage_core.evaluation import apply_temperature, selective_metrics, to_arrays

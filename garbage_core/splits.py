@@ -1,7 +1,8 @@
 """Which photo is for training, which for choosing (val), which for the final report (test).
 
 `official` takes the lists of TrashNet's authors, which ship with this package. `stratified` draws a fifth of every
-class for test and a tenth of the rest for val.
+class for test and a tenth of the rest for val. `fold-1-of-5` to `fold-5-of-5` are five splits for a cross-validation:
+every photo is a test photo in exactly one of them, and a tenth of the others are val.
 """
 
 import math
@@ -16,7 +17,8 @@ from garbage_core.errors import GarbageError
 if TYPE_CHECKING:
     from garbage_core.dataset import Dataset
 
-PROTOCOLS: tuple[str, ...] = ("official", "stratified")
+FOLDS = 5
+PROTOCOLS: tuple[str, ...] = ("official", "stratified", *(f"fold-{k}-of-{FOLDS}" for k in range(1, FOLDS + 1)))
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 TEST_SHARE = 0.2
 VAL_SHARE = 0.1
@@ -36,7 +38,7 @@ def split_dataset(dataset: "Dataset", protocol: str | None = None, seed: int = 4
     Args:
         dataset: The data set.
         protocol: One of `PROTOCOLS`; None takes `official` if the data set has the official names, else `stratified`.
-        seed: Random state of `stratified`; `official` has nothing random.
+        seed: Random state of all protocols but `official`, which has nothing random.
 
     Returns:
         `dataset.photos` with a column `split`. Under `official`, photos that are in none of the authors' lists are left
@@ -50,7 +52,14 @@ def split_dataset(dataset: "Dataset", protocol: str | None = None, seed: int = 4
         return _split_official(dataset)
     if protocol == "stratified":
         return _split_stratified(dataset.photos, seed)
+    if fold := fold_number(protocol):
+        return _split_fold(dataset.photos, fold, seed)
     raise GarbageError(f'Protocol "{protocol}" is unknown: choose one of {", ".join(PROTOCOLS)}.')
+
+
+def fold_number(protocol: str) -> int | None:
+    """Returns which fold a protocol such as `fold-2-of-5` tests on, from 1; None for a protocol of another kind."""
+    return int(protocol.split("-")[1]) if protocol in PROTOCOLS[-FOLDS:] else None
 
 
 def split_counts(table: pd.DataFrame, classes: tuple[str, ...] | list[str]) -> pd.DataFrame:
@@ -85,22 +94,42 @@ def _split_official(dataset: "Dataset") -> pd.DataFrame:
 
 
 def _split_stratified(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
+    _check_sizes(photos, len(SPLITS), f"for {', '.join(SPLITS)}")
+    rows, splits = list(range(len(photos))), pd.Series("train", index=photos.index)
+    for name, share in (("test", TEST_SHARE), ("val", VAL_SHARE)):
+        rows, drawn = _draw(photos, rows, share, seed)
+        splits.iloc[drawn] = name
+    return photos.assign(split=splits)
+
+
+def _split_fold(photos: pd.DataFrame, fold: int, seed: int) -> pd.DataFrame:
+    from sklearn.model_selection import StratifiedKFold
+
+    _check_sizes(photos, FOLDS, f"for {FOLDS} folds")
+    splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    rest, test = list(splitter.split(photos["file"], photos["label"]))[fold - 1]
+    splits = pd.Series("train", index=photos.index)
+    splits.iloc[test] = "test"
+    splits.iloc[_draw(photos, list(rest), VAL_SHARE, seed)[1]] = "val"
+    return photos.assign(split=splits)
+
+
+def _draw(photos: pd.DataFrame, rows: list[int], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Draws a share of some rows, stratified; returns the rows that are left, and those drawn."""
     # Imported here: a page that only lists photos does without.
     from sklearn.model_selection import train_test_split
 
     labels = photos["label"].to_numpy()
+    # In a tiny data set a share can be less than one photo per class, which cannot be stratified.
+    wanted = max(math.ceil(share * len(rows)), photos["label"].nunique())
+    left, drawn = train_test_split(rows, test_size=wanted, random_state=seed, stratify=labels[rows])
+    return left, drawn
+
+
+def _check_sizes(photos: pd.DataFrame, least: int, purpose: str) -> None:
     sizes = photos["label"].value_counts()
-    if sizes.min() < len(SPLITS):
+    if sizes.min() < least:
         raise GarbageError(
-            f"Class {sizes.idxmin()} has only {sizes.min()} photos, too few for {', '.join(SPLITS)}: add photos or "
-            "take the class out."
+            f"Class {sizes.idxmin()} has only {sizes.min()} photos, too few {purpose}: add photos or take the class "
+            "out."
         )
-    rows, splits = range(len(photos)), pd.Series("train", index=photos.index)
-    for name, share in (("test", TEST_SHARE), ("val", VAL_SHARE)):
-        # In a tiny data set a share can be less than one photo per class, which cannot be stratified.
-        wanted = max(math.ceil(share * len(rows)), len(sizes))
-        rows, drawn = train_test_split(
-            list(rows), test_size=wanted, random_state=seed, stratify=[labels[row] for row in rows]
-        )
-        splits.iloc[drawn] = name
-    return photos.assign(split=splits)

@@ -1,0 +1,164 @@
+"""The studies' tables, and what they allow to say; `study_imbalance` and `study_crossval` write them.
+
+    models/studies/imbalance.csv        the six strategies against imbalance, several seeds each
+    models/studies/crossval.csv         the transfer recipe on five folds
+    models/studies/crossval_probe.csv   a fitted head on frozen features, on five folds
+
+All tables are long: one row per thing trained, metric and class. Nothing here loads Keras.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from garbage_core.errors import GarbageError
+from garbage_core.runs import models_dir
+from garbage_core.study_measures import DIFFERENCE_COLUMNS, MEASURE_COLUMNS
+
+IMBALANCE_COLUMNS = (
+    *("strategy", "seed", "split", *MEASURE_COLUMNS[:3], "train_photos"),
+    *(*MEASURE_COLUMNS[3:], *DIFFERENCE_COLUMNS),
+)
+CROSSVAL_COLUMNS = ("fold", *MEASURE_COLUMNS)
+ALL_SEEDS = "all"
+BASELINE = "none"
+
+# Name and what it does, in the order of `garbage_core.imbalance.STRATEGIES`, which cannot be read without Keras.
+STRATEGY_WORDS = {
+    "none": ("No remedy", "Cross-entropy; every photo counts the same, so common classes pull harder."),
+    "class_weights": ("Class weights", "A photo counts the more the fewer its class has; all classes pull equally."),
+    "effective_number": (
+        "Effective number",
+        "Class weights of a milder kind: the hundredth photo of a class is taken to tell less than the first.",
+    ),
+    "oversample": ("Oversampling", "Photos of rare classes are shown more often, until every class is seen equally."),
+    "focal": ("Focal loss", "Photos that are already right count less, whatever their class."),
+    "logit_adjustment": (
+        "Logit adjustment",
+        "While training, common classes get a head start that is taken away afterwards.",
+    ),
+}
+
+
+def study_path(name: str) -> Path:
+    """Returns where a study's table lies, whether or not it is there: `models/studies/<name>.csv`."""
+    return models_dir() / "studies" / f"{name}.csv"
+
+
+def read_imbalance(path: str | Path | None = None) -> pd.DataFrame:
+    """Reads the imbalance study's table.
+
+    Args:
+        path: The file; None takes `study_path("imbalance")`.
+
+    Returns:
+        Columns `IMBALANCE_COLUMNS`: `strategy`; `seed`, a number or `ALL_SEEDS` for the mean over the seeds; `split`;
+        `metric`; `class`, empty for a metric of all classes; `photos` it was measured on; `train_photos` of the class
+        (or in all); `value` with its 95 % interval `low` to `high`; `difference` from `none` with the same seed, and
+        its interval. What is not defined is NaN.
+
+    Raises:
+        GarbageError: The file is missing or is no such table.
+    """
+    table = _read(Path(path or study_path("imbalance")), IMBALANCE_COLUMNS, "imbalance")
+    if BASELINE not in set(table["strategy"]) or ALL_SEEDS not in set(table["seed"]):
+        raise GarbageError(f"{path or study_path('imbalance')} lacks the rows of {BASELINE!r} over all seeds; {_AGAIN}")
+    return table
+
+
+def rows_of(table: pd.DataFrame, metric: str, split: str, label: str = "", seed: str = ALL_SEEDS) -> pd.DataFrame:
+    """Returns one metric of every strategy, in the order of the table; `label` names a class."""
+    keep = (table["metric"] == metric) & (table["split"] == split)
+    return table[keep & (table["class"] == label) & (table["seed"] == seed)].reset_index(drop=True)
+
+
+def classes_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Returns the classes in order: `class`, `train_photos`, and one column of photos for every split measured."""
+    recall = table[(table["metric"] == "recall") & (table["strategy"] == BASELINE) & (table["seed"] == ALL_SEEDS)]
+    photos = recall.pivot_table(index=["class", "train_photos"], columns="split", values="photos", sort=False)
+    return photos.astype(int).reset_index().rename_axis(columns=None)
+
+
+def rarest_class(table: pd.DataFrame) -> str:
+    """Returns the class with the fewest training photos."""
+    classes = classes_of(table)
+    return str(classes.loc[classes["train_photos"].idxmin(), "class"])
+
+
+def strategy_name(strategy: str) -> str:
+    """Returns a strategy's name as people read it."""
+    return STRATEGY_WORDS.get(strategy, (strategy, ""))[0]
+
+
+def imbalance_conclusion(table: pd.DataFrame, split: str) -> str:
+    """Says in one sentence what the remedies buy, as far as the intervals of the paired differences allow.
+
+    Args:
+        table: From `read_imbalance`.
+        split: Name of the split.
+
+    Returns:
+        A sentence about macro-F1 and about the recall of the rarest class: which strategies raise or lower it, by how
+        much; or that none does by more than chance can.
+    """
+    rarest = rarest_class(table)
+    parts = [
+        _change(rows_of(table, "macro_f1", split), "macro-F1"),
+        _change(rows_of(table, "recall", split, rarest), f"the share of {rarest}, the rarest class, that is found"),
+    ]
+    text = "; ".join(parts) + "."
+    return text[0].upper() + text[1:]
+
+
+def _change(rows: pd.DataFrame, what: str) -> str:
+    """Says which strategies change something, from rows with a difference from `none`."""
+    rows = rows[rows["strategy"] != BASELINE]
+    better, worse = rows[rows["difference_low"] > 0], rows[rows["difference_high"] < 0]
+    parts = [
+        f"{_names(found)} {verb}{'s' if len(found) == 1 else ''} {what} by {_points(found['difference'].abs())}"
+        for found, verb in ((better, "raise"), (worse, "lower"))
+        if len(found)
+    ]
+    if parts:
+        return ", ".join([parts[0], *(part.replace(what, "it") for part in parts[1:])])
+    return f"no remedy changes {what} by more than chance can ({_signed(rows['difference'])} points)"
+
+
+def _names(rows: pd.DataFrame) -> str:
+    names = [strategy_name(name).lower() for name in rows["strategy"]]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _points(values: Sequence[float]) -> str:
+    """Returns "2.1 points", or the span "1.4 to 2.1 points" of several."""
+    low, high = (f"{100 * value:.1f}" for value in (min(values), max(values)))
+    return f"{low} points" if low == high else f"{low} to {high} points"
+
+
+def _signed(values: Sequence[float]) -> str:
+    low, high = (f"{100 * value + 0.0:+.1f}".replace("-", "\u2212") for value in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+_AGAIN = "make it again with `python -m garbage_core study imbalance`."
+
+
+def _read(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
+    """Reads a table as text, so that a class called "NA" stays one, and turns its numbers into numbers."""
+    again = f"make it with `python -m garbage_core study {command}`."
+    if not path.is_file():
+        raise GarbageError(f"There is no table {path}; {again}")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise GarbageError(f"{path} cannot be read ({error}); {again}") from error
+    missing = [column for column in columns if column not in table.columns]
+    if missing or table.empty:
+        raise GarbageError(f"{path} lacks {'the columns ' + ', '.join(missing) if missing else 'any row'}; {again}")
+    for column in set(columns) - {"strategy", "seed", "split", "fold", "metric", "class"}:
+        table[column] = pd.to_numeric(table[column], errors="coerce")
+    if not np.isfinite(table["photos"]).all():
+        raise GarbageError(f"{path} has rows without a number of photos; {again}")
+    return table
