@@ -50,6 +50,7 @@ def route() -> None:
             "Results": [
                 page("Evaluation", "target", "evaluation"),
                 page("Comparison", "compare_arrows", "comparison"),
+                page("Explanations", "visibility", "explanations"),
             ],
             "About": [page("Models", "info", "models")],
         }

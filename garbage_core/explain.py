@@ -8,6 +8,7 @@ exactly, because the network ends in global average pooling and one dense layer 
 The other methods and layers come from tf-keras-vis and need the TensorFlow backend. Importing this module loads none.
 """
 
+import functools
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -117,9 +118,7 @@ def to_heat(values: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def colorize(heat: np.ndarray) -> np.ndarray:
     """Paints a heat map, 0..1 of shape (h, w), in viridis: uint8 of shape (h, w, 3), dark violet to yellow."""
-    stops = np.linspace(0, 1, len(_VIRIDIS))
-    channels = [np.interp(heat, stops, channel) for channel in np.transpose(_VIRIDIS)]
-    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
+    return _color_table()[np.round(heat * 255).astype(np.uint8)]
 
 
 def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.6) -> np.ndarray:
@@ -142,8 +141,16 @@ def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.6) -> np.nda
         raise GarbageError(f"The opacity of a heat map must be from 0 to 1, not {opacity}.")
     if photo.shape[:2] != heat.shape:
         raise ValueError(f"A photo of {photo.shape[:2]} cannot carry a heat map of {heat.shape}.")
-    cover = (opacity * (1 + 2 * heat) / 3)[..., np.newaxis]
-    return np.round((1 - cover) * photo + cover * colorize(heat)).astype(np.uint8)
+    cover = (opacity / 3 * (1 + 2 * heat)).astype(np.float32)[..., np.newaxis]
+    return np.round(photo + cover * (colorize(heat).astype(np.float32) - photo)).astype(np.uint8)
+
+
+@functools.cache
+def _color_table() -> np.ndarray:
+    """Returns the colours of 256 equal steps of heat, uint8 (256, 3)."""
+    steps, stops = np.linspace(0, 1, 256), np.linspace(0, 1, len(_VIRIDIS))
+    channels = [np.interp(steps, stops, channel) for channel in np.transpose(_VIRIDIS)]
+    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
 def _check_backend() -> None:

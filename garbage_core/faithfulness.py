@@ -92,7 +92,7 @@ class Faithfulness:
 
     @cached_property
     def chance_range(self) -> tuple[float, float]:
-        """Range in which the area of 95 % of random orders lies; never narrower than `MARGIN` to either side.
+        """Range in which the area of 90 % of random orders lies; never narrower than `MARGIN` to either side.
 
         The prediction interval for one more draw from a normal distribution from which
         `random_areas` were drawn, by Student's t. One draw alone gives no range but the margin.
@@ -102,15 +102,15 @@ class Faithfulness:
         draws, half = len(self.random_areas), MARGIN
         if draws > 1:
             spread = float(self.random_areas.std(ddof=1)) * np.sqrt(1 + 1 / draws)
-            half = max(half, float(t.ppf(0.975, draws - 1)) * spread)
+            half = max(half, float(t.ppf(0.95, draws - 1)) * spread)
         return self.random_area - half, self.random_area + half
 
     @property
     def verdict(self) -> str:
         """What the measurement allows to say of the map.
 
-        "better", "chance" or "worse" if its area lies below, in or above `chance_range`; "little" if the class has less
-        than `LEAST` to lose, "flat" if it loses less whatever is removed.
+        "better" if the map does better than 95 of 100 random orders would, "worse" if worse than 95, "chance" if
+        neither; "little" if the class has less than `LEAST` to lose, "flat" if it loses less whatever is removed.
         """
         if self.start < LEAST:
             return "little"
