@@ -146,8 +146,8 @@ def prepare_photo(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
 
     # The largest box in the middle of the photo that has the target's shape.
     scale = min(source_height / target_height, source_width / target_width)
-    left = (source_width - scale * target_width) / 2
-    top = (source_height - scale * target_height) / 2
+    left = max((source_width - scale * target_width) / 2, 0.0)  # rounding may end just below zero
+    top = max((source_height - scale * target_height) / 2, 0.0)
     box = (left, top, min(left + scale * target_width, source_width), min(top + scale * target_height, source_height))
     resized = Image.fromarray(rgb).resize(
         (target_width, target_height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0

@@ -333,6 +333,13 @@ def test_prepared_photos_have_about_the_same_number_of_pixels(size, height, widt
     assert 0.5 <= prepared.shape[1] / prepared.shape[0] <= 2
 
 
+def test_photos_of_every_size_can_be_prepared():
+    # Among them sizes such as 452x255, at which the crop's edge comes out a hair below zero.
+    for width in range(200, 700, 3):
+        for height in (240, 255, 256, 301, 333, 480):
+            assert prepare_photo(np.zeros((height, width, 3), np.uint8), 240, 320).ndim == 3
+
+
 @pytest.mark.parametrize("size", [(512, 384), (700, 410), (410, 700), (3000, 1000), (333, 333), (100, 90)])
 def test_preparing_squashes_nothing_and_pads_nothing(size):
     across, down = np.meshgrid(np.arange(size[0]) - (size[0] - 1) / 2, np.arange(size[1]) - (size[1] - 1) / 2)
