@@ -335,8 +335,8 @@ def test_prepared_photos_have_about_the_same_number_of_pixels(size, height, widt
 
 def test_photos_of_every_size_can_be_prepared():
     # Among them sizes such as 452x255, at which the crop's edge comes out a hair below zero.
-    for width in range(200, 700, 3):
-        for height in (240, 255, 256, 301, 333, 480):
+    for width in range(440, 500, 3):
+        for height in (255, 256):
             assert prepare_photo(np.zeros((height, width, 3), np.uint8), 240, 320).ndim == 3
 
 
