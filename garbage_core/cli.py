@@ -67,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument(
         "--download", action="store_true", help="fetch the official archive first, into DIR or the user's cache"
     )
+    data.add_argument(
+        "--properties", action="store_true", help="also measure every photo, into photos.csv in models/studies"
+    )
     _json(data)
 
     train = _command(parsers, "train", commands.train, "train a network and write its run")

@@ -45,6 +45,14 @@ def data(args: argparse.Namespace, out: TextIO) -> int:
         "problems": found.problems.to_dict("records"),
         "fingerprint": found.fingerprint,
     }
+    if args.properties:
+        from tqdm import tqdm
+
+        from garbage_core.properties import measure_photos, write_properties
+
+        with tqdm(total=len(found.photos), desc="measure", unit="photo", disable=None) as bar:
+            path = write_properties(measure_photos(found, bar.update))
+        _warn(f"Size, brightness and dominant colour of {len(found.photos):,} photos are in {path}.")
     _answer(summary, report.data_text, args.json, out)
     return 0
 

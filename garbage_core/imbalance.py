@@ -15,14 +15,12 @@ Here C is the number of classes, n_c the number of training photos of class c, N
 import keras
 import numpy as np
 
+from garbage_core.balance import EFFECTIVE_NUMBER_BETA, effective_number
 from garbage_core.errors import GarbageError
 
 STRATEGIES = ("none", "class_weights", "effective_number", "oversample", "focal", "logit_adjustment")
 
 FOCAL_GAMMA = 2.0  # the paper's choice
-EFFECTIVE_NUMBER_BETA = (
-    0.999  # of the paper's values, the one whose weights differ from `balanced` at some hundred photos
-)
 
 
 def check_strategy(strategy: str) -> None:
@@ -57,7 +55,7 @@ def effective_number_weights(counts: np.ndarray, beta: float = EFFECTIVE_NUMBER_
     """
     counts = np.asarray(counts, dtype=float)
     present = counts > 0
-    weights = np.divide(1 - beta, 1 - beta**counts, out=np.zeros_like(counts), where=present)
+    weights = np.divide(1, effective_number(counts, beta), out=np.zeros_like(counts), where=present)
     return weights * counts.sum() / (weights * counts).sum()
 
 
