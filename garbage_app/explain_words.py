@@ -78,8 +78,8 @@ def in_words(result: "Faithfulness", label: str) -> str:
     if result.verdict == "flat":
         least = min(result.hottest.min(), result.random.min())
         return (
-            f"**Cannot be measured.** Whatever is removed, the model gives {plain(label)} at least {percent(least)}: "
-            "it does not depend on what is to be seen."
+            f"**Cannot be measured.** Whatever is removed, the model still gives {plain(label)} at least "
+            f"{percent(least)}: too little is lost to compare orders."
         )
     gap = f"{abs(100 * result.difference):.0f}"
     side = "lower" if result.difference >= 0 else "higher"

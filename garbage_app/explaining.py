@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # One at a time: each keeps all cores busy, and two maps at once would hold twice the memory.
 _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
 _LOCK = threading.Lock()
-_TICK = 0.15  # seconds between two looks at how far the work is
+_TICK = 0.2  # seconds between two looks at how far the work is
 
 
 @dataclass(frozen=True)

@@ -268,10 +268,12 @@ def explain(
         return
     sentence = answers_in_words([run for run in runs if run.name in wishes], predictions, label)
 
+    with place.container(gap="xsmall"):
+        st.subheader(sentence, anchor=False)
+        bar = st.progress(0.0, "Computing the maps")
+
     def show_progress(share: float) -> None:
-        with place.container(gap="xsmall"):
-            st.subheader(sentence, anchor=False)
-            st.progress(share, "Computing the maps" if share < 0.5 else "Testing whether they show what counts")
+        bar.progress(share, "Computing the maps" if share < 0.5 else "Testing whether they show what counts")
 
     maps = {name: map_work(wish) for name, wish in wishes.items()}
     yardsticks = {name: yardstick_work(wish) for name, wish in wishes.items()}
