@@ -6,12 +6,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from garbage_core.balance import expected_counts
 from garbage_core.classes import class_color, class_edge
-from garbage_core.figures_style import NEUTRAL, bar_marker, figure, listing, number
+from garbage_core.figures_style import NBSP, NEUTRAL, bar_marker, figure, listing, number
 
 # Splits are told apart by fill pattern, because the colours are the classes'.
 _PATTERNS = ("", "/", ".", "x", "-", "+")
 _STRENGTHS = (1.0, 0.55, 0.35)
+_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 
 
 def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure:
@@ -68,6 +70,78 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
         bargap=0.3,
         xaxis={"type": "category", "showgrid": False, "autotickangles": [0, -45]},
         yaxis={"title": "Photos", "range": [0, 1.1 * max(top, 1)], "tickformat": ",d"},
+    )
+
+
+def split_shares(counts: pd.DataFrame) -> go.Figure:
+    """Draws which share of each split a class has, beside its share of all photos, which every split would have.
+
+    Args:
+        counts: Classes in rows, splits in columns, numbers of photos.
+
+    Returns:
+        One row per class: a tick at the even share, and a symbol for each split; hovering gives both counts.
+    """
+    classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
+    expected, totals = expected_counts(counts), counts.sum(axis=1)
+    even = 100 * totals / max(totals.sum(), 1)
+    fills = [class_color(name, i) for i, name in enumerate(classes)]
+    edges = [class_edge(name, i) for i, name in enumerate(classes)]
+    tick = {"symbol": "line-ns", "size": 24, "line": {"color": NEUTRAL, "width": 2.5}}
+    traces = [go.Scatter(x=even, y=classes, mode="markers", name="even share", marker=tick, hoverinfo="skip")]
+    for k, split in enumerate(splits):
+        photos, symbol = counts.iloc[:, k], _SYMBOLS[k % len(_SYMBOLS)]
+        traces.append(
+            go.Scatter(
+                **{"x": 100 * photos / max(photos.sum(), 1), "y": classes, "mode": "markers", "showlegend": False},
+                marker={"symbol": symbol, "size": 11, "color": fills, "line": {"color": edges, "width": 1.5}},
+                customdata=np.stack([photos, expected.iloc[:, k]], axis=1),
+                hovertemplate=f"%{{y}}, {split}: %{{customdata[0]:,}} photos, %{{customdata[1]:.1f}} were even"
+                "<extra></extra>",
+            )
+        )
+        sample = {"symbol": symbol, "size": 10, "color": NEUTRAL}
+        traces.append(go.Scatter(x=[None], y=[None], mode="markers", name=split, marker=sample, hoverinfo="skip"))
+    shares = [f"{name} {share:.1f} %" for name, share in zip(classes, even, strict=True)]
+    alt = f"Dot chart of each class's share of each split ({listing(splits)}). Share of all photos: {listing(shares)}."
+    return figure(
+        traces,
+        alt,
+        height=110 + 34 * len(classes),
+        xaxis={"title": "Share of the split's photos", "rangemode": "tozero", "ticksuffix": f"{NBSP}%"},
+        yaxis={"type": "category", "autorange": "reversed"},
+    )
+
+
+def effective_numbers(table: pd.DataFrame) -> go.Figure:
+    """Draws how many photos each class has to learn from, and how many of them count as new.
+
+    Args:
+        table: Columns `label`, `photos` and `effective` (see `balance.effective_number`).
+
+    Returns:
+        A broad faint bar for the photos, a narrow full one for the effective number in it.
+    """
+    classes = table["label"].astype(str).tolist()
+    fills = [class_color(name, i) for i, name in enumerate(classes)]
+    edges = [class_edge(name, i) for i, name in enumerate(classes)]
+    hover = "%{x}: %{customdata[0]:,} photos count as %{customdata[1]:.1f}<extra></extra>"
+    numbers = table[["photos", "effective"]].to_numpy()
+    traces = []
+    for column, name, width, opacity in (("photos", "photos", 0.7, 0.25), ("effective", "effective number", 0.4, 1.0)):
+        marker = bar_marker(fills, edges, opacity, "")
+        bar = {"x": classes, "y": table[column], "width": width, "marker": marker, "showlegend": False}
+        traces.append(go.Bar(**bar, name=name, customdata=numbers, hovertemplate=hover))
+        sample = bar_marker(NEUTRAL, NEUTRAL, opacity, "")
+        traces.append(go.Bar(x=[None], y=[None], name=name, marker=sample, hoverinfo="skip"))
+    pairs = [f"{row.label} {number(row.photos)} and {row.effective:.1f}" for row in table.itertuples()]
+    return figure(
+        traces,
+        f"Bar chart of photos and effective number by class: {listing(pairs, '; ')}.",
+        height=320,
+        barmode="overlay",
+        xaxis={"type": "category", "showgrid": False, "autotickangles": [0, -45]},
+        yaxis={"title": "Photos", "rangemode": "tozero", "tickformat": ",d"},
     )
 
 
