@@ -8,6 +8,7 @@
     runs, card              models/<name>/: what a training leaves behind, and its model card
     evaluation, figures     metrics with intervals, calibration, comparison; every chart; neither loads Keras
     inference, classify     the compiled network; Classifier: photos to Predictions
+    runtimes, export        other runtimes, without TensorFlow; how a network gets there, with a parity check
     explain, faithfulness   heat maps for any class, layer and method; whether they show what counts
     studies, study_...      experiments of many trainings: remedies against imbalance, cross-validation
     cli, commands           python -m garbage_core

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from garbage_core.explain import to_heat
 from garbage_core.images import MAX_BYTES, load_photo
 from garbage_core.inference import CompiledNetwork, network_probabilities, softmax
 from garbage_core.runs import Run
+from garbage_core.runtimes import KERAS, ExportedNetwork, choose, keras_network
 
 if TYPE_CHECKING:
     import keras
@@ -62,7 +64,7 @@ class Classifier:
 
     def __init__(
         self,
-        network: "keras.Model",
+        network: "keras.Model | ExportedNetwork",
         classes: Sequence[str],
         size: tuple[int, int],
         temperature: float = 1.0,
@@ -71,7 +73,7 @@ class Classifier:
         """Compiles the network.
 
         Args:
-            network: A network of `garbage_core.resnet`: RGB 0..255 in, logits out.
+            network: A network of `garbage_core.resnet`: RGB 0..255 in, logits out; or an exported one.
             classes: Names of its outputs.
             size: Height and width that photos are brought to, see `images.prepare_photo`.
             temperature: Divides the logits; 1 leaves them uncalibrated.
@@ -80,30 +82,57 @@ class Classifier:
         Raises:
             GarbageError: If the network has another number of outputs than there are classes.
         """
-        outputs = network.output.shape[-1]
+        exported = isinstance(network, ExportedNetwork)
+        outputs = network.number_of_classes if exported else network.output.shape[-1]
         if outputs != len(classes):
             raise GarbageError(f"The network has {outputs} outputs for {len(classes)} classes: restore its run.json.")
-        self.network = network
+        self.runtime = network.export.runtime if exported else KERAS
+        self._network = None if exported else network
+        self._load_network: Callable[[], keras.Model] | None = None
         self.classes = tuple(classes)
         self.size = (int(size[0]), int(size[1]))
         self.temperature = temperature
         self.threshold = threshold
-        self._forward = CompiledNetwork(network)
-        self._class_weights = network.get_layer("predictions").get_weights()[0]  # (channels, classes)
+        self._forward = network if exported else CompiledNetwork(network)
+        self._class_weights = (  # (channels, classes)
+            network.class_weights if exported else network.get_layer("predictions").get_weights()[0]
+        )
 
     @classmethod
-    def from_run(cls, run: Run) -> "Classifier":
-        """Loads a run's network, after checking that it is the recorded file. Raises GarbageError."""
-        from garbage_core.weights import load_network
+    def from_run(cls, run: Run, runtime: str | None = None) -> "Classifier":
+        """Loads a run's network, after checking that it is the recorded file.
 
-        network = load_network(run.model_path, run.weights_sha256)
+        Args:
+            run: A trained run.
+            runtime: What runs it, see `runtimes.choose`: None for the fastest that is there.
+
+        Raises:
+            GarbageError: If the network cannot be used.
+        """
+        export = choose(run, runtime)
+        network = keras_network(run) if export is None else ExportedNetwork(export)
         try:
             size = int(run.config["height"]), int(run.config["width"])
         except (KeyError, TypeError, ValueError) as error:
             raise GarbageError(
                 f"{run.path / 'run.json'} names no height and width: restore it or train again."
             ) from error
-        return cls(network, run.classes, size, run.temperature, run.threshold)
+        classifier = cls(network, run.classes, size, run.temperature, run.threshold)
+        classifier._load_network = partial(keras_network, run)
+        return classifier
+
+    @property
+    def network(self) -> "keras.Model":
+        """The network in Keras, for what needs its layers or a gradient; read now if an exported one answers.
+
+        Raises GarbageError if it cannot be read, as without TensorFlow.
+        """
+        if self._network is None:
+            if self._load_network is None:
+                raise GarbageError("An exported network has no layers to look into: make the classifier from its run.")
+            self._network = self._load_network()
+        return self._network
+
 
     def warm_up(self) -> None:
         """Runs the network once, so that the first real photo does not wait for the compiler."""

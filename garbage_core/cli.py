@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from garbage_core import __version__, commands
 from garbage_core.errors import GarbageError
 from garbage_core.explain import METHODS
+from garbage_core.runtimes import AUTO, RUNTIMES, SUFFIXES
 
 SPLITS = ("train", "val", "test")
 
@@ -109,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         "photos", metavar="PHOTO|DIR", nargs="+", help="a photo, or a folder with photos at any depth"
     )
     _model(classify)
+    _runtime(classify)
     form = classify.add_mutually_exclusive_group()
     _json(form)
     form.add_argument("--csv", metavar="FILE", help="write a table instead")
@@ -119,6 +121,17 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--method", choices=METHODS, default=METHODS[0], help="default: %(default)s")
     explain.add_argument("--class", metavar="NAME", dest="label", help="class to look for (default: the answer)")
     explain.add_argument("-o", "--out", metavar="OUT.png", required=True, help="picture to write")
+    _runtime(explain)
+
+    export = _command(parsers, "export", commands.export, "a network for another runtime, checked against the original")
+    export.add_argument("name", metavar="NAME", help="name of a run")
+    export.add_argument("--format", choices=tuple(SUFFIXES), required=True, help="which runtime shall read it")
+    export.add_argument("--int8", action="store_true", help="quantise to 8 bits, with ranges from training photos")
+    export.add_argument(
+        "-o", "--out", metavar="OUT", help="file or folder to write to (default: the run's folder, where it is used)"
+    )
+    _data_dir(export)
+    _json(export)
 
     _studies(parsers)
     return parser
@@ -180,6 +193,14 @@ def _split(parser: argparse.ArgumentParser) -> None:
 
 def _model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME", default="transfer", help="name of a run (default: %(default)s)")
+
+
+def _runtime(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runtime",
+        choices=(AUTO, *RUNTIMES),
+        help="what runs the network (default: $GARBAGE_RUNTIME, else the fastest that the run was exported to)",
+    )
 
 
 def _json(parser: argparse._ActionsContainer) -> None:

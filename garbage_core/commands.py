@@ -111,7 +111,7 @@ def classify(args: argparse.Namespace, out: TextIO) -> int:
     paths = list(_photo_paths(args.photos))
     if args.csv:
         _check_folder(args.csv)
-    classifier = _classifier(args.model)
+    classifier = _classifier(args.model, args.runtime)
     answers = classifier.classify_paths(paths)
     failed = 0
     if args.csv or args.json:
@@ -138,14 +138,16 @@ def explain(args: argparse.Namespace, out: TextIO) -> int:
     """Writes a photo with the heat map of a class over it."""
     from PIL import Image
 
-    from garbage_core.explain import heatmap, overlay
+    from garbage_core.explain import METHODS, heatmap, overlay
+    from garbage_core.runtimes import KERAS
 
     target = Path(args.out)
     if target.suffix.lower() != ".png":
         raise GarbageError(f"The picture is written as PNG, but {args.out!r} does not end in .png: choose such a name.")
     _check_folder(args.out)
     data = _read(args.photo)
-    classifier = _classifier(args.model)
+    # Every method but the first needs layers or gradients, so another runtime would only be loaded in vain.
+    classifier = _classifier(args.model, args.runtime or (None if args.method == METHODS[0] else KERAS))
     photo = classifier.prepare(data, args.photo)
     answer = classifier.classify_photo(photo, args.photo)
     label = args.label or answer.label
@@ -155,6 +157,21 @@ def explain(args: argparse.Namespace, out: TextIO) -> int:
     with _whole_file(target) as temporary:
         Image.fromarray(overlay(photo, heat)).save(temporary, format="PNG")
     out.write(report.prediction_line(answer, 0) + f"\nWhat speaks for {label} ({args.method}): {args.out}\n")
+    return 0
+
+
+def export(args: argparse.Namespace, out: TextIO) -> int:
+    """Writes the network of a run for another runtime, and says how far its answers are from the original's."""
+    from garbage_core.runs import load_run
+
+    run = load_run(args.name)
+    run.check_weights()
+    _start_keras()
+    from garbage_core.export import export_run
+
+    made = export_run(run, args.format, args.int8, args.out, args.data_dir, progress=_warn)
+    summary = {"file": str(made.path), **{key: value for key, value in made.report.items() if key != "head"}}
+    _answer(summary, report.export_text, args.json, out)
     return 0
 
 
@@ -193,15 +210,17 @@ def _evaluation(run, split: str) -> dict:
     }
 
 
-def _classifier(name: str) -> "Classifier":
+def _classifier(name: str, runtime: str | None = None) -> "Classifier":
+    from garbage_core.classify import Classifier
     from garbage_core.runs import load_run
+    from garbage_core.runtimes import KERAS, choose
 
     run = load_run(name)
-    run.check_weights()  # before TensorFlow takes its seconds
-    _start_keras()
-    from garbage_core.classify import Classifier
-
-    return Classifier.from_run(run)
+    export = choose(run, runtime)
+    if export is None:
+        run.check_weights()  # before TensorFlow takes its seconds
+        _start_keras()
+    return Classifier.from_run(run, KERAS if export is None else export.runtime)
 
 
 def _start_keras() -> None:

@@ -69,9 +69,11 @@ def heatmap(
     Raises:
         GarbageError: For an unknown method, class or layer, or a backend other than TensorFlow.
     """
-    network = getattr(model, "network", model)
     if method not in METHODS:
         raise GarbageError(f"There is no method {method!r} to explain a photo: choose one of {', '.join(METHODS)}.")
+    if method == "gradcam" and layer is None and getattr(model, "runtime", "keras") != "keras":
+        return model.class_activation(photo, class_index)  # the same map, without loading Keras
+    network = getattr(model, "network", model)
     number_of_classes = network.output.shape[-1]
     if not 0 <= class_index < number_of_classes:
         raise GarbageError(f"There is no class {class_index}: choose a number from 0 to {number_of_classes - 1}.")

@@ -122,11 +122,33 @@ def training_text(run: "Run", result: dict[str, Any]) -> str:
     )
 
 
+def export_text(result: dict[str, Any]) -> str:
+    """Says in a few lines what an exported network is and how far its answers are from the original's."""
+    size = sum(file["bytes"] for file in result["files"].values()) / 1e6
+    lines = [f"{result['run']} for {result['format']}, {result['precision']}, {size:.1f} MB: {result['file']}"]
+    for check in result["check"].values():
+        what = f"{check['photos']} val photos" if check["source"] == "val" else f"{check['photos']} generated pictures"
+        lines.append(
+            f"{what}: probabilities differ by up to {check['max_probability_difference']:.2g}, "
+            f"the same class for {_percent(check['agreement'])}"
+        )
+        if check["accuracy"] is not None:
+            lines[-1] += f", accuracy {_percent(check['accuracy_exported'])} instead of {_percent(check['accuracy'])}"
+    if "val" not in result["check"]:
+        lines.append("The photos are not on this machine, so no accuracy was measured: give --data-dir.")
+    speed = result["milliseconds"]
+    height, width = speed["size"]
+    lines.append(f"A photo of {width}x{height} takes {speed['median']:.1f} ms here, on {speed['cores']} cores.")
+    return "\n".join(lines) + "\n"
+
+
 def prediction_line(answer: "Prediction", width: int) -> str:
     """Says in one line what is on a photo; the file's name is padded to a width."""
     name = _printable(answer.file).ljust(width)
     if answer.error is not None:
         return f"{name}  error: {_printable(answer.error)}"
+    if answer.unfamiliar:
+        return f"{name}  does not look like waste; at most: {answer.label} {_percent(answer.confidence)}"
     if answer.accepted:
         return f"{name}  {answer.label}  {_percent(answer.confidence)}"
     likely = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:2]
