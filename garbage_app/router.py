@@ -45,6 +45,7 @@ def route() -> None:
             "Data": [page("Data set", "photo_library", "data")],
             "Training": [
                 page("Augmentation", "shuffle", "augmentation"),
+                page("Imbalance", "balance", "imbalance"),
                 page("Training curves", "show_chart", "training"),
             ],
             "Results": [

@@ -117,7 +117,7 @@ def _change(rows: pd.DataFrame, what: str) -> str:
     rows = rows[rows["strategy"] != BASELINE]
     better, worse = rows[rows["difference_low"] > 0], rows[rows["difference_high"] < 0]
     parts = [
-        f"{_names(found)} {verb}{'s' if len(found) == 1 else ''} {what} by {_points(found['difference'].abs())}"
+        f"{_names(found)} {verb}{'' if _plural(found) else 's'} {what} by {_points(found['difference'].abs())}"
         for found, verb in ((better, "raise"), (worse, "lower"))
         if len(found)
     ]
@@ -129,6 +129,10 @@ def _change(rows: pd.DataFrame, what: str) -> str:
 def _names(rows: pd.DataFrame) -> str:
     names = [strategy_name(name).lower() for name in rows["strategy"]]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _plural(rows: pd.DataFrame) -> bool:
+    return len(rows) > 1 or rows["strategy"].iloc[0] == "class_weights"
 
 
 def _points(values: Sequence[float]) -> str:

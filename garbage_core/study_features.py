@@ -164,9 +164,9 @@ def _set_averages(
     count, total, squares = 0, 0.0, 0.0
     for maps, rows in basis:
         for part in _parts(maps, rows):
-            values = part if below is None else keras.ops.convert_to_numpy(below(part))
-            count += values[..., 0].size
-            total = total + values.sum(axis=(0, 1, 2), dtype="float64")
-            squares = squares + np.square(values, dtype="float64").sum(axis=(0, 1, 2))
+            moments = keras.ops.moments(part if below is None else below(part), axes=(0, 1, 2))
+            mean, variance = (keras.ops.convert_to_numpy(moment).astype("float64") for moment in moments)
+            count += len(part)
+            total, squares = total + len(part) * mean, squares + len(part) * (variance + mean**2)
     mean = total / count
     norm.set_weights([np.ones_like(mean), np.zeros_like(mean), mean, np.maximum(squares / count - mean**2, 0)])

@@ -1,0 +1,174 @@
+"""The imbalance study: what each remedy against imbalance buys, over all classes and for each."""
+
+import pandas as pd
+import streamlit as st
+
+from garbage_app.router import ensure_routed
+from garbage_app.shared import SPLIT_NAMES, answer, capital, interval, plain, points, question, show, table
+from garbage_core import studies
+from garbage_core.figures_studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
+from garbage_core.markdown import count
+
+ensure_routed()
+
+COMMAND = "python -m garbage_core study imbalance --weights imagenet"
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def read(path: str, stamp: tuple) -> pd.DataFrame:
+    """Reads the study's table once for all sessions, until its file changes."""
+    return studies.read_imbalance(path)
+
+
+def study_or_stop() -> pd.DataFrame:
+    """Returns the study's table; without it, says how to make it and ends the page."""
+    path = studies.study_path("imbalance")
+    if not path.is_file():
+        st.info(
+            f"The study has not been made yet: there is no {plain(str(path), 200)}. It takes the data set's photos "
+            "and, without a GPU, about half an hour. Make it, then reload this page:",
+            icon=":material/experiment:",
+        )
+        st.code(COMMAND, language="bash")
+        st.stop()
+    return read(str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+
+
+def choose_split(study: pd.DataFrame) -> str:
+    """Lets the reader choose among the splits of the study; the choice stands in the address."""
+    splits = [name for name in ("test", "val") if name in set(study["split"])]
+    return st.segmented_control(
+        "Photos",
+        splits,
+        default=splits[0],
+        required=True,
+        format_func=lambda name: capital(SPLIT_NAMES[name]),
+        key="split",
+        bind="query-params",
+        help="Validation photos chose what all strategies have in common, such as the learning rate. Test photos were "
+        "kept aside for the result.",
+    )
+
+
+def write_strategies(study: pd.DataFrame, split: str, rarest: str) -> None:
+    """Draws one measure for every strategy, and how far each is from no remedy."""
+    st.subheader("What each remedy buys", anchor=False)
+    measures = {
+        "macro_f1": (
+            "Macro-F1",
+            "",
+            "Macro-F1: high only where every class, rare or common, is found and rightly named.",
+        ),
+        "rarest": (
+            f"{capital(rarest)} found",
+            rarest,
+            f"Of the photos of {plain(rarest)}, the rarest class, how many are found.",
+        ),
+        "accuracy": ("Accuracy", "", "Of all photos, how many are called by their right name."),
+    }
+    measure = st.segmented_control(
+        "Measure",
+        list(measures),
+        default="macro_f1",
+        required=True,
+        format_func=lambda name: measures[name][0],
+        label_visibility="collapsed",
+        key="measure",
+        bind="query-params",
+    )
+    _, label, words = measures[measure]
+    metric = "recall" if label else measure
+    st.caption(f"{words} Dots are means over the seeds, thin marks single seeds, lines 95\u00a0% intervals.")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**What it reaches**")
+        show(strategy_values(study, metric, split, label), f"strategies-{measure}")
+    with right:
+        st.markdown(
+            "**How far that is from no remedy**",
+            help="On the same photos, so that most of the chance in them cancels. Only an interval that leaves zero "
+            "out tells a difference from chance.",
+        )
+        show(strategy_differences(study, metric, split, label), f"differences-{measure}")
+
+
+def write_classes(study: pd.DataFrame, split: str) -> None:
+    """Draws the class distribution next to the recall of every class."""
+    st.subheader("Which classes gain and which pay", anchor=False)
+    st.caption("Recall: of the photos of a class, how many are found. Under each class its training photos.")
+    classes = studies.classes_of(study)
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        st.markdown("**Photos to learn from**")
+        show(training_photos(classes), "training-photos")
+    with right:
+        st.markdown("**Recall**")
+        show(recall_by_strategy(study, classes, split), "recall-by-strategy")
+
+
+def write_numbers(study: pd.DataFrame, split: str, rarest: str) -> None:
+    """Writes the headline numbers of every strategy as a table."""
+    columns = {
+        "Strategy": [studies.strategy_name(name) for name in studies.rows_of(study, "accuracy", split)["strategy"]]
+    }
+    for metric, label, title in (
+        ("macro_f1", "", "Macro-F1"),
+        ("recall", rarest, f"{capital(rarest)} found"),
+        ("accuracy", "", "Accuracy"),
+    ):
+        rows = studies.rows_of(study, metric, split, label)
+        columns[title] = [interval(*row) for row in rows[["value", "low", "high"]].to_numpy()]
+        differences = rows[["difference", "difference_low", "difference_high"]].to_numpy()
+        columns[f"{title}, points more"] = [
+            "" if pd.isna(row[0]) else f"{points(row[0])} ({points(row[1])} to {points(row[2])})" for row in differences
+        ]
+    for metric, title in (("log_loss_calibrated", "Log loss"), ("ece_calibrated", "Calibration error")):
+        rows = studies.rows_of(study, metric, split)
+        share = metric.startswith("ece")
+        columns[title] = [
+            interval(*row) if share else f"{row[0]:.3f}" for row in rows[["value", "low", "high"]].to_numpy()
+        ]
+    with st.expander("All numbers"):
+        table(pd.DataFrame(columns), "strategies-table")
+        st.caption("Log loss and calibration error after temperature scaling; 95\u00a0% intervals in brackets.")
+
+
+def write_strategy_words() -> None:
+    """Says in one line what each strategy does."""
+    st.subheader("What each of them does", anchor=False)
+    st.markdown("\n".join(f"- **{name}.** {words}" for name, words in studies.STRATEGY_WORDS.values()))
+
+
+def write_method() -> None:
+    """Says how it was measured, and what that cannot tell."""
+    with st.expander("How this was measured, and what it cannot tell"):
+        st.markdown(
+            "Trained is the last layer alone, on features of the network as the transfer model finds it: ImageNet "
+            "weights up to conv4, which never saw waste. Rebalancing a classifier apart from its features is the "
+            "setting in which [Kang and others](https://arxiv.org/abs/1910.09217) found remedies to act most. What "
+            "they do to the features of a network that is trained as a whole, this study cannot tell.\n\n"
+            "Every strategy had the same photos, steps, optimiser, learning rate and weight decay; these were chosen "
+            "on the validation photos by the mean over all strategies. The last epoch counts. Intervals come from the "
+            "photos; the seeds decide first weights, order and augmented copies. Of five intervals at 95\u00a0%, one "
+            "or more leave zero out by chance alone in up to one study of four."
+        )
+        st.code(COMMAND, language="bash")
+
+
+place = question("What does a remedy against imbalance buy?")
+study = study_or_stop()
+split = choose_split(study)
+rarest = studies.rarest_class(study)
+baseline = studies.rows_of(study, "macro_f1", split).iloc[0]
+seeds = study["seed"].nunique() - 1
+answer(
+    place,
+    plain(studies.imbalance_conclusion(study, split), 600),
+    f"{count(int(baseline['photos']), f'{SPLIT_NAMES[split]} photo')}, mean over {count(seeds, 'seed')}, against no "
+    "remedy on the same photos. Said is only what the 95\u00a0% intervals bear out.",
+)
+write_strategies(study, split, rarest)
+write_classes(study, split)
+write_numbers(study, split, rarest)
+write_strategy_words()
+write_method()
