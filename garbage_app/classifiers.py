@@ -1,7 +1,8 @@
 """The networks that answer on the landing page, one of each per server, loaded in the background; and their answers.
 
-TensorFlow takes seconds to load, so it is never imported by a page. The landing page asks for its models once it has
-been drawn; a thread loads them while the reader chooses a photo.
+TensorFlow takes seconds to load, so it is never imported by a page, and not at all for a run that was exported to another
+runtime. The landing page asks for its models once it has been drawn; a thread loads them while the reader chooses a
+photo.
 """
 
 import base64
@@ -71,8 +72,12 @@ def _load(run: Run) -> "Classifier":
 
 def choose_models(runs: list[Run]) -> list[Run]:
     """Returns the runs that answer: those with a network, the first two unless the reader chooses others."""
-    usable = [run for run in runs if run.has_weights]
+    usable = [run for run in runs if _can_classify(str(run.path), _stamps(run), run)]
     if not usable:
+        if any(run.has_weights for run in runs):
+            st.info("The networks are here, but not TensorFlow. Export them where it is installed, to use them here:")
+            st.code("python -m garbage_core export transfer --format openvino --int8", language="bash")
+            st.stop()
         st.info(
             "The results of the models are here, but not the networks themselves. Train them again to classify photos:"
         )
@@ -91,6 +96,17 @@ def choose_models(runs: list[Run]) -> list[Run]:
         bind="query-params",
     )
     return [by_name[name] for name in (names or list(by_name))[:MOST_MODELS]]
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _can_classify(path: str, stamps: tuple, _run: Run) -> bool:
+    from garbage_core.runtimes import can_classify
+
+    return can_classify(_run)  # reads exported files in full, to see whether they are whole
+
+
+def _stamps(run: Run) -> tuple:
+    return tuple(sorted((file.name, file.stat().st_mtime_ns) for file in run.path.iterdir() if file.is_file()))
 
 
 def val_accuracy(run: Run) -> float:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from garbage_app.drawings import drawing
 from garbage_app.gallery import TILE, dataset_or_none
+from garbage_app.lite import needs_tensorflow
 from garbage_app.router import ensure_routed
 from garbage_app.shared import answer, listing, plain, question
 from garbage_core.images import decode_image, fit_canvas
@@ -71,6 +72,7 @@ def tiles(pictures: list[tuple[np.ndarray, str]]) -> None:
 
 
 place = question("What does training change in the photos?")
+needs_tensorflow("Changing photos as training does")
 with st.spinner("Loading Keras, once per server"):
     from garbage_core.augment import PIPELINES, TRANSFORMATIONS, pipeline, single
 
