@@ -18,7 +18,6 @@ from garbage_core.figures_style import (
     listing,
     metric_name,
     model_color,
-    model_dash,
     model_symbol,
     percent,
 )
@@ -28,6 +27,9 @@ from garbage_core.markdown import count
 
 PANELS = ("loss", "accuracy", "macro_f1", "learning_rate", "seconds")
 _ON_BOTH = ("loss", "accuracy", "macro_f1")  # measured on train and on val
+# Lines of val; train is dotted in every run.
+_DASHES = {"transfer": "solid", "scratch": "dash"}
+_OTHER_DASHES = ("dashdot", "longdash", "longdashdot")
 _SPLIT_NAMES = {"train": "training", "val": "validation"}
 _PANEL, _GAP, _ROW, _FOOT = 150, 46, 30, 92  # pixels: a panel, between panels, a row of the stages, axis and legend
 _AXIS_TITLES = {"epoch": "Epoch", "share": "Share of the training", "time": "Minutes of training"}
@@ -168,7 +170,7 @@ def _stage_traces(training: Training, position: int, along: str, dark: bool) -> 
         )
     if training.kept.epoch is not None:
         place = float(positions(history, training.kept.epoch, along))
-        traces.append(_mark(training, position, place, training.title, "y", legend=False))
+        traces.append(_mark(training, position, place, training.title, "y", legend=True))
     return traces
 
 
@@ -211,12 +213,17 @@ def _curves(
             faint = {"color": faded(color, 0.4), "width": 1}
             traces.append(go.Scatter(x=x, y=values, yaxis=axis, line=faint, hoverinfo="skip", showlegend=False))
         line = {"color": color, "width": 1.4 if split == "train" else 2.2}
-        line["dash"] = "dot" if split == "train" else model_dash(training.title, position)
+        line["dash"] = (
+            "dot"
+            if split == "train"
+            else _DASHES.get(training.title.lower(), _OTHER_DASHES[position % len(_OTHER_DASHES)])
+        )
         traces.append(
             go.Scatter(
                 **{"x": x, "y": smooth(values, amount), "yaxis": axis, "name": name, "legendgroup": name},
                 **{"line": line, "mode": "lines" if len(x) > 1 else "markers", "marker": {"color": color, "size": 8}},
                 showlegend=metric == _ON_BOTH[0],
+                legendrank=1000 + 2 * position,
                 customdata=np.stack([history["epoch"].to_numpy(), values], axis=1),
                 hovertemplate=f"{name}, epoch %{{customdata[0]:,d}}: %{{customdata[1]:{_form(metric)}}}"
                 f"{NBSP + '%' if scale == 100 else ''}<extra></extra>",
@@ -229,7 +236,7 @@ def _curves(
             value = training.kept.value
         if not np.isnan(value):
             place = float(positions(history, training.kept.epoch, along))
-            traces.append(_mark(training, position, place, scale * value, axis, legend=metric == "loss"))
+            traces.append(_mark(training, position, place, scale * value, axis, legend=False))
     return traces
 
 
@@ -238,7 +245,7 @@ def _mark(training: Training, position: int, x: float, y: float | str, axis: str
     name = f"{training.title}, kept"
     return go.Scatter(
         **{"x": [x], "y": [y], "yaxis": axis, "mode": "markers", "name": name, "legendgroup": name},
-        **{"showlegend": legend, "hoverinfo": "skip", "cliponaxis": False},
+        **{"showlegend": legend, "legendrank": 1001 + 2 * position, "hoverinfo": "skip", "cliponaxis": False},
         marker={
             **{"color": model_color(training.title, position), "size": 13},
             **{"symbol": model_symbol(training.title, position), "line": {"color": "#FFFFFF", "width": 1.5}},

@@ -1,5 +1,6 @@
 """Stages, the network that was kept, and the figure of whole trainings, on made-up runs."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -136,10 +137,19 @@ def test_runs_can_be_told_apart_without_colour(run, tmp_path):
     val = [trace for trace in traces(chart, "y2", "lines") if "validation" in trace.name]
     assert len({trace.line.dash for trace in val}) == 2
     assert len({mark.marker.symbol for mark in traces(chart, "y", "markers")}) == 2
-    assert [trace.name for trace in chart.data if trace.showlegend] == [
+    legend = sorted((trace for trace in chart.data if trace.showlegend), key=lambda trace: trace.legendrank)
+    assert [trace.name for trace in legend] == [
         *("Scratch, training", "Scratch, validation", "Scratch, kept"),
         *("Transfer, training", "Transfer, validation", "Transfer, kept"),
     ]
+
+
+def test_training_and_validation_never_have_the_same_dash(run):
+    parts = [dataclasses.replace(training(run), title=title) for title in ("Scratch", "Transfer", "a", "b", "c")]
+    lines = traces(learning_curves(parts), "y2", "lines")
+    dashes = {split: {t.line.dash for t in lines if split in t.name} for split in ("training", "validation")}
+    assert dashes["training"] == {"dot"}
+    assert len(dashes["validation"]) == 5
 
 
 def test_one_epoch_is_a_dot_and_what_was_not_measured_is_left_out(tmp_path):
