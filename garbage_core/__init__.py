@@ -10,6 +10,8 @@
     inference, classify     the compiled network; Classifier: photos to Predictions
     runtimes, export        other runtimes, without TensorFlow; how a network gets there, with a parity check
     explain, faithfulness   heat maps for any class, layer and method; whether they show what counts
+    duplicates, suspects    photos that are the same, labels in doubt, odd photos; audit puts them in one table
+    embeddings              what a run's network sees in every photo, kept with the run
     studies, study_...      experiments of many trainings: remedies against imbalance, cross-validation
     cli, commands           python -m garbage_core
 

@@ -133,8 +133,22 @@ def _parser() -> argparse.ArgumentParser:
     _data_dir(export)
     _json(export)
 
+    _audits(parsers)
     _studies(parsers)
     return parser
+
+
+def _audits(parsers: argparse._SubParsersAction) -> None:
+    embed = _command(parsers, "embed", commands.embed, "what a run's network sees in every photo, kept with the run")
+    embed.add_argument("name", metavar="NAME", help="name of a run")
+    _data_dir(embed)
+
+    audit = _command(parsers, "audit", commands.audit, "duplicates, contradictory labels, leaks, labels in doubt")
+    _data_dir(audit)
+    _model(audit)
+    audit.add_argument("--duplicates-only", action="store_true", help="without a model, by the photos alone")
+    audit.add_argument("-o", "--out", metavar="FILE", help="table to write (default: audit/findings.csv in models)")
+    _json(audit)
 
 
 def _studies(parsers: argparse._SubParsersAction) -> None:

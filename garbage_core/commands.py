@@ -175,6 +175,21 @@ def export(args: argparse.Namespace, out: TextIO) -> int:
     return 0
 
 
+def embed(args: argparse.Namespace, out: TextIO) -> int:
+    """Computes what a run's network sees in every photo, and a map of it."""
+    _start_keras()
+    from garbage_core.audit_commands import embed as embed_photos
+
+    return embed_photos(args, out)
+
+
+def audit(args: argparse.Namespace, out: TextIO) -> int:
+    """Looks for all that is wrong with a data set, keeps the findings and prints them."""
+    from garbage_core.audit_commands import audit as audit_photos
+
+    return audit_photos(args, out)
+
+
 def study_imbalance(args: argparse.Namespace, out: TextIO) -> int:
     """Compares the remedies against imbalance, and writes the table of it."""
     _start_keras()
