@@ -2,10 +2,12 @@
 
     classes, errors         the six classes; the one exception that a user is meant to see
     images, dataset         bytes to RGB arrays; finding, checking and splitting TrashNet or any folder of classes
+    properties, balance     what a photo is like without a network; how evenly classes and splits are filled
     resnet, weights         the network by hand; its starting weights, and the file of a trained one
     augment, imbalance      augmentation on the accelerator; weights, samplers and losses against imbalance
     config, training        what a training is (presets/*.toml), and train()
     runs, card              models/<name>/: what a training leaves behind, and its model card
+    histories               the stages of a training, and the epoch that was kept
     evaluation, figures     metrics with intervals, calibration, comparison; every chart; neither loads Keras
     inference, classify     the compiled network; Classifier: photos to Predictions
     runtimes, export        other runtimes, without TensorFlow; how a network gets there, with a parity check

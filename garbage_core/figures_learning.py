@@ -211,7 +211,8 @@ def _curves(
         amount = smoothing if both else 0
         if amount > 0:
             faint = {"color": faded(color, 0.4), "width": 1}
-            traces.append(go.Scatter(x=x, y=values, yaxis=axis, line=faint, hoverinfo="skip", showlegend=False))
+            raw = {"x": x, "y": values, "yaxis": axis, "line": faint, "mode": "lines"}
+            traces.append(go.Scatter(**raw, hoverinfo="skip", showlegend=False))
         line = {"color": color, "width": 1.4 if split == "train" else 2.2}
         line["dash"] = (
             "dot"
