@@ -3,11 +3,12 @@
 The studies train hundreds of heads, so what lies below the head must not cost anything: the network is the transfer
 recipe's before its first epoch, conv1 to conv4 with ImageNet weights and a conv5 that hands them on
 (`garbage_core.resnet.pass_through`). Its feature maps are computed once and kept in files, about 100 kB a photo and
-pass; batch norms and pooling above them are computed anew for the photos that a head may learn from.
+pass. What lies above them is two batch norms and the pooling, computed anew for the photos that a head may learn from.
 """
 
 import hashlib
 import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,14 +21,14 @@ from garbage_core import augment
 from garbage_core.dataset import Dataset, cache_dir
 from garbage_core.files import file_sha256
 from garbage_core.pipeline import FeatureSource, PhotoSource, cache_features
-from garbage_core.resnet import RESNET50_STACKS, build_resnet, pass_through, split_network
+from garbage_core.resnet import RESNET50_STACKS, build_resnet, split_network
 from garbage_core.weights import load_starting_weights
 
-# What the residual branches of conv5 add is nothing at first, so the way through it is its first shortcut.
-_WAY = ("conv5_block1_preact_bn", "conv5_block1_preact_relu", "conv5_block1_0_conv")
-_END = ("post_bn", "post_relu", "avg_pool")
-_PHOTOS_GB = 4.0  # photos kept in memory, as in a training
-_ROWS = 256  # feature maps per step, 100 MB as float32
+_ROWS = 256  # feature maps per step, 50 MB as float32
+
+Rows = tuple[np.ndarray, Sequence[int]]  # feature maps, and which of them
+Moments = tuple[np.ndarray, np.ndarray]  # mean and variance of every channel
+Averages = tuple[Moments, Moments]  # at the first batch norm, and at the second
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,6 @@ class FeatureRecipe:
     filters: int = 64
     blocks: tuple[int, ...] = RESNET50_STACKS
 
-    @property
-    def source(self) -> str:
-        """Name of the starting weights without the folder they lie in."""
-        return Path(self.weights).name if self.weights else "random weights"
-
 
 class FeatureMaker:
     """Makes pooled features of a data set's photos.
@@ -79,53 +75,72 @@ class FeatureMaker:
         self.augmentation = augment.pipeline(recipe.augmentation)
         self.folder = Path(folder) if folder else cache_dir() / "studies"
         keras.utils.set_random_seed(recipe.seed)
-        self._network = build_resnet("v2", len(dataset.classes), recipe.blocks, recipe.filters)
-        load_starting_weights(self._network, recipe.weights)
-        pass_through(self._network)
-        self._frozen, _ = split_network(self._network, "conv5")
+        network = build_resnet("v2", len(dataset.classes), recipe.blocks, recipe.filters)
+        load_starting_weights(network, recipe.weights)
+        self._frozen, _ = split_network(network, "conv5")
+        self._epsilon = network.get_layer("post_bn").epsilon
 
     @cached_property
     def plain(self) -> FeatureSource:
         """Feature maps of all photos as they are, one pass, in the order of `dataset.photos`."""
         return self._maps("plain", self.dataset.photos["file"].tolist(), augment.Augmentation(), 1)
 
-    def pooled(self, files: list[str], learn: list[str], augmented: bool = False) -> np.ndarray:
+    def averages(self, files: list[str], augmented: bool = False) -> Averages:
+        """Returns mean and variance of every channel at the two batch norms, for `pooled`.
+
+        They are those over all feature maps, and not a trace of the last batches (Wu and Johnson 2021,
+        arXiv:2105.07576, section 3.2, "PreciseBN").
+
+        Args:
+            files: The photos that a head may learn from.
+            augmented: Count their augmented copies too.
+
+        Returns:
+            Those at `conv5_block1_preact_bn`, and those of the first half of the channels at `post_bn`; the other half
+            has the same variances, and the means with their signs changed.
+        """
+        basis = self._rows(files, augmented)
+        first = _moments(basis, lambda maps: maps)
+        return first, _moments(basis, lambda maps: self._rectified(maps, first))
+
+    def pooled(self, files: list[str], averages: Averages, augmented: bool = False) -> np.ndarray:
         """Returns pooled features of photos.
 
         Args:
             files: The photos.
-            learn: Photos whose features set the averages of the batch norms; those that a head may learn from.
-            augmented: Give the augmented copies too; `files` and `learn` must then be the same photos.
+            averages: From `averages`.
+            augmented: Add their augmented copies.
 
         Returns:
             float32 of shape (1, N, channels), or (1 + passes, N, channels), the photos as they are first.
         """
+        return np.stack(
+            [
+                np.concatenate([self._pool(maps, *averages) for maps in _parts(*rows)])
+                for rows in self._rows(files, augmented)
+            ]
+        )
+
+    def _rows(self, files: list[str], augmented: bool) -> list[Rows]:
+        """Returns where the feature maps of photos lie, one entry for each pass."""
         place = {file: row for row, file in enumerate(self.dataset.photos["file"])}
-        rows, learnt = ([place[file] for file in names] for names in (files, learn))
-        shown = [(self.plain.passes[0], rows)]
-        basis = [(self.plain.passes[0], learnt)]
+        rows = [(self.plain.passes[0], [place[file] for file in files])]
         if augmented:
             copies = self._maps("augmented", files, self.augmentation, self.recipe.passes).passes
-            shown = basis = shown + [(copy, list(range(len(files)))) for copy in copies]
-        pool = self._calibrated(basis)
-        return np.stack([_through(pool, *part) for part in shown])
+            rows += [(copy, list(range(len(files)))) for copy in copies]
+        return rows
 
-    def _calibrated(self, basis: list[tuple[np.ndarray, list[int]]]) -> keras.Model:
-        """Returns the model from feature maps to pooled features, its batch norms set to the averages of `basis`.
+    def _rectified(self, maps: np.ndarray, moments: Moments):
+        """Normalises feature maps and cuts off what lies below the mean."""
+        mean, variance = moments
+        return keras.ops.relu((maps - mean) / np.sqrt(variance + self._epsilon))
 
-        The averages are those over all of it, not a trace of the last batches (Wu and Johnson 2021, arXiv:2105.07576,
-        section 3.2, "PreciseBN").
-        """
-        layers = {name: self._network.get_layer(name) for name in (*_WAY, *_END)}
-        maps = x = keras.Input(self._frozen.output.shape[1:])
-        for name in _WAY:
-            x = layers[name](x)
-        below = keras.Model(maps, x)
-        for name in _END:
-            x = layers[name](x)
-        _set_averages(layers[_WAY[0]], None, basis)
-        _set_averages(layers[_END[0]], below, basis)
-        return keras.Model(maps, x)
+    def _pool(self, maps: np.ndarray, first: Moments, second: Moments) -> np.ndarray:
+        """Takes feature maps the rest of the way: conv5 hands on each channel and its negative, see `pass_through`."""
+        mean, variance = second
+        handed_on = (self._rectified(maps, first) - mean) / np.sqrt(variance + self._epsilon)
+        halves = [keras.ops.mean(keras.ops.relu(sign * handed_on), axis=(1, 2)) for sign in (1, -1)]
+        return keras.ops.convert_to_numpy(keras.ops.concatenate(halves, axis=-1))
 
     def _maps(self, name: str, files: list[str], augmentation: augment.Augmentation, passes: int) -> FeatureSource:
         """Returns feature maps from their file, computing what is missing."""
@@ -135,7 +150,7 @@ class FeatureMaker:
         key = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
         recipe = self.recipe
-        photos = PhotoSource(self.dataset, files, recipe.height, recipe.width, _PHOTOS_GB)
+        photos = PhotoSource(self.dataset, files, recipe.height, recipe.width, 0)  # read only where maps are missing
         with tqdm(total=passes * len(files), desc=f"features, {name}", unit="photo") as bar:
             path = self.folder / f"conv4-{key}.npy"
             return cache_features(self._frozen, photos, augmentation, passes, recipe.seed, path, bar.update)
@@ -147,26 +162,19 @@ class FeatureMaker:
         return file_sha256(path) if path.is_file() else self.recipe.weights
 
 
-def _through(model: keras.Model, maps: np.ndarray, rows: list[int]) -> np.ndarray:
-    """Returns a model's output for some rows of a file of feature maps."""
-    return np.concatenate([keras.ops.convert_to_numpy(model(part)) for part in _parts(maps, rows)])
-
-
-def _parts(maps: np.ndarray, rows: list[int]):
+def _parts(maps: np.ndarray, rows: Sequence[int]) -> Iterator[np.ndarray]:
     for start in range(0, len(rows), _ROWS):
         yield maps[rows[start : start + _ROWS]].astype("float32")
 
 
-def _set_averages(
-    norm: keras.layers.BatchNormalization, below: keras.Model | None, basis: list[tuple[np.ndarray, list[int]]]
-) -> None:
-    """Gives a batch norm the mean and variance of what reaches it, and neither scale nor offset of its own."""
+def _moments(basis: Sequence[Rows], change: Callable) -> Moments:
+    """Returns mean and variance of each channel of changed feature maps, float32 of shape (channels,)."""
     count, total, squares = 0, 0.0, 0.0
-    for maps, rows in basis:
-        for part in _parts(maps, rows):
-            moments = keras.ops.moments(part if below is None else below(part), axes=(0, 1, 2))
+    for part in basis:
+        for maps in _parts(*part):
+            moments = keras.ops.moments(change(maps), axes=(0, 1, 2))
             mean, variance = (keras.ops.convert_to_numpy(moment).astype("float64") for moment in moments)
-            count += len(part)
-            total, squares = total + len(part) * mean, squares + len(part) * (variance + mean**2)
+            count += len(maps)
+            total, squares = total + len(maps) * mean, squares + len(maps) * (variance + mean**2)
     mean = total / count
-    norm.set_weights([np.ones_like(mean), np.zeros_like(mean), mean, np.maximum(squares / count - mean**2, 0)])
+    return mean.astype("float32"), np.maximum(squares / count - mean**2, 0).astype("float32")

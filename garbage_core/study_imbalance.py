@@ -89,10 +89,11 @@ def run_imbalance_study(
     files = {split: photos.loc[photos.split == split, "file"].tolist() for split in ("train", *splits, "val")}
     place = {name: number for number, name in enumerate(dataset.classes)}
     labels = {s: photos.loc[photos.split == s, "label"].map(place).to_numpy() for s in files}
-    passes = maker.pooled(files["train"], files["train"], augmented=True)
+    averages = maker.averages(files["train"], augmented=True)
+    passes = maker.pooled(files["train"], averages, augmented=True)
     mean, scale = passes.mean(axis=(0, 1)), passes.std(axis=(0, 1)) + 1e-6
     source = FeatureSource(((passes - mean) / scale).astype("float16"))
-    shown = {s: (maker.pooled(files[s], files["train"])[0] - mean) / scale for s in {*splits, "val"}}
+    shown = {s: (maker.pooled(files[s], averages)[0] - mean) / scale for s in {*splits, "val"}}
 
     measures: dict[tuple[str, str, int], Measures] = {}
     for strategy in strategies:

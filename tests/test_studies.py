@@ -130,17 +130,22 @@ def test_every_photo_can_have_its_own_temperature(answers):
 
 def test_pooled_features_are_what_the_network_computes(coloured, maker):
     files = coloured.photos["file"].tolist()
-    pooled = maker.pooled(files[:20], files)
+    first, second = averages = maker.averages(files)
+    pooled = maker.pooled(files[:20], averages)
     assert pooled.shape == (1, 20, 8 * 16)
-    norms = {name: maker._network.get_layer(name).get_weights() for name in ("conv5_block1_preact_bn", "post_bn")}
     maps = maker.plain.passes[0].astype("float64")
-    np.testing.assert_allclose(norms["conv5_block1_preact_bn"][2], maps.mean(axis=(0, 1, 2)), atol=1e-4)
-    np.testing.assert_allclose(norms["conv5_block1_preact_bn"][3], maps.var(axis=(0, 1, 2)), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(first[0], maps.mean(axis=(0, 1, 2)), atol=1e-4)
+    np.testing.assert_allclose(first[1], maps.var(axis=(0, 1, 2)), rtol=1e-3, atol=1e-6)
     # The transfer recipe's network, whose residual branches start at zero, with these averages.
     network = build_resnet("v2", 3, MINI.blocks, MINI.filters, zero_init_residual=True)
     pass_through(network)
-    for name, values in norms.items():
-        network.get_layer(name).set_weights(values)
+    twice = np.concatenate([second[0], -second[0]]), np.tile(second[1], 2)
+    for name, moments in (("conv5_block1_preact_bn", first), ("post_bn", twice)):
+        network.get_layer(name).set_weights([np.ones_like(moments[0]), np.zeros_like(moments[0]), *moments])
+    through = keras.Model(network.get_layer("conv5_block1_preact_bn").input, network.get_layer("post_bn").input)
+    handed_on = keras.ops.convert_to_numpy(through(maker.plain.passes[0].astype("float32")))
+    np.testing.assert_allclose(handed_on.mean(axis=(0, 1, 2)), twice[0], atol=1e-4)
+    np.testing.assert_allclose(handed_on.var(axis=(0, 1, 2)), twice[1], rtol=1e-3, atol=1e-6)
     frozen, _ = split_network(network, "conv5")
     rest = keras.Model(frozen.output, network.get_layer("avg_pool").output)
     expected = keras.ops.convert_to_numpy(rest(maker.plain.passes[0][:20].astype("float32")))
@@ -149,14 +154,17 @@ def test_pooled_features_are_what_the_network_computes(coloured, maker):
 
 def test_batch_norms_learn_only_from_the_photos_they_may(coloured, maker):
     files = coloured.photos["file"].tolist()
-    again = maker.pooled(files[:4], files[:30])
-    np.testing.assert_array_equal(again, maker.pooled(files[:4], files[:30]))
-    assert np.abs(again - maker.pooled(files[:4], files[24:])).max() > 1e-3
+    pooled = [maker.pooled(files[:4], maker.averages(learn)) for learn in (files[:30], files[:30], files[24:])]
+    np.testing.assert_array_equal(pooled[0], pooled[1])
+    assert np.abs(pooled[0] - pooled[2]).max() > 1e-3
 
 
 def test_augmented_copies_come_after_the_photos_themselves(coloured, maker):
     files = coloured.photos["file"].tolist()[::2]
-    passes = maker.pooled(files, files, augmented=True)
+    averages = maker.averages(files, augmented=True)
+    assert np.abs(averages[0][0] - maker.averages(files)[0][0]).max() > 1e-4
+    passes = maker.pooled(files, averages, augmented=True)
+    np.testing.assert_array_equal(passes[:1], maker.pooled(files, averages))
     assert passes.shape[:2] == (3, len(files))
     changes = np.abs(passes[1:] - passes[0]).max(axis=(1, 2))
     assert (changes > 1e-3).all()
@@ -170,7 +178,8 @@ def test_feature_maps_are_computed_once_and_anew_for_another_size(coloured, make
     def computed(recipe):
         calls = []
         monkeypatch.setattr(
-            "garbage_core.pipeline.PhotoSource.rows", lambda self, rows, rng=None: calls.append(1) or self._photos[rows]
+            "garbage_core.pipeline.PhotoSource.rows",
+            lambda self, rows, rng=None: calls.append(1) or self._read(list(self.files[rows])),
         )
         _ = FeatureMaker(coloured, recipe, tmp_path).plain
         return len(calls)
