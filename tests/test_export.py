@@ -16,7 +16,7 @@ import pytest
 from garbage_core import export as exporting
 from garbage_core.classify import Classifier
 from garbage_core.cli import main
-from garbage_core.converters import NEEDED
+from garbage_core.converters import NEEDED, lost_by_rounding, split_peaks
 from garbage_core.errors import GarbageError
 from garbage_core.explain import heatmap
 from garbage_core.export import Check, export_run, generated_pictures, refuse_if_different
@@ -33,7 +33,7 @@ from garbage_core.runtimes import (
     report_path,
 )
 from garbage_core.weights import load_network
-from tests.miniature import miniature_run, picture
+from tests.miniature import miniature, miniature_run, picture
 
 CLASSES = ("can", "jar", "lid")
 SIZE = (48, 64)
@@ -154,6 +154,36 @@ def test_int8_is_smaller_and_checked_on_val_photos(format, run, made, photos, tm
     )
     exported = ExportedNetwork(read_export(export.path))
     assert np.isfinite(exported(np.stack(generated_pictures(SIZE, 1)))[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "lost"),
+    [
+        (np.random.default_rng(0).normal(size=(1, 1, 64, 8)), (0, 1e-3)),  # a usual layer
+        (np.eye(8) + 1e-4, (0.99, 1.01)),  # all but the identity is rounded away
+        (np.eye(8), (0, 0)),  # there is nothing else
+        (np.zeros((4, 4)), (0, 0)),
+    ],
+)
+def test_loss_by_rounding(kernel, lost):
+    low, high = lost
+    assert low <= lost_by_rounding(kernel) <= high
+
+
+def test_layer_that_would_be_rounded_away_is_split_without_changing_the_network():
+    network = miniature(3)
+    shortcut = network.get_layer("conv3_block1_0_conv")
+    shape = shortcut.kernel.shape
+    learnt = 1e-3 * np.random.default_rng(0).normal(size=shape)
+    shortcut.kernel.assign(learnt + np.eye(*shape[2:]) - np.eye(*shape[2:], k=shape[2]))
+    batch = np.stack(generated_pictures(SIZE, 4)[::3])
+    split = split_peaks(network)
+    ours, theirs = (CompiledNetwork(one).look(batch, maps=True) for one in (network, split))
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-4 * np.abs(one).max())
+    assert lost_by_rounding(np.asarray(shortcut.kernel)) > 0.5
+    assert lost_by_rounding(np.asarray(split.get_layer(shortcut.name).kernel)) < 1e-3
+    assert split_peaks(split) is split
 
 
 def test_int8_needs_photos(run, tmp_path, monkeypatch):
