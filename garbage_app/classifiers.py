@@ -1,8 +1,8 @@
 """The networks that answer on the landing page, one of each per server, loaded in the background; and their answers.
 
-TensorFlow takes seconds to load, so it is never imported by a page, and not at all for a run that was exported to another
-runtime. The landing page asks for its models once it has been drawn; a thread loads them while the reader chooses a
-photo.
+TensorFlow takes seconds to load, so it is never imported by a page, and not at all for a run that was exported to
+another runtime. The landing page asks for its models once it has been drawn; a thread loads them while the reader
+chooses a photo.
 """
 
 import base64

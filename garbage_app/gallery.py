@@ -1,5 +1,6 @@
 """Photos of the data set: finding them, offering their download, showing them as equal tiles."""
 
+import io
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -91,15 +92,33 @@ def empty_tile(height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:
 
 
 @st.cache_data(max_entries=600, show_spinner=False)
-def _photo_tile(fingerprint: str, file: str, _dataset: "Dataset") -> np.ndarray | None:
+def _photo_tile(fingerprint: str, file: str, _dataset: "Dataset") -> bytes | None:
+    """Returns the tile of a photo as an encoded image: encoding anew for every look would take longer than the page."""
     try:
-        return tile(load_photo(_dataset.read_bytes(file), *TILE, name=file))
+        picture = Image.fromarray(tile(load_photo(_dataset.read_bytes(file), *TILE, name=file)))
     except GarbageError:
         return None
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG" if picture.mode == "RGB" else "PNG", quality=88)
+    return buffer.getvalue()
 
 
-def gallery(files: Sequence[str], captions: Sequence[str], dataset: "Dataset | None", columns: int = 4) -> None:
-    """Shows photos of the data set as equal tiles with a line under each; a missing photo has a tile with its name."""
+def gallery(
+    files: Sequence[str],
+    captions: Sequence[str],
+    dataset: "Dataset | None",
+    columns: int = 4,
+    heat_maps: bool = False,
+) -> None:
+    """Shows photos of the data set as equal tiles.
+
+    Args:
+        files: Their names in the data set.
+        captions: A line of Markdown under each.
+        dataset: Where they are; None, or a missing photo, shows an empty tile with the file's name.
+        columns: Tiles side by side where the page is wide.
+        heat_maps: Whether each photo has a link to its heat maps.
+    """
     grid = st.grid(columns, min_column_width=150)
     for file, caption in zip(files, captions, strict=True):
         photo = _photo_tile(dataset.fingerprint, file, dataset) if dataset is not None else None
@@ -110,3 +129,11 @@ def gallery(files: Sequence[str], captions: Sequence[str], dataset: "Dataset | N
                 caption=caption if photo is not None else f"{plain(file)}: {caption}",
                 alt=f"{'Missing photo' if photo is None else 'Photo'} {file}",
             )
+            if heat_maps and photo is not None:
+                st.page_link(
+                    "pages/explanations.py",
+                    label="Heat maps",
+                    icon=":material/visibility:",
+                    help="What in this photo speaks for the answer?",
+                    query_params={"file": file},
+                )

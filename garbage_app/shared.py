@@ -5,7 +5,7 @@ a page which only shows tables opens at once.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -131,6 +131,11 @@ def _stamp(run: Run) -> tuple:
     return tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 
+def run_key(run: Run) -> tuple:
+    """Returns what tells a run from every other and from itself before its files changed; for keys of caches."""
+    return (str(run.path), _stamp(run))
+
+
 def runs_or_stop() -> list[Run]:
     """Returns the trained runs; without any, says how to get one and ends the page."""
     runs = [_shared_run(str(run.path), _stamp(run), run) for run in list_runs()]
@@ -155,6 +160,12 @@ def choose_run(runs: Sequence[Run], label: str = "Model", key: str = "run", defa
     if len(names) <= 3:
         return by_name[st.segmented_control(label, names, default=start, required=True, **chooser)]
     return by_name[st.selectbox(label, names, index=names.index(start), **chooser)]
+
+
+def keep_valid(key: str, options: Sequence) -> None:
+    """Forgets the choice of a chooser if it is none of the options, as after a change to a run of other classes."""
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]
 
 
 def choose_split(run: Run, key: str = "split") -> str:
@@ -213,19 +224,49 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def show(figure: "go.Figure", name: str, toolbar: bool = True) -> None:
-    """Draws a figure with its text alternative.
+@st.cache_resource(max_entries=128, show_spinner=False)
+def _drawn(key: tuple, _draw: Callable[[], "go.Figure"]) -> "go.Figure":
+    return _draw()
+
+
+def drawn(draw: Callable[[], "go.Figure"], *key: object) -> "go.Figure":
+    """Returns a figure, drawn once for all sessions: Plotly takes longer to check a figure than a page may take.
+
+    Args:
+        draw: Makes the figure; what it needs may be computed in it.
+        key: All that the figure depends on: its kind, `run_key` of every run, split, options, `is_dark`.
+
+    Returns:
+        The shared figure, which must not be changed.
+    """
+    return _drawn(key, draw)
+
+
+def show(
+    figure: "go.Figure",
+    name: str,
+    toolbar: bool = True,
+    data: "pd.DataFrame | Callable[[], pd.DataFrame] | None" = None,
+    on_select: Callable[[], None] | None = None,
+) -> None:
+    """Draws a figure with its text alternative and, below it, its downloads.
 
     Args:
         figure: From `garbage_core.figures`.
-        name: Unique on the page; also the name of the downloaded image.
+        name: Unique on the page; also the name of the downloaded files.
         toolbar: Whether the image can be downloaded.
+        data: Its numbers, or a function that makes them when they are asked for, to be downloaded as CSV.
+        on_select: Called when a point is clicked, which then stands in `st.session_state[name]`; see `clicked`.
     """
-    figure.update_layout(modebar={"bgcolor": "rgba(0,0,0,0)", "color": "rgba(127,127,127,0.7)"})
+    from garbage_app.downloads import downloads
+
+    alt = figure.layout.meta["alt"]
     st.plotly_chart(
         figure,
         key=name,
-        alt=figure.layout.meta["alt"],
+        alt=alt,
+        on_select=on_select or "ignore",
+        selection_mode="points",
         config={
             "displayModeBar": None if toolbar else False,
             "displaylogo": False,
@@ -233,6 +274,14 @@ def show(figure: "go.Figure", name: str, toolbar: bool = True) -> None:
             "toImageButtonOptions": {"format": "svg", "filename": name},
         },
     )
+    if toolbar:
+        downloads(name, alt, data)
+
+
+def clicked(name: str) -> list | None:
+    """Returns the `customdata` of the point that was clicked in a figure, or None if none was; for `on_select`."""
+    points = st.session_state[name].selection.points
+    return points[0]["customdata"] if points else None
 
 
 def table(data: pd.DataFrame, name: str, columns: dict | None = None) -> None:

@@ -22,7 +22,9 @@ import numpy as np
 from garbage_core.errors import GarbageError
 from garbage_core.explain import to_heat
 from garbage_core.images import MAX_BYTES, load_photo
-from garbage_core.inference import CompiledNetwork, network_probabilities, softmax
+from garbage_core.inference import CompiledNetwork, Look, network_probabilities, softmax
+from garbage_core.novelty import Detector
+from garbage_core.novelty import load as load_detector
 from garbage_core.runs import Run
 from garbage_core.runtimes import KERAS, ExportedNetwork, choose, keras_network
 
@@ -45,6 +47,10 @@ class Prediction:
         probabilities: Calibrated probability of each class, in the run's order; empty if the photo could not be read.
         accepted: Whether the confidence reaches the run's threshold; if not, the honest answer is "not sure".
         error: One sentence that says why the photo could not be read, else None.
+        familiarity: Share of the run's val photos that look at least as strange as this one, above 0 to 1; None if the
+            run has no detector, see `garbage_core.novelty`, or the photo could not be read.
+        unfamiliar: Whether the photo is unlike those the network learnt from. Networks are often sure of the class of
+            a photo of something else, so the answer is then doubtful even if it is accepted.
     """
 
     file: str
@@ -53,6 +59,8 @@ class Prediction:
     probabilities: dict[str, float] = field(default_factory=dict)
     accepted: bool = False
     error: str | None = None
+    familiarity: float | None = None
+    unfamiliar: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields in order, ready for JSON."""
@@ -60,7 +68,7 @@ class Prediction:
 
 
 class Classifier:
-    """A network with what belongs to it: class names, photo size, temperature and threshold. Thread-safe."""
+    """A network with what belongs to it: class names, photo size, temperature, threshold, detector. Thread-safe."""
 
     def __init__(
         self,
@@ -69,6 +77,7 @@ class Classifier:
         size: tuple[int, int],
         temperature: float = 1.0,
         threshold: float = 0.0,
+        detector: Detector | None = None,
     ) -> None:
         """Compiles the network.
 
@@ -78,6 +87,7 @@ class Classifier:
             size: Height and width that photos are brought to, see `images.prepare_photo`.
             temperature: Divides the logits; 1 leaves them uncalibrated.
             threshold: Smallest calibrated confidence that is accepted, 0..1.
+            detector: What tells unfamiliar photos, fitted to this network; None calls no photo unfamiliar.
 
         Raises:
             GarbageError: If the network has another number of outputs than there are classes.
@@ -93,6 +103,7 @@ class Classifier:
         self.size = (int(size[0]), int(size[1]))
         self.temperature = temperature
         self.threshold = threshold
+        self.detector = detector
         self._forward = network if exported else CompiledNetwork(network)
         self._class_weights = (  # (channels, classes)
             network.class_weights if exported else network.get_layer("predictions").get_weights()[0]
@@ -117,7 +128,7 @@ class Classifier:
             raise GarbageError(
                 f"{run.path / 'run.json'} names no height and width: restore it or train again."
             ) from error
-        classifier = cls(network, run.classes, size, run.temperature, run.threshold)
+        classifier = cls(network, run.classes, size, run.temperature, run.threshold, load_detector(run))
         classifier._load_network = partial(keras_network, run)
         return classifier
 
@@ -132,7 +143,6 @@ class Classifier:
                 raise GarbageError("An exported network has no layers to look into: make the classifier from its run.")
             self._network = self._load_network()
         return self._network
-
 
     def warm_up(self) -> None:
         """Runs the network once, so that the first real photo does not wait for the compiler."""
@@ -164,7 +174,7 @@ class Classifier:
 
     def classify_photo(self, photo: np.ndarray, name: str = "photo", flip: bool = False) -> Prediction:
         """Answers for one prepared photo."""
-        return self._prediction(name, self.probabilities([photo], flip=flip)[0])
+        return next(self._answer([(name, photo)], flip))
 
     def classify_bytes(self, data: bytes, name: str = "photo", flip: bool = False) -> Prediction:
         """Answers for the bytes of an image file; one that cannot be read gets an answer with `error` set."""
@@ -228,15 +238,25 @@ class Classifier:
 
     def classify_with_activation(self, photo: np.ndarray, name: str = "photo") -> tuple[Prediction, np.ndarray]:
         """Answers for one prepared photo, with the activation map of the answer, in one call of the network."""
-        logits, heat = self._look(photo, None)
-        return self._prediction(name, softmax(logits / self.temperature)), heat
+        look, heat = self._look(photo, None)
+        (familiarity,) = self._familiarity(look.features)
+        return self._prediction(name, softmax(look.logits[0] / self.temperature), familiarity), heat
 
-    def _look(self, photo: np.ndarray, class_index: int | None) -> tuple[np.ndarray, np.ndarray]:
-        logits, maps = self._forward(photo[np.newaxis], maps=True)
-        index = int(logits[0].argmax()) if class_index is None else class_index
+    def features(self, photos: Sequence[np.ndarray], batch_size: int = BATCH_SIZE) -> np.ndarray:
+        """Returns what describes each photo as a whole, float32 (N, channels); see `inference.Look`."""
+        return self._forward.answers(photos, batch_size=batch_size)[1]
+
+    @property
+    def feature_widths(self) -> tuple[int, ...]:
+        """Number of features of each layer in `features`, in order."""
+        return self._forward.feature_widths
+
+    def _look(self, photo: np.ndarray, class_index: int | None) -> tuple[Look, np.ndarray]:
+        look = self._forward.look(photo[np.newaxis], maps=True)
+        index = int(look.logits[0].argmax()) if class_index is None else class_index
         if not 0 <= index < len(self.classes):
             raise GarbageError(f"There is no class {index}: choose a number from 0 to {len(self.classes) - 1}.")
-        return logits[0], to_heat(maps[0] @ self._class_weights[:, index], *photo.shape[:2])
+        return look, to_heat(look.maps[0] @ self._class_weights[:, index], *photo.shape[:2])
 
     def _read(self, name: str, item: bytes | Path) -> np.ndarray | GarbageError:
         try:
@@ -246,18 +266,26 @@ class Classifier:
 
     def _answer(self, batch: list[tuple[str, np.ndarray | GarbageError]], flip: bool) -> Iterator[Prediction]:
         readable = [photo for _, photo in batch if isinstance(photo, np.ndarray)]
-        answers = iter(self.probabilities(readable, flip=flip, batch_size=max(1, len(readable))))
+        found, features = self._forward.answers(readable, self.temperature, flip, batch_size=max(1, len(readable)))
+        answers = zip(found, self._familiarity(features), strict=True)
         for name, photo in batch:
             if isinstance(photo, GarbageError):
                 yield Prediction(name, error=str(photo))
             else:
-                yield self._prediction(name, next(answers))
+                yield self._prediction(name, *next(answers))
 
-    def _prediction(self, name: str, probabilities: np.ndarray) -> Prediction:
+    def _familiarity(self, features: np.ndarray) -> Sequence[float | None]:
+        if self.detector is None:
+            return [None] * len(features)
+        return self.detector.familiarity(features).tolist()
+
+    def _prediction(self, name: str, probabilities: np.ndarray, familiarity: float | None) -> Prediction:
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         by_class = dict(zip(self.classes, map(float, probabilities), strict=True))
-        return Prediction(name, self.classes[best], confidence, by_class, confidence >= self.threshold)
+        accepted = confidence >= self.threshold
+        unfamiliar = familiarity is not None and self.detector.is_unfamiliar(familiarity)
+        return Prediction(name, self.classes[best], confidence, by_class, accepted, None, familiarity, unfamiliar)
 
 
 def _take(queue: deque, count: int) -> list:

@@ -111,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _model(classify)
     _runtime(classify)
+    classify.add_argument(
+        "--flip", action="store_true", help="mean over each photo and its mirror image, in twice the time"
+    )
     form = classify.add_mutually_exclusive_group()
     _json(form)
     form.add_argument("--csv", metavar="FILE", help="write a table instead")
@@ -135,6 +138,15 @@ def _parser() -> argparse.ArgumentParser:
 
     _audits(parsers)
     _studies(parsers)
+
+    novelty = _command(parsers, "novelty", commands.novelty, "what tells photos that do not look like waste")
+    novelty.add_argument("name", metavar="NAME", help="name of a run; the detector is kept in its folder")
+    _data_dir(novelty)
+    novelty.add_argument(
+        "--others", metavar="DIR|ZIP", help="photos of other things, to measure with; fitting needs none"
+    )
+    novelty.add_argument("--compare", metavar="FILE.csv", help="also measure other methods, and write or renew a table")
+    _json(novelty)
     return parser
 
 

@@ -7,11 +7,11 @@ itself, so that `data`, `evaluate` and `compare` answer without loading TensorFl
 import argparse
 import contextlib
 import csv
-import io
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -112,26 +112,27 @@ def classify(args: argparse.Namespace, out: TextIO) -> int:
     if args.csv:
         _check_folder(args.csv)
     classifier = _classifier(args.model, args.runtime)
-    answers = classifier.classify_paths(paths)
-    failed = 0
+    answers = classifier.classify_paths(paths, flip=args.flip)
     if args.csv or args.json:
         from tqdm import tqdm
 
         # disable=None: a bar only where somebody watches.
-        answers = list(tqdm(answers, total=len(paths), desc="classify", unit="photo", disable=None))
-        failed = sum(answer.error is not None for answer in answers)
+        answers = tqdm(answers, total=len(paths), desc="classify", unit="photo", disable=None)
+    counts = Counter()
+    answers = _counted(answers, counts)
     if args.csv:
         _write_csv(args.csv, classifier.classes, answers)
-        unsure = sum(not answer.accepted for answer in answers) - failed
-        _warn(f"{len(answers):,} photos: {failed:,} could not be read, {unsure:,} not sure; written to {args.csv}.")
+        _warn(
+            f"{counts.total():,} photos: {counts['failed']:,} could not be read, {counts['unsure']:,} not sure, "
+            f"{counts['unfamiliar']:,} do not look like waste; written to {args.csv}."
+        )
     elif args.json:
         _answer([answer.to_dict() for answer in answers], None, True, out)
     else:
         width = min(60, max(len(str(path)) for path in paths))
         for answer in answers:
             out.write(report.prediction_line(answer, width) + "\n")
-            failed += answer.error is not None
-    return 1 if failed else 0
+    return 1 if counts["failed"] else 0
 
 
 def explain(args: argparse.Namespace, out: TextIO) -> int:
@@ -205,6 +206,17 @@ def study_crossval(args: argparse.Namespace, out: TextIO) -> int:
     from garbage_core.study_commands import crossval
 
     return crossval(args, out)
+
+
+def novelty(args: argparse.Namespace, out: TextIO) -> int:
+    """Fits what tells strange photos, keeps it with the run, and measures it."""
+    from garbage_core.runs import load_run
+
+    load_run(args.name).check_weights()
+    _start_keras()
+    from garbage_core.novelty_commands import novelty as fit_novelty
+
+    return fit_novelty(args, out)
 
 
 def _evaluation(run, split: str) -> dict:
@@ -290,20 +302,37 @@ def _photo_paths(given: list[str]) -> Iterator[Path]:
         yield from photos
 
 
-def _write_csv(path: str, classes: tuple[str, ...], answers: list["Prediction"]) -> None:
-    from garbage_core.files import write_text
-
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["file", "label", "confidence", "accepted", *(f"p_{name}" for name in classes), "error"])
+def _counted(answers: Iterable["Prediction"], counts: Counter) -> Iterator["Prediction"]:
+    """Passes answers on, counting them by what came of them."""
     for answer in answers:
-        shares = [f"{answer.probabilities[name]:.6f}" if answer.probabilities else "" for name in classes]
-        confidence = "" if answer.confidence is None else f"{answer.confidence:.6f}"
-        table.writerow([answer.file, answer.label, confidence, str(answer.accepted).lower(), *shares, answer.error])
-    try:
-        write_text(text.getvalue().encode("utf-8", "backslashreplace").decode(), path)
-    except OSError as error:
-        raise GarbageError(f"{path!r} cannot be written ({error.strerror}): choose another file.") from error
+        if answer.error is not None:
+            counts["failed"] += 1
+        elif answer.unfamiliar:
+            counts["unfamiliar"] += 1
+        else:
+            counts["sure" if answer.accepted else "unsure"] += 1
+        yield answer
+
+
+def _write_csv(path: str, classes: tuple[str, ...], answers: Iterable["Prediction"]) -> None:
+    """Writes a row as soon as its photo is answered, so that memory does not grow with the number of photos."""
+    header = ("file", "label", "confidence", "accepted", *(f"p_{name}" for name in classes), "error")
+    with (
+        _whole_file(Path(path)) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow((*header, "familiarity", "unfamiliar"))
+        for answer in answers:
+            shares = [f"{answer.probabilities[name]:.6f}" if answer.probabilities else "" for name in classes]
+            confidence, familiarity = (
+                "" if value is None else f"{value:.6f}" for value in (answer.confidence, answer.familiarity)
+            )
+            accepted, unfamiliar = (str(value).lower() for value in (answer.accepted, answer.unfamiliar))
+            row = (answer.file, answer.label, confidence, accepted, *shares, answer.error, familiarity, unfamiliar)
+            table.writerow(row)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import pandas as pd
 from garbage_core.calibration import apply_temperature
 from garbage_core.errors import GarbageError
 from garbage_core.predictions import photo_table, to_arrays
-from garbage_core.resampling import bootstrap_weights, paired_interval, plain_number
+from garbage_core.resampling import bootstrap_weights, paired_interval, plain_number, wilson_interval
 from garbage_core.scores import METRICS, confusions, metric_intervals, scores
 
 GROUPS: tuple[str, ...] = ("both_right", "only_a", "only_b", "both_wrong")
@@ -34,7 +34,8 @@ class Comparison:
         metrics: Columns `metric`, `a`, `b`, `difference`, `low`, `high` (95 % paired bootstrap interval of the
             difference); one row per name in `METRICS`.
         per_class: Columns `label`, `support`, `recall_a`, `recall_b`, `difference`, `low`, `high` (95 %, see
-            `paired_interval`); one row per class, NaN for one without photos.
+            `paired_interval`), and the 95 % Wilson intervals `recall_a_low`, `recall_a_high`, `recall_b_low`,
+            `recall_b_high`; one row per class, NaN for one without photos.
         table: Photos by whether a (index) and b (columns) are right; both in the order `right`, `wrong`.
         p_value: Of the exact McNemar test.
         agreement: Photos by answer of a (index) and answer of b (columns).
@@ -71,6 +72,21 @@ class Comparison:
     def agreement_rate(self) -> float:
         """Share of photos to which both give the same answer, right or wrong, 0..1."""
         return float(np.trace(self.agreement.to_numpy()) / self.n)
+
+    @property
+    def agreement_interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of `agreement_rate`."""
+        low, high = wilson_interval(np.trace(self.agreement.to_numpy()), self.n)
+        return float(low), float(high)
+
+    @property
+    def agreement_by_chance(self) -> float:
+        """What `agreement_rate` would be if each gave its answers as often, but on photos of its own choice, 0..1.
+
+        Cohen's kappa is (rate - chance) / (1 - chance) (Cohen 1960, https://doi.org/10.1177/001316446002000104).
+        """
+        counts = self.agreement.to_numpy()
+        return float(counts.sum(axis=1) @ counts.sum(axis=0) / self.n**2)
 
     @property
     def better(self) -> str | None:
@@ -120,6 +136,7 @@ class Comparison:
             "metrics": {row.pop("metric"): row for row in _records(self.metrics)},
             "per_class": _records(self.per_class),
             "agreement_rate": self.agreement_rate,
+            "agreement_by_chance": self.agreement_by_chance,
             "agreement": self.agreement.to_numpy().tolist(),
         }
 
@@ -261,17 +278,18 @@ def _recall_differences(
     some = np.where(support > 0, support, np.nan)
     only_a, only_b = photos(right_a & ~right_b), photos(right_b & ~right_a)
     low, high = paired_interval(only_a, only_b, some)
-    return pd.DataFrame(
-        {
-            "label": list(classes),
-            "support": support,
-            "recall_a": photos(right_a) / some,
-            "recall_b": photos(right_b) / some,
-            "difference": (only_b - only_a) / some,
-            "low": low,
-            "high": high,
-        }
-    )
+    table = {
+        "label": list(classes),
+        "support": support,
+        "recall_a": photos(right_a) / some,
+        "recall_b": photos(right_b) / some,
+        "difference": (only_b - only_a) / some,
+        "low": low,
+        "high": high,
+    }
+    for side, right in (("a", right_a), ("b", right_b)):
+        table[f"recall_{side}_low"], table[f"recall_{side}_high"] = wilson_interval(photos(right), some)
+    return pd.DataFrame(table)
 
 
 def _records(table: pd.DataFrame) -> list[dict]:

@@ -27,7 +27,7 @@ from garbage_core.calibration import (
     selective_metrics,
 )
 from garbage_core.comparison import GROUPS, Comparison, compare, mcnemar_test
-from garbage_core.curves import pr_table, roc_table
+from garbage_core.curves import area_table, pr_table, roc_table
 from garbage_core.predictions import cell_photos, confident_mistakes, photo_table, to_arrays
 from garbage_core.resampling import (
     bootstrap_weights,
@@ -44,6 +44,7 @@ __all__ = [
     "Evaluation",
     "accuracy_sentence",
     "apply_temperature",
+    "area_table",
     "calibration_error_of_perfect",
     "cell_photos",
     "compare",

@@ -3,14 +3,20 @@
     data      class_distribution, photo_sizes, file_sizes
     training  history_curves
     results   confusion_matrix, per_class_bars, probability_bars
-    compare   metric_comparison, recall_comparison, agreement_matrix
+    compare   metric_comparison, recall_comparison, differences, right_and_wrong, agreement_matrix
     curves    reliability, coverage_curve, roc_curves, pr_curves
     explain   removal_curve, heat_scale
 
 Show them with `st.plotly_chart(figure, theme="streamlit")`; `alt_text(figure)` says in a sentence what there is to see.
 """
 
-from garbage_core.figures_compare import agreement_matrix, metric_comparison, recall_comparison
+from garbage_core.figures_compare import (
+    agreement_matrix,
+    differences,
+    metric_comparison,
+    recall_comparison,
+    right_and_wrong,
+)
 from garbage_core.figures_curves import coverage_curve, pr_curves, reliability, roc_curves
 from garbage_core.figures_data import class_distribution, file_sizes, photo_sizes
 from garbage_core.figures_explain import heat_scale, removal_curve
@@ -20,6 +26,7 @@ from garbage_core.figures_style import (
     NEUTRAL,
     PRIMARY,
     alt_text,
+    is_share,
     metric_name,
     model_color,
     number,
@@ -36,9 +43,11 @@ __all__ = [
     "class_distribution",
     "confusion_matrix",
     "coverage_curve",
+    "differences",
     "file_sizes",
     "heat_scale",
     "history_curves",
+    "is_share",
     "matrix",
     "metric_comparison",
     "metric_name",
@@ -52,5 +61,6 @@ __all__ = [
     "recall_comparison",
     "reliability",
     "removal_curve",
+    "right_and_wrong",
     "roc_curves",
 ]

@@ -37,11 +37,13 @@ def matrix(
     columns_title: str,
     greatest: float | None = None,
     dark: bool | None = None,
+    chosen: tuple[str, str] | None = None,
+    bold_diagonal: bool = True,
 ) -> go.Figure:
-    """Draws a matrix of as many rows as columns with its values in the cells.
+    """Draws a matrix with its values in the cells.
 
     A click on a cell selects an invisible marker in it, because pages never hear of clicks on a heat map; its
-    `customdata` is [row, column, hover text].
+    `customdata` is [row, column, hover text]. Of what was clicked the page has to draw a new figure with `chosen`.
 
     Args:
         values: Numbers from 0 up, rows from top to bottom.
@@ -52,6 +54,8 @@ def matrix(
         columns_title: Title of the horizontal axis.
         greatest: Value with the full colour; the greatest of `values` if None.
         dark: Whether the page is dark, for the colour of the text in the cells; None if not known.
+        chosen: Names of the row and the column of a cell that gets a frame.
+        bold_diagonal: Whether the texts on the diagonal are bold.
 
     Returns:
         The figure.
@@ -72,13 +76,12 @@ def matrix(
         ygap=1,
         hoverinfo="skip",
     )
-    ring = {"color": NEUTRAL, "size": 26, "symbol": "square-open", "line": {"width": 3}}
     markers = go.Scatter(
         x=[columns[j] for _, j in cells],
         y=[rows[i] for i, _ in cells],
         mode="markers",
-        marker=ring | {"opacity": 0},
-        selected={"marker": {"opacity": 1}},
+        marker={"color": NEUTRAL, "size": 26, "symbol": "square", "opacity": 0},
+        selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
         customdata=[[rows[i], columns[j], hovers[i][j]] for i, j in cells],
         hovertemplate="%{customdata[2]}<extra></extra>",
@@ -88,7 +91,7 @@ def matrix(
     notes = []
     for i, j in cells:
         share = 0.0 if np.isnan(numbers[i, j]) else numbers[i, j] / greatest
-        font = {"size": 13, "color": cell_text_color(share, dark), "weight": 600 if i == j else 400}
+        font = {"size": 13, "color": cell_text_color(share, dark), "weight": 600 if i == j and bold_diagonal else 400}
         notes.append({"x": columns[j], "y": rows[i], "text": texts[i][j], "showarrow": False, "font": font})
     # Cells take the shape of the page: were they kept square, a phone would show as much empty space below them.
     frame = {"type": "category", "showgrid": False, "showline": False}
@@ -100,12 +103,19 @@ def matrix(
         {"type": "line", "y0": k - 0.5, "y1": k - 0.5, "x0": -0.5, "x1": len(columns) - 0.5}
         for k in range(len(rows) + 1)
     ]
+    shapes = [edge | {"line": {"color": GRID, "width": 1}} for edge in edges]
+    if chosen is not None and chosen[0] in rows and chosen[1] in columns:
+        i, j = rows.index(chosen[0]), columns.index(chosen[1])
+        place = {"type": "rect", "x0": j - 0.46, "x1": j + 0.46, "y0": i - 0.46, "y1": i + 0.46}
+        # The page's own ink: every hue already stands for a class, a model or the strength of a cell.
+        ink = NEUTRAL if dark is None else "#FFFFFF" if dark else "#000000"
+        shapes.append(place | {"line": {"color": ink, "width": 3}})
     return figure(
         [heat, markers],
         alt,
         height=110 + 54 * len(rows),
         annotations=notes,
-        shapes=[edge | {"line": {"color": GRID, "width": 1}} for edge in edges],
+        shapes=shapes,
         # A click anywhere in a cell is a click on its marker.
         hoverdistance=-1,
         xaxis=frame | {"title": columns_title, "range": [-0.5, len(columns) - 0.5], "autotickangles": [0, -45]},
@@ -113,13 +123,16 @@ def matrix(
     )
 
 
-def confusion_matrix(confusion: pd.DataFrame, normalise: bool = False, dark: bool | None = None) -> go.Figure:
+def confusion_matrix(
+    confusion: pd.DataFrame, normalise: bool = False, dark: bool | None = None, chosen: tuple[str, str] | None = None
+) -> go.Figure:
     """Draws which class was taken for which.
 
     Args:
         confusion: Photos by true class (rows) and answer (columns).
         normalise: Shows every cell as a share of its true class's photos, in per cent, instead of counts.
         dark: Whether the page is dark, see `matrix`.
+        chosen: True class and answer of a cell that gets a frame, see `matrix`.
 
     Returns:
         A matrix in class order, see `matrix`.
@@ -149,7 +162,7 @@ def confusion_matrix(confusion: pd.DataFrame, normalise: bool = False, dark: boo
         alt += f", most often {names[i]} taken for {answers[j]} ({wrong[i, j]} of {totals[i, 0]})"
     values = pd.DataFrame(shares if normalise else counts, confusion.index, confusion.columns)
     rows_title = f"True class, %{NBSP}of its photos" if normalise else "True class, photos"
-    return matrix(values, texts, hovers, alt + ".", rows_title, "Answer", 1.0 if normalise else None, dark)
+    return matrix(values, texts, hovers, alt + ".", rows_title, "Answer", 1.0 if normalise else None, dark, chosen)
 
 
 def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision", "recall", "f1")) -> go.Figure:

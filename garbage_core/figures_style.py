@@ -13,6 +13,8 @@ import plotly.graph_objects as go
 
 PRIMARY = "#0B7A75"
 NEUTRAL = "#7F7F7F"
+# The other end of a diverging pair with PRIMARY; no class and no model has it.
+WORSE = "#A8552A"
 MODEL_COLORS = {"scratch": NEUTRAL, "transfer": PRIMARY}
 # For runs with other names; none of them is a class's colour or grey.
 _MORE_COLORS = ("#8E6BBF", "#B5651D", "#5B8C2A", "#C44E52", "#3F7FBF")
@@ -199,6 +201,7 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
         "separators": ".,",
         "hoverlabel": {"align": "left"},
         "hovermode": "closest",
+        "modebar": {"bgcolor": CLEAR, "color": "rgba(127,127,127,0.7)"},
         # Below everything, whatever the height of the chart and the length of its tick labels.
         "legend": {
             **{"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},

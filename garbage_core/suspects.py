@@ -5,8 +5,8 @@ fitted five times, each time without the fifth of the photos that it then judges
 to its judge, and both are kept out. A wrong label could be confirmed by a copy of the photo, so photos of the same
 thing go into the same fifth. And the features could remember it: a network that was trained on a photo learns to see in
 it what its label says. Features that remember give themselves away, because on them even a fresh classifier is right
-more often about photos the network was trained on than about others; `unseen_probabilities` takes the deepest layer
-that does not.
+more often about photos the network was trained on than about others; `unseen_probabilities` takes the best of the
+layers that do not.
 """
 
 from collections.abc import Mapping
@@ -39,13 +39,14 @@ def unseen_probabilities(
         learnt: Whether the network was trained on the photo, bool of shape (N,).
 
     Returns:
-        Name of the deepest layer that does not remember, the first one if all do, and probabilities, float32 (N, C).
+        Name of the layer on which most photos are called right, of those that do not remember (of all, the first), and
+        probabilities, float32 of shape (N, C).
     """
-    for layer in reversed(features):
-        probabilities = cross_validated(features[layer], labels, groups)
-        if memory(probabilities.argmax(axis=1) == labels, learnt) < _REMEMBERS:
-            break
-    return layer, probabilities
+    judged = {layer: cross_validated(values, labels, groups) for layer, values in features.items()}
+    right = {layer: probabilities.argmax(axis=1) == labels for layer, probabilities in judged.items()}
+    forgetful = [layer for layer in judged if memory(right[layer], learnt) < _REMEMBERS]
+    best = max(forgetful or list(judged)[:1], key=lambda layer: right[layer].mean())
+    return best, judged[best]
 
 
 def memory(right: np.ndarray, learnt: np.ndarray) -> float:

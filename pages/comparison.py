@@ -3,36 +3,48 @@
 import pandas as pd
 import streamlit as st
 
+from garbage_app.pair_photos import explore_pair
 from garbage_app.router import ensure_routed
 from garbage_app.shared import (
+    NBSP,
     SPLIT_NAMES,
     answer,
     choose_split,
     comparison_of,
+    drawn,
     evaluation_of,
+    interval,
     is_dark,
+    keep_valid,
+    percent,
     plain,
     points,
     question,
+    run_key,
     runs_or_stop,
     show,
     table,
 )
+from garbage_app.speed import REPEATS, measure, speed_of
 from garbage_core import figures
+from garbage_core.errors import GarbageError
 from garbage_core.evaluation import Comparison
-from garbage_core.markdown import duration
+from garbage_core.markdown import count, duration
 from garbage_core.runs import Run, list_runs
 
 ensure_routed()
+
+Pair = tuple[Run, Run]
 
 HELP = {
     "accuracy": "Of all photos, how many are called by their right name.",
     "macro_f1": "The mean over the classes of F1; rare classes weigh as much as common ones.",
     "balanced_accuracy": "The mean over the classes of the share found.",
 }
+HISTORY = {"macro_f1": "Macro-F1", "accuracy": "Accuracy", "loss": "Loss"}
 
 
-def choose_pair(runs: list[Run]) -> tuple[Run, Run]:
+def choose_pair(runs: list[Run]) -> Pair:
     """Lets the reader choose two runs if there are more; the choice stands in the address."""
     if len(runs) == 2:
         return runs[0], runs[1]
@@ -42,12 +54,13 @@ def choose_pair(runs: list[Run]) -> tuple[Run, Run]:
     options = {"format_func": lambda name: by_name[name].title, "bind": "query-params"}
     first = left.selectbox("First model", names, key="a", **options)
     others = [name for name in names if name != first]
+    keep_valid("b", others)
     second = right.selectbox("Second model", others, key="b", **options)
     return by_name[first], by_name[second]
 
 
-def write_differences(comparison: Comparison) -> None:
-    """Writes the paired differences of the headline metrics, each with its interval."""
+def write_differences(pair: Pair, split: str, comparison: Comparison) -> None:
+    """Writes the paired differences of the headline metrics, and all metrics side by side."""
     grid = st.grid(3, min_column_width=200)
     for name, help_text in HELP.items():
         difference, low, high = comparison.metric(name)
@@ -55,49 +68,147 @@ def write_differences(comparison: Comparison) -> None:
             figures.metric_name(name),
             f"{points(difference)} points",
             f"{points(low)} to {points(high)}",
-            delta_description="95\u00a0% interval",
+            delta_description=f"95{NBSP}% interval",
             delta_color="off",
             delta_arrow="off",
             border=True,
             help=f"{help_text} {comparison.name_b} minus {comparison.name_a} on the same photos, in percentage points.",
         )
 
+    def draw():
+        return figures.metric_comparison([(run.title, evaluation_of(run, split).metrics) for run in pair])
 
-def write_test(comparison: Comparison) -> None:
-    """Writes the table of the McNemar test in words."""
-    counts = comparison.table
-    a, b = plain(comparison.name_a), plain(comparison.name_b)
-    st.subheader("Photo by photo", anchor=False)
-    grid = st.grid(2, min_column_width=150)
-    grid.metric("Both right", f"{counts.iloc[0, 0]:,}", border=True)
-    grid.metric(f"Only {b}", f"{counts.iloc[1, 0]:,}", border=True)
-    grid.metric(f"Only {a}", f"{counts.iloc[0, 1]:,}", border=True)
-    grid.metric("Both wrong", f"{counts.iloc[1, 1]:,}", border=True)
-    p = "below 0.001" if comparison.p_value < 0.001 else f"{comparison.p_value:.3f}"
-    st.markdown(
-        f"If both were equally good, a split as uneven as {counts.iloc[1, 0]} to {counts.iloc[0, 1]} among the photos "
-        f"that only one gets right would come up with probability {p}.",
-        help="The exact McNemar test.",
+    def numbers() -> pd.DataFrame:
+        tables = [evaluation_of(run, split).metrics.assign(model=run.name) for run in pair]
+        return pd.concat(tables)[["model", "metric", "value", "low", "high"]]
+
+    show(drawn(draw, "metrics", *map(run_key, pair), split), "metrics", data=numbers)
+    with st.expander("All metrics"):
+        columns = ["Metric", pair[0].title, pair[1].title, f"Difference and 95{NBSP}% interval"]
+        rows = [
+            (figures.metric_name(row.metric), *in_its_unit(row.metric, row.a, row.b, row.difference, row.low, row.high))
+            for row in comparison.metrics.itertuples()
+        ]
+        table(pd.DataFrame(rows, columns=columns), "metrics-table")
+        st.caption(
+            f"{plain(comparison.name_b)} minus {plain(comparison.name_a)}. Of log loss and calibration error less is "
+            "better, of all others more."
+        )
+
+
+def in_its_unit(metric: str, a: float, b: float, difference: float, low: float, high: float) -> tuple[str, str, str]:
+    """Returns a metric of two models and its difference, in per cent and points if it is a share."""
+    if figures.is_share(metric):
+        return percent(a), percent(b), f"{points(difference)} points ({points(low)} to {points(high)})"
+    ends = (f"{value:+.3f}".replace("-", "\u2212") for value in (difference, low, high))
+    return f"{a:.3f}", f"{b:.3f}", "{} ({} to {})".format(*ends)
+
+
+def write_classes(pair: Pair, split: str, comparison: Comparison) -> None:
+    """Draws the recall of both models for every class, and beside it the difference."""
+    st.subheader("Class by class", anchor=False)
+    st.caption(f"Recall: of the photos of a class, how many are found. The lines are 95{NBSP}% intervals.")
+    rows, names = comparison.per_class, (comparison.name_a, comparison.name_b)
+    key = (*map(run_key, pair), split)
+    grid = st.grid(2, min_column_width=330, gap="medium")
+    with grid.cell():
+        show(drawn(lambda: figures.recall_comparison(rows, *names), "recall", *key), "recall", data=rows)
+    with grid.cell():
+        columns = ["label", "support", "difference", "low", "high"]
+        figure = drawn(lambda: figures.differences(rows, *names), "differences", *key)
+        show(figure, "recall-differences", data=rows[columns])
+
+
+def write_confusions(pair: Pair, split: str, comparison: Comparison) -> None:
+    """Draws both confusion matrices, and how often both models give the same answer."""
+    st.subheader("What each takes for what", anchor=False)
+    dark = is_dark()
+    grid = st.grid(2, min_column_width=330, gap="medium")
+    for run in pair:
+        confusion = evaluation_of(run, split).confusion
+        figure = drawn(
+            lambda confusion=confusion: figures.confusion_matrix(confusion, dark=dark),
+            *("confusion-matrix", run_key(run), split, False, dark),
+        )
+        with grid.cell():
+            st.markdown(f"**{plain(run.title)}**")
+            show(figure, f"confusion-{run.name}", data=confusion)
+
+    st.subheader("How often both say the same", anchor=False)
+    rate, by_chance = comparison.agreement_rate, comparison.agreement_by_chance
+    left, right = st.columns([5, 3], gap="large")
+    with right:
+        st.markdown(
+            f"Both give the same answer, right or wrong, to **{interval(rate, *comparison.agreement_interval)}** of "
+            f"the photos. Two models that share nothing but how often they give each answer would agree on "
+            f"{percent(by_chance)}."
+        )
+        if by_chance < 1:
+            st.caption(f"Cohen's kappa: {(rate - by_chance) / (1 - by_chance):.2f} (0 by chance, 1 for always).")
+    figure = drawn(
+        lambda: figures.agreement_matrix(comparison.agreement, comparison.name_a, comparison.name_b, dark),
+        *("agreement", *map(run_key, pair), split, dark),
     )
+    with left:
+        show(figure, "agreement", data=comparison.agreement)
 
 
-def write_costs(pair: tuple[Run, Run]) -> None:
-    """Writes what each model took to make and to keep."""
-    st.subheader("What each cost", anchor=False)
-    rows = [
-        {
-            "Model": run.title,
-            "Parameters": run.info.get("parameters"),
-            "File in MB": (run.info["weights"].get("bytes") or 0) / 1e6 or None,
+@st.fragment
+def write_trainings(pair: Pair) -> None:
+    """Draws the training curves of both models over each other."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader("How they learnt", anchor=False)
+        metric = st.segmented_control(
+            "Measured in",
+            list(HISTORY),
+            default="macro_f1",
+            required=True,
+            format_func=HISTORY.get,
+            label_visibility="collapsed",
+            key="history",
+            bind="query-params",
+        )
+    best = {run.title: run.info["best_epoch"] for run in pair if run.info.get("best_epoch")}
+    figure = drawn(
+        lambda: figures.history_curves([(run.title, run.history) for run in pair], metric, best_epochs=best),
+        *("history", *map(run_key, pair), metric),
+    )
+    show(figure, "training-curves", data=lambda: pd.concat([run.history.assign(model=run.name) for run in pair]))
+
+
+@st.fragment
+def write_costs(pair: Pair) -> None:
+    """Writes what each model took to make, takes to keep and takes to run."""
+    st.subheader("What each costs", anchor=False)
+    place = st.container()
+    networks = [run for run in pair if run.has_weights]
+    if networks and st.button("Measure the speed on this server", icon=":material/speed:", key="measure"):
+        try:
+            with st.spinner("Loading the models and measuring", show_time=True):
+                measure(networks)
+        except GarbageError as error:
+            st.error(plain(str(error), 500), icon=":material/error:")
+    speeds = {run.name: speed_of(run) for run in pair}
+    rows = {
+        run.title: {
+            "Parameters": f"{run.info['parameters']:,}" if run.info.get("parameters") else "unknown",
+            "File": f"{run.info['weights']['bytes'] / 1e6:.1f} MB" if run.info["weights"].get("bytes") else "unknown",
             "Training time": duration(run.info.get("duration_seconds") or run.history["seconds"].sum()),
-            "Epochs": len(run.history),
-            "Trained on": run.info.get("device", "unknown"),
+            "Epochs": f"{len(run.history):,}",
+            "Trained on": str(run.info.get("device", "unknown")),
             "Started from": (run.info.get("starting_weights") or {}).get("source") or "random weights",
+            "Milliseconds per photo": str(speeds[run.name] or "not measured yet"),
         }
         for run in pair
-    ]
-    number = st.column_config.NumberColumn
-    table(pd.DataFrame(rows), "costs", {"Parameters": number(format="localized"), "File in MB": number(format="%.1f")})
+    }
+    with place:
+        table(pd.DataFrame(rows).rename_axis("What").reset_index(), "costs", {"What": ""})
+    if any(speeds.values()):
+        cores = next(speed.cores for speed in speeds.values() if speed)
+        st.caption(
+            f"Milliseconds: median and middle half of {REPEATS} measurements on this server "
+            f"({count(cores, 'processor core')}), one photo at a time, without reading the photo."
+        )
 
 
 names = {run.name for run in list_runs()}
@@ -114,27 +225,17 @@ if len(runs) < 2:
 pair = choose_pair(runs)
 split = choose_split(pair[1])
 comparison = comparison_of(*pair, split)
-evaluations = [evaluation_of(run, split) for run in pair]
 left_out = f"; {comparison.left_out:,} photos that only one of them has are left out" if comparison.left_out else ""
 answer(
     place,
     plain(comparison.sentence, 400),
     f"Both models on the same {comparison.n:,} {SPLIT_NAMES.get(split, split)} photos{left_out}. The interval says "
-    "what other photos of the same kind might have given.",
+    "what other photos of the same kind might have given."
+    + (" Both learnt from these very photos, so this is no measure of their worth." if split == "train" else ""),
 )
-write_differences(comparison)
-show(figures.metric_comparison([(run.title, e.metrics) for run, e in zip(pair, evaluations, strict=True)]), "metrics")
-
-st.subheader("Class by class", anchor=False)
-st.caption("Recall: of the photos of a class, how many are found.")
-show(figures.recall_comparison(comparison.per_class, comparison.name_a, comparison.name_b), "recall")
-write_test(comparison)
-
-st.subheader("What each takes for what", anchor=False)
-for column, run, evaluation in zip(st.columns(2), pair, evaluations, strict=True):
-    with column:
-        st.markdown(f"**{plain(run.title)}**")
-        show(figures.confusion_matrix(evaluation.confusion, dark=is_dark()), f"confusion-{run.name}")
-with st.expander("How often both give the same answer"):
-    show(figures.agreement_matrix(comparison.agreement, comparison.name_a, comparison.name_b, is_dark()), "agreement")
+write_differences(pair, split, comparison)
+write_classes(pair, split, comparison)
+explore_pair(pair, split)
+write_confusions(pair, split, comparison)
+write_trainings(pair)
 write_costs(pair)

@@ -1,37 +1,30 @@
 """One model on one split: how good it is, where it fails, whether its probabilities can be believed."""
 
+import pandas as pd
 import streamlit as st
 
-from garbage_app.gallery import dataset_or_none, gallery, offer_download
+from garbage_app.cells import explore_cells
+from garbage_app.results import BINS, answers_of, curves_of
 from garbage_app.router import ensure_routed
 from garbage_app.shared import (
+    NBSP,
     SPLIT_NAMES,
     answer,
-    chance,
     choose_run,
     choose_split,
+    drawn,
     evaluation_of,
     interval,
-    is_dark,
     percent,
     plain,
     question,
+    run_key,
     runs_or_stop,
     show,
     table,
 )
 from garbage_core import figures
-from garbage_core.evaluation import (
-    Evaluation,
-    apply_temperature,
-    confident_mistakes,
-    coverage_table,
-    most_common_confusion,
-    photo_table,
-    reliability_table,
-    selective_metrics,
-    to_arrays,
-)
+from garbage_core.evaluation import Evaluation, most_common_confusion
 from garbage_core.markdown import count
 from garbage_core.runs import Run
 
@@ -41,20 +34,42 @@ HEADLINES = {
     "accuracy": ("Accuracy", "Of all photos, how many the model calls by their right name."),
     "macro_f1": (
         "Macro-F1",
-        """The mean over the classes of F1, which is high only where few photos of a class are missed and few others are
-        taken for it. Rare classes weigh as much as common ones.""",
+        "The mean over the classes of F1, which is high only where few photos of a class are missed and few others are "
+        "taken for it. Rare classes weigh as much as common ones.",
     ),
     "ece_calibrated": (
         "Calibration error",
-        """How far confidence and share of right answers lie apart on average: at 5 %, answers given with 90 % are right
-        in about 85 or 95 of 100 cases. After temperature scaling, as the app shows them.""",
+        "How far confidence and share of right answers lie apart on average: at 5 %, answers given with 90 % are right "
+        "in about 85 or 95 of 100 cases. After temperature scaling, as the app shows them.",
     ),
 }
-MISTAKES = 8
+MEANINGS = {
+    "balanced_accuracy": "Mean over the classes of the share of photos found.",
+    "ece": "The same, before temperature scaling.",
+    "log_loss": "How surprised the model is by the true classes: 0 is best, a guess among six costs 1.79. As trained.",
+    "log_loss_calibrated": "The same, after temperature scaling.",
+    "roc_auc": "Of two photos, one of a class and one of another, how often the first is found likelier to be of it; "
+    "mean over the classes.",
+}
+METRICS = {
+    "recall": ("Recall", "of the photos of a class, how many are found."),
+    "precision": ("Precision", "of the photos called by a class's name, how many are of it."),
+    "f1": ("F1", "high only where both recall and precision are."),
+}
+CURVES = {
+    "roc": (
+        "The more of a class's photos are to be found (upwards), the more others are taken for it (to the right). The "
+        "area is 1 where the class can be told apart in full, and 0.5 for guessing."
+    ),
+    "pr": (
+        "The more of a class's photos are to be found (to the right), the fewer of those called so are right "
+        "(downwards). AP, the average precision, is the mean height of the curve."
+    ),
+}
 
 
 def write_headlines(evaluation: Evaluation) -> None:
-    """Writes the three numbers that sum a model up, each with its interval."""
+    """Writes the three numbers that sum a model up, each with its interval, and folds away the others."""
     grid = st.grid(3, min_column_width=200)
     for name, (title, help_text) in HEADLINES.items():
         value, low, high = evaluation.metric(name)
@@ -62,101 +77,110 @@ def write_headlines(evaluation: Evaluation) -> None:
             title,
             percent(value),
             f"{100 * low:.1f} to {100 * high:.1f}",
-            delta_description="95\u00a0% interval",
+            delta_description=f"95{NBSP}% interval",
             delta_color="off",
             delta_arrow="off",
             border=True,
-            help=f"{' '.join(help_text.split())} The interval: what other photos of the same kind might have given.",
+            help=f"{help_text} The interval: what other photos of the same kind might have given.",
         )
+    with st.expander("All metrics"):
+        meanings = {name: text for name, (_, text) in HEADLINES.items()} | MEANINGS
+        rows = [
+            {
+                "Metric": figures.metric_name(row.metric),
+                f"Value and 95{NBSP}% interval": in_its_unit(row.metric, row.value, row.low, row.high),
+                "Meaning": meanings[row.metric],
+            }
+            for row in evaluation.metrics.itertuples()
+        ]
+        table(pd.DataFrame(rows), "metrics-table")
 
 
-def write_confusion(evaluation: Evaluation) -> None:
-    """Draws the confusion matrix as counts or as shares of each true class."""
+def in_its_unit(metric: str, value: float, low: float, high: float) -> str:
+    """Returns a metric and its interval in per cent if it is a share, else with three decimals."""
+    if figures.is_share(metric):
+        return interval(value, low, high)
+    return "unknown" if pd.isna(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+@st.fragment
+def write_per_class(run: Run, split: str) -> None:
+    """Draws recall, precision or F1 of every class, with the full table below."""
+    evaluation = evaluation_of(run, split)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader("What is taken for what", anchor=False)
-        unit = st.segmented_control(
-            "Cells",
-            ["Photos", "Per cent"],
-            default="Photos",
+        st.subheader("Which classes are hard", anchor=False)
+        metric = st.segmented_control(
+            "Metric",
+            list(METRICS),
+            default="recall",
             required=True,
+            format_func=lambda name: METRICS[name][0],
             label_visibility="collapsed",
-            key="cells",
+            key="metric",
             bind="query-params",
         )
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        show(figures.confusion_matrix(evaluation.confusion, unit == "Per cent", is_dark()), "confusion-matrix")
-        st.caption("A row holds the photos of one class, a column the answers; on the diagonal the model is right.")
-    with right:
-        mistakes = evaluation.confusion.stack().rename("photos").reset_index()
-        mistakes = mistakes[(mistakes["label"] != mistakes["predicted"]) & (mistakes["photos"] > 0)]
-        mistakes["share"] = 100 * mistakes["photos"] / mistakes["label"].map(evaluation.confusion.sum(axis=1))
-        mistakes = mistakes.sort_values(["photos", "share"], ascending=False).head(10)
-        st.markdown("**Most frequent mistakes**")
-        table(
-            mistakes,
-            "confusions",
-            {
-                "label": "Class",
-                "predicted": "Taken for",
-                "photos": "Photos",
-                "share": st.column_config.NumberColumn(
-                    "Share", format="%.1f\u00a0%%", help="Of the photos of the class, how many are taken for the other."
-                ),
-            },
-        )
-
-
-def write_per_class(evaluation: Evaluation) -> None:
-    """Draws recall and precision of every class, with the full table below."""
-    st.subheader("Which classes are hard", anchor=False)
-    names = {"recall": "Recall", "precision": "Precision", "f1": "F1"}
-    metric = st.segmented_control(
-        "Metric",
-        list(names),
-        default="recall",
-        required=True,
-        format_func=names.get,
-        label_visibility="collapsed",
-        key="metric",
-        bind="query-params",
-    )
-    st.caption(
-        {
-            "recall": "Recall: of the photos of a class, how many are found.",
-            "precision": "Precision: of the photos called by a class's name, how many are of it.",
-            "f1": "F1: high only where both recall and precision are.",
-        }[metric]
-        + " The lines are 95 % intervals: the fewer photos, the wider."
-    )
-    show(figures.per_class_bars(evaluation.per_class, [metric]), f"per-class-{metric}")
+    title, meaning = METRICS[metric]
+    st.caption(f"{title}: {meaning} The lines are 95{NBSP}% intervals: the fewer photos, the wider.")
+    rows = evaluation.per_class
+    bars = drawn(lambda: figures.per_class_bars(rows, [metric]), "per-class", run_key(run), split, metric)
+    show(bars, "per-class", data=rows)
     with st.expander("All numbers"):
-        rows = evaluation.per_class
         columns = {"Class": rows["label"], "Photos": rows["support"], "Called so": rows["predicted"]}
-        for key, title in names.items():
-            columns[title] = [interval(*values) for values in rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()]
-        table(type(rows)(columns), "per-class-table")
+        for key, (name, _) in METRICS.items():
+            columns[name] = [interval(*values) for values in rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()]
+        table(pd.DataFrame(columns), "per-class-table")
+
+
+def write_curves(run: Run, split: str) -> None:
+    """Draws the ROC and the precision-recall curve of every class, with the areas below."""
+    st.subheader("How well each class is told from the rest", anchor=False)
+    curves = curves_of(run, split)
+    if curves.areas.empty:
+        st.info("These photos are all of one class, so there is nothing to tell it from.")
+        return
+    grid = st.grid(2, min_column_width=330, gap="medium")
+    for kind, points, draw in (("roc", curves.roc, figures.roc_curves), ("pr", curves.pr, figures.pr_curves)):
+        with grid.cell():
+            figure = drawn(lambda draw=draw, points=points: draw(points, run.classes), kind, run_key(run), split)
+            show(figure, f"{kind}-curves", data=points)
+            st.caption(CURVES[kind])
+    with st.expander("The areas and their intervals"):
+        rows = curves.areas
+        columns = {"Class": rows["label"], "Photos": rows["support"]}
+        for key, name in (("auc", "Area under the ROC curve"), ("average_precision", "Average precision")):
+            ends = rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()
+            columns[name] = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
+        table(pd.DataFrame(columns), "areas-table")
 
 
 def write_calibration(run: Run, split: str, evaluation: Evaluation) -> None:
-    """Draws reliability before and after temperature scaling, and what the threshold does."""
-    y, raw, _ = to_arrays(run.predictions, run.classes, split)
-    calibrated = apply_temperature(raw, run.temperature)
+    """Draws reliability before and after temperature scaling."""
+    answers = answers_of(run, split)
     st.subheader("Can its confidence be believed", anchor=False)
-    before, after = evaluation.metric("ece")[0], evaluation.metric("ece_calibrated")[0]
     st.markdown(
-        f"Confidence and share of right answers lie {percent(after)} apart on average, {percent(before)} before "
-        f"temperature scaling (T\u00a0=\u00a0{run.temperature:.2f}, chosen on the validation photos)."
+        f"Confidence and share of right answers lie **{interval(*evaluation.metric('ece_calibrated'))}** apart on "
+        f"average, and {interval(*evaluation.metric('ece'))} before temperature scaling "
+        f"(T{NBSP}={NBSP}{run.temperature:.2f}, chosen on the validation photos). With as few photos, perfect "
+        f"confidence would show about {percent(answers.error_of_perfect)}.",
+        help=f"The expected calibration error over 15 bins; the diagram has {BINS}. Points below the dashed line: the "
+        "model is right less often than it believes.",
     )
-    curves = [("as trained", reliability_table(y, raw, 10)), ("calibrated", reliability_table(y, calibrated, 10))]
-    show(figures.reliability(curves), "reliability")
+    rows = [rows.assign(curve=name) for name, rows in answers.reliability]
+    figure = drawn(lambda: figures.reliability(answers.reliability), "reliability", run_key(run), split)
+    show(figure, "reliability", data=lambda: pd.concat(rows))
 
+
+def write_coverage(run: Run, split: str) -> None:
+    """Draws what a threshold on the confidence does, and where the chosen one stands."""
+    answers = answers_of(run, split)
     st.subheader("When it should say “not sure”", anchor=False)
-    sure = selective_metrics(y, calibrated, run.threshold)
+    sure = answers.sure
     if sure["accepted"]:
         st.markdown(
-            f"With a threshold of {percent(run.threshold)} it answers {percent(sure['coverage'])} of the photos and is "
-            f"right on {interval(sure['accuracy'], sure['accuracy_low'], sure['accuracy_high'])} of those."
+            f"With the chosen threshold of **{percent(run.threshold)}** it answers "
+            f"{interval(sure['coverage'], sure['coverage_low'], sure['coverage_high'])} of the photos and is right on "
+            f"**{interval(sure['accuracy'], sure['accuracy_low'], sure['accuracy_high'])}** of those.",
+            help="The smallest confidence from which on 98 of 100 answers were right on the validation photos.",
         )
     elif run.threshold <= 1:
         st.markdown(f"With a threshold of {percent(run.threshold)} it is sure of none of these photos.")
@@ -166,30 +190,11 @@ def write_calibration(run: Run, split: str, evaluation: Evaluation) -> None:
             "as sure."
         )
     threshold = run.threshold if run.threshold <= 1 else None
-    show(figures.coverage_curve([(run.title, coverage_table(y, calibrated), threshold)], target=0.98), "coverage")
-
-
-def write_mistakes(run: Run, split: str) -> None:
-    """Shows the wrong answers given most confidently."""
-    st.subheader("Its most confident mistakes", anchor=False)
-    photos = photo_table(run.predictions, run.classes, split, run.temperature)
-    worst = confident_mistakes(photos, MISTAKES)
-    if worst.empty:
-        st.markdown("None: every answer is right.")
-        return
-    wrong = int((~photos["correct"]).sum())
-    st.caption(f"{count(wrong, 'wrong answer')} in all; those given with the highest confidence come first.")
-    dataset = dataset_or_none()
-    gallery(
-        worst["file"].tolist(),
-        [
-            f"{plain(row.label)}, taken for **{plain(row.predicted)}** ({chance(row.confidence)})"
-            for row in worst.itertuples()
-        ],
-        dataset=dataset,
+    figure = drawn(
+        lambda: figures.coverage_curve([(run.title, answers.coverage, threshold)], target=0.98),
+        *("coverage", run_key(run), split),
     )
-    if dataset is None:
-        offer_download("The photos are not on this machine, so these tiles only name them.")
+    show(figure, "coverage", data=answers.coverage)
 
 
 place = question("How good is it, and where does it fail?")
@@ -211,7 +216,8 @@ answer(
     + ("It learnt from these very photos, so this is no measure of its worth." if split == "train" else ""),
 )
 write_headlines(evaluation)
-write_confusion(evaluation)
-write_per_class(evaluation)
+explore_cells(run, split)
+write_per_class(run, split)
+write_curves(run, split)
 write_calibration(run, split, evaluation)
-write_mistakes(run, split)
+write_coverage(run, split)

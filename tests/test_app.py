@@ -224,10 +224,10 @@ assert "tensorflow" not in sys.modules and "keras" not in sys.modules
 
 
 def test_augmentation_changes_the_photo_and_follows_the_strength(place):
-    fake_run(place / "models", "transfer", counts={"train": 8, "val": 4, "test": 6})
+    fake_run(place / "models", "scratch", counts={"train": 8, "val": 4, "test": 6})
     app = open_page("augmentation")
     assert "Standard: photos are rotated by up to 45°" in words(app)
-    assert "Transfer learnt from these." in words(app)
+    assert "Scratch learnt from these." in words(app)
     captions = [image.captions[0] for image in app.image]
     assert captions[:2] == ["original", "copy 1"]
     assert len(captions) == 8 + 12

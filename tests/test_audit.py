@@ -223,8 +223,13 @@ def test_features_that_remember_labels_are_passed_over():
     layer, probabilities = unseen_probabilities({"early": early, "late": late}, given, np.arange(len(given)), learnt)
     assert layer == "early"
     assert (probabilities[wrong].argmax(axis=1) == labels[wrong]).all()
-    assert unseen_probabilities({"early": early, "late": early}, given, np.arange(len(given)), learnt)[0] == "late"
-    assert unseen_probabilities({"early": late, "late": late}, given, np.arange(len(given)), learnt)[0] == "early"
+    worse = early + 4 * np.random.default_rng(1).normal(size=early.shape)
+    for features, best in (
+        ({"early": worse, "late": early}, "late"),
+        ({"early": early, "late": worse}, "early"),
+        ({"early": late, "late": late + 1}, "early"),
+    ):
+        assert unseen_probabilities(features, given, np.arange(len(given)), learnt)[0] == best
 
 
 def test_class_with_a_single_group_is_no_error():

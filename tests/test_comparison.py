@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 from sklearn import metrics as sk
 
 from garbage_core.errors import GarbageError
@@ -168,6 +168,57 @@ def test_groups_and_agreement_hold_every_photo_once():
         sk.confusion_matrix(answers["predicted_a"], answers["predicted_b"], labels=CLASSES).tolist()
     )
     assert comparison.agreement_rate == pytest.approx(5 / 14), "wrong answers of the two differ here"
+
+
+def test_agreement_beyond_chance_is_cohens_kappa():
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, 3, 150)
+    answers = [np.where(rng.random(150) < 0.6, labels, rng.integers(0, 3, 150)) for _ in range(2)]
+    comparison = compare(*(table_of(labels, a) for a in answers), CLASSES, resamples=0)
+    rate, chance = comparison.agreement_rate, comparison.agreement_by_chance
+    assert rate == pytest.approx((answers[0] == answers[1]).mean())
+    assert (rate - chance) / (1 - chance) == pytest.approx(sk.cohen_kappa_score(*answers))
+    same = int((answers[0] == answers[1]).sum())
+    expected = binomtest(same, 150).proportion_ci(method="wilson")
+    assert comparison.agreement_interval == pytest.approx((expected.low, expected.high))
+
+
+def test_recalls_have_the_intervals_they_have_alone():
+    a, b = two_models(50, 10, 20, 5)
+    rows, alone = compare(a, b, CLASSES, resamples=0).per_class, evaluate(b, CLASSES, resamples=0).per_class
+    assert rows["recall_b_low"].tolist() == pytest.approx(alone["recall_low"].tolist())
+    assert rows["recall_b_high"].tolist() == pytest.approx(alone["recall_high"].tolist())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_paired_intervals_of_all_metrics_hold_the_truth():
+    """Draws many test sets from one huge set that both models have answered."""
+    from garbage_core.scores import metric_intervals, scores
+    from tests.test_evaluation import random_answers
+
+    y, p = random_answers(60_000, 9, 3.0)
+    noise = random_answers(60_000, 10, 1.0)[1]
+    pair = [p, np.sqrt(p * noise) / np.sqrt(p * noise).sum(axis=1, keepdims=True)]
+    everything = [scores(y, q, q, np.ones((len(y), 1)))[:, 0] for q in pair]
+    truth = everything[1] - everything[0]
+    rng, cases, values, lows, highs = np.random.default_rng(9), 300, [], [], []
+    for case in range(cases):
+        drawn = rng.integers(0, len(y), 431)
+
+        def differences(weights, drawn=drawn):
+            both = [scores(y[drawn], q[drawn], q[drawn], weights) for q in pair]
+            return both[1] - both[0]
+
+        values.append(differences(np.ones((431, 1)))[:, 0])
+        low, high = metric_intervals(values[-1], differences(next(bootstrap_weights(431, 400, case))))
+        lows.append(low)
+        highs.append(high)
+    for name in ("ece", "ece_calibrated"):
+        truth[METRICS.index(name)] = np.mean(values, axis=0)[METRICS.index(name)]
+    held = ((np.array(lows) <= truth) & (truth <= np.array(highs))).mean(axis=0)
+    shares = dict(zip(METRICS, held, strict=True))
+    assert all(0.91 <= share <= (1.0 if "ece" in name else 0.98) for name, share in shares.items()), shares
 
 
 def test_photos_are_matched_by_file_whatever_the_order():

@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from sklearn import metrics as sk
 
+from garbage_core.calibration import apply_temperature, reliability_table, selective_metrics
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation import (
     METRICS,
     accuracy_sentence,
+    area_table,
     cell_photos,
     confident_mistakes,
     confusion_sentence,
@@ -24,8 +26,8 @@ from garbage_core.evaluation import (
     to_arrays,
     wilson_interval,
 )
-from garbage_core.resampling import bootstrap_weights, percentile_interval
-from garbage_core.scores import auc, confusion_scores, confusions, scores
+from garbage_core.resampling import auc_interval, bootstrap_weights, percentile_interval
+from garbage_core.scores import auc, confusion_scores, confusions, metric_intervals, scores
 
 CLASSES = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 SHARES = np.array([70, 82, 68, 108, 74, 29]) / 431
@@ -199,7 +201,7 @@ def test_same_seed_same_interval_and_other_seed_nearly_so():
     assert (one["value"] <= one["high"]).all()
 
 
-@pytest.mark.parametrize("strength", [3.0, 1.2])  # Accuracy about 0.94 and 0.54.
+@pytest.mark.parametrize("strength", [3.0, pytest.param(1.2, marks=pytest.mark.slow)])  # Accuracy 0.94 and 0.54.
 def test_intervals_hold_the_truth_in_93_to_97_of_100_cases(strength):
     """Draws many test sets of 431 photos from one huge set, whose metrics are the truth."""
     y, p = random_answers(200_000, 9, strength)
@@ -313,6 +315,113 @@ def test_a_class_without_photos_has_no_curve():
     assert set(roc_table(y, p, ("a", "b", "c"))["label"]) == {"a", "b"}
     assert set(pr_table(y, p, ("a", "b", "c"))["label"]) == {"a", "b"}
     assert roc_table(y[:2], p[:2], ("a", "b", "c")).empty
+
+
+def test_areas_are_those_of_scikit_learn_within_their_intervals():
+    y, p = random_answers(200, 11, strength=1.0)
+    areas = area_table(y, p, CLASSES)
+    assert areas["label"].tolist() == list(CLASSES)
+    for c, row in enumerate(areas.itertuples()):
+        assert row.support == (y == c).sum()
+        assert row.prevalence == pytest.approx((y == c).mean())
+        assert row.auc == pytest.approx(sk.roc_auc_score(y == c, p[:, c]))
+        assert row.average_precision == pytest.approx(sk.average_precision_score(y == c, p[:, c]))
+        ends = np.stack(auc_interval(row.auc, row.support, 200 - row.support))
+        assert [row.auc_low, row.auc_high] == pytest.approx(ends)
+        ends = np.stack(wilson_interval(row.average_precision * row.support, row.support))
+        assert [row.average_precision_low, row.average_precision_high] == pytest.approx(ends)
+    assert areas["auc"].mean() == pytest.approx(evaluate(table_of(y, p), CLASSES, resamples=0).metric("roc_auc")[0])
+    assert area_table(y[y == 1], p[y == 1], CLASSES).empty
+
+
+def test_interval_of_an_area_ends_where_the_area_found_lies_two_standard_errors_away():
+    from scipy.optimize import brentq
+
+    for area, m, n in [(0.9, 29, 402), (0.5, 10, 10), (0.997, 108, 323), (0.2, 5, 60)]:
+        k = (m + n) / 2 - 1
+
+        def distance(t, area=area, m=m, n=n, k=k):
+            variance = t * (1 - t) * (1 + k * (1 - t) / (2 - t) + k * t / (1 + t)) / (m * n)
+            return abs(t - area) - 1.959963985 * np.sqrt(variance)
+
+        expected = brentq(distance, 1e-12, area), brentq(distance, area, 1 - 1e-12)
+        assert auc_interval(area, m, n) == pytest.approx(expected, abs=1e-9)
+    low, high = auc_interval(1.0, 29, 402)
+    assert 0.8 < low < high == 1, "a perfect area is no proof"
+    low, high = auc_interval(np.array([0.0, np.nan]), 29, 402)
+    assert low[0] == 0 < high[0]
+    assert np.isnan([low[1], high[1]]).all()
+
+
+@pytest.mark.parametrize(("strength", "name"), [(3.0, "trash"), (1.5, "trash"), (1.5, "paper")])
+def test_intervals_of_areas_hold_the_truth(strength, name):
+    """Both are cautious near 1: they hold the truth in 93 of 100 cases or more, where the bootstrap does in 80."""
+    y, p = random_answers(100_000, 9, strength)
+    own, score = y == CLASSES.index(name), p[:, CLASSES.index(name)]
+    rng, cases = np.random.default_rng(6), 400
+    support, areas, precisions = np.empty((3, cases))
+    for case in range(cases):
+        drawn = rng.integers(0, len(y), 431)
+        support[case] = own[drawn].sum()
+        areas[case] = auc(own[drawn], score[drawn], np.ones((431, 1)))[0]
+        precisions[case] = sk.average_precision_score(own[drawn], score[drawn])
+    ends = {"auc": auc_interval(areas, support, 431 - support)}
+    ends["average_precision"] = wilson_interval(precisions * support, support)
+    truth = {"auc": sk.roc_auc_score(own, score), "average_precision": sk.average_precision_score(own, score)}
+    held = {name: ((low <= truth[name]) & (truth[name] <= high)).mean() for name, (low, high) in ends.items()}
+    assert min(held.values()) >= 0.93, held
+
+
+def test_intervals_of_shares_with_a_number_of_photos_left_to_chance_hold_the_truth():
+    """Precision, the bins of the reliability diagram and what a threshold accepts: all Wilson's."""
+    y, p = random_answers(100_000, 12, strength=1.2)
+    answers, bin_low, threshold = p.argmax(axis=1), 0.6, 0.8
+    confidence, right = p.max(axis=1), answers == y
+    truth = {
+        "precision": right[answers == 5].mean(),
+        "bin": right[(confidence >= bin_low) & (confidence < 0.7)].mean(),
+        "coverage": (confidence >= threshold).mean(),
+        "accuracy": right[confidence >= threshold].mean(),
+    }
+    rng, held, cases = np.random.default_rng(7), dict.fromkeys(truth, 0), 800
+    for _ in range(cases):
+        drawn = rng.integers(0, len(y), 431)
+        named = answers[drawn] == 5
+        sure, bins = selective_metrics(y[drawn], p[drawn], threshold), reliability_table(y[drawn], p[drawn], 10)
+        ends = {
+            "precision": wilson_interval((named & right[drawn]).sum(), named.sum()),
+            "bin": tuple(bins.loc[6, ["accuracy_low", "accuracy_high"]]),
+            "coverage": (sure["coverage_low"], sure["coverage_high"]),
+            "accuracy": (sure["accuracy_low"], sure["accuracy_high"]),
+        }
+        for name, (low, high) in ends.items():
+            held[name] += low <= truth[name] <= high
+    shares = {name: count / cases for name, count in held.items()}
+    assert all(0.93 <= share <= 0.97 for share in shares.values()), shares
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("strength", [3.0, 1.2])
+def test_intervals_of_all_headline_metrics_hold_the_truth(strength):
+    """For the calibration error the truth is what it comes to on average for as many photos, see `metric_intervals`."""
+    y, p = random_answers(100_000, 9, strength)
+    q = apply_temperature(p, 1.5)
+    truth = scores(y, p, q, np.ones((len(y), 1)))[:, 0]
+    rng, cases, values, lows, highs = np.random.default_rng(8), 400, [], [], []
+    for case in range(cases):
+        drawn = rng.integers(0, len(y), 431)
+        photos = y[drawn], p[drawn], q[drawn]
+        values.append(scores(*photos, np.ones((431, 1)))[:, 0])
+        low, high = metric_intervals(values[-1], scores(*photos, next(bootstrap_weights(431, 500, case))))
+        lows.append(low)
+        highs.append(high)
+    for name in ("ece", "ece_calibrated"):
+        truth[METRICS.index(name)] = np.mean(values, axis=0)[METRICS.index(name)]
+    held = ((np.array(lows) <= truth) & (truth <= np.array(highs))).mean(axis=0)
+    shares = dict(zip(METRICS, held, strict=True))
+    # 400 cases vary by 1.1 points; shifting makes the interval of a small calibration error a cautious one.
+    assert all(0.90 <= share <= (1.0 if "ece" in name else 0.98) for name, share in shares.items()), shares
 
 
 @pytest.mark.parametrize(

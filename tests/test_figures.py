@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 import pytest
 
 from garbage_core import evaluation, figures
-from garbage_core.classes import CLASSES, class_color
-from garbage_core.figures_style import NBSP, cell_text_color, contrast, faded, matrix_scale, percent
+from garbage_core.classes import CLASSES, class_color, class_edge
+from garbage_core.figures_style import NBSP, WORSE, cell_text_color, contrast, faded, matrix_scale, percent
 from garbage_core.figures_training import smooth
 from tests.helpers import fake_history, fake_photos, fake_predictions
 
@@ -56,6 +56,8 @@ def gallery(classes=NAMES) -> dict[str, go.Figure]:
         "probabilities": figures.probability_bars(dict(zip(classes, t["p"][0], strict=True)), 0.8),
         "metrics": figures.metric_comparison([("Scratch", t["a"].metrics), ("Transfer", t["b"].metrics)]),
         "recall": figures.recall_comparison(t["comparison"].per_class, "Scratch", "Transfer"),
+        "differences": figures.differences(t["comparison"].per_class, "Scratch", "Transfer"),
+        "right_and_wrong": figures.right_and_wrong(t["comparison"].table, "Scratch", "Transfer", dark=True),
         "agreement": figures.agreement_matrix(t["comparison"].agreement, "Scratch", "Transfer", dark=False),
         "reliability": figures.reliability([("before", cal), ("after", cal)]),
         "coverage": figures.coverage_curve([("Transfer", coverage, 0.8)], target=0.98),
@@ -109,7 +111,7 @@ def test_classes_of_another_data_set_and_names_like_numbers():
 
 
 @pytest.mark.parametrize("page", PAGES.values())
-@pytest.mark.parametrize("color", [*figures.MODEL_COLORS.values(), *(c.edge for c in CLASSES)])
+@pytest.mark.parametrize("color", [*figures.MODEL_COLORS.values(), WORSE, *(c.edge for c in CLASSES)])
 def test_lines_have_enough_contrast(color, page):
     assert contrast(rgb(color), rgb(page)) >= 3
 
@@ -137,6 +139,16 @@ def test_models_differ_by_more_than_colour(charts):
     assert [figures.model_color(name) for name in ("Scratch", "transfer")] == ["#7F7F7F", "#0B7A75"]
     others = [figures.model_color("mine", position) for position in range(5)]
     assert len({*others, "#7F7F7F", "#0B7A75"}) == 7
+
+
+def test_a_class_has_the_same_colour_in_every_figure(charts):
+    for position, name in enumerate(NAMES):
+        edge = class_edge(name, position)
+        for curves in ("roc", "pr"):
+            assert next(trace for trace in charts[curves].data if trace.name.startswith(name)).line.color == edge
+        bars = next(trace for trace in charts["per_class"].data if trace.y is not None and len(trace.y) == len(NAMES))
+        assert bars.marker.color[position] in (class_color(name), faded(class_color(name), 0.4))
+        assert bars.marker.line.color[position] == edge
 
 
 def test_confusion_matrix_shows_counts_and_shares():
@@ -273,12 +285,55 @@ def test_coverage_marks_what_the_threshold_accepts():
     assert "accepts no photo" in figures.alt_text(never)
 
 
-def test_dumbbell_says_the_difference():
+def test_dumbbell_has_the_interval_of_each_model():
     rows = {"label": ["a", "b"], "support": 9, "recall_a": [0.5, 0.9], "recall_b": [0.75, 0.85]}
-    rows |= {"difference": [0.25, -0.05], "low": [0.1, -0.1], "high": [0.4, 0.0]}
-    chart = figures.recall_comparison(pd.DataFrame(rows), "A", "B")
-    assert texts(chart) == ["+25.0", "\u22125.0"]
+    rows |= {f"recall_{side}_{end}": [v - 0.1, v] for side in "ab" for end, v in (("low", 0.4), ("high", 0.95))}
+    chart = figures.recall_comparison(pd.DataFrame(rows | {"difference": [0.25, -0.05]}), "A", "B")
     assert figures.alt_text(chart).endswith("for a; B is higher in 1 of 2 classes.")
+    for trace, values in zip(chart.data[1:], ([50, 90], [75, 85]), strict=True):
+        assert list(trace.x) == pytest.approx(values)
+        assert (np.array(trace.x) - trace.error_x.arrayminus).tolist() == pytest.approx([30, 40])
+        assert (np.array(trace.x) + trace.error_x.array).tolist() == pytest.approx([85, 95])
+    assert list(chart.layout.yaxis.ticktext) == ["a", "b"]
+
+
+def test_differences_say_which_are_clear_by_word_side_and_symbol():
+    rows = {"label": ["a", "b", "c", "none"], "difference": [0.25, -0.2, 0.05, np.nan]}
+    rows |= {"low": [0.1, -0.3, -0.1, np.nan], "high": [0.4, -0.1, 0.2, np.nan]}
+    chart = figures.differences(pd.DataFrame(rows), "A", "B")
+    assert texts(chart) == [
+        "<b>+25.0</b> (+10.0 to +40.0)",
+        "<b>\u221220.0</b> (\u221230.0 to \u221210.0)",
+        "<b>+5.0</b> (\u221210.0 to +20.0)",
+        "unknown",
+    ]
+    assert [list(trace.y) for trace in chart.data] == [["a"], ["b"], ["c"]]
+    assert len({trace.marker.symbol for trace in chart.data}) == 3
+    left, right = chart.layout.xaxis.range
+    assert left < -30
+    assert right > 40
+    assert "0" in chart.layout.xaxis.ticktext
+    assert figures.alt_text(chart).endswith("B minus A: clearly higher for a; clearly lower for b.")
+    nothing = figures.differences(pd.DataFrame(rows)[3:], "A", "B")
+    assert figures.alt_text(nothing).endswith("no interval is without zero.")
+
+
+def test_right_and_wrong_is_the_table_of_the_test():
+    table = pd.DataFrame([[1200, 3], [5, 2]], index=["right", "wrong"], columns=["right", "wrong"])
+    chart = figures.right_and_wrong(table, "A", "B", chosen=("wrong", "right"))
+    assert texts(chart)[:2] == ["<b>1,200</b><br>both are right", "<b>3</b><br>only A is right"]
+    assert "only B is right on 5 and both are wrong on 2" in figures.alt_text(chart)
+    frame = chart.layout.shapes[-1]
+    assert (frame.type, round(frame.x0), round(frame.y0)) == ("rect", 0, 1)
+
+
+def test_a_chosen_cell_gets_a_frame_that_can_be_seen_on_its_page():
+    confusion = pd.DataFrame([[8, 2], [1, 3]], index=["glass", "metal"], columns=["glass", "metal"])
+    framed = figures.confusion_matrix(confusion, dark=True, chosen=("glass", "metal")).layout.shapes[-1]
+    assert (framed.x0, framed.x1, framed.y0, framed.y1) == pytest.approx((0.54, 1.46, -0.46, 0.46))
+    assert framed.line.color == "#FFFFFF"
+    plain = figures.confusion_matrix(confusion, chosen=("Any class", "metal")).layout.shapes
+    assert all(shape.type == "line" for shape in plain)
 
 
 def test_reliability_weighs_bins_by_photos():

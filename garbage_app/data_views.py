@@ -1,0 +1,261 @@
+"""The parts of the page on the data set: how classes and splits are filled, and what the photos are like."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from garbage_app.gallery import gallery, offer_download
+from garbage_app.shared import (
+    NBSP,
+    SPLIT_NAMES,
+    capital,
+    chip,
+    drawn,
+    keep_valid,
+    percent,
+    plain,
+    show,
+    table,
+)
+from garbage_core import balance, properties
+from garbage_core.errors import GarbageError
+from garbage_core.markdown import count
+
+if TYPE_CHECKING:
+    from garbage_core.dataset import Dataset
+
+ALL = "all"
+SAMPLES = 12
+MISSING = 4  # placeholders, where the photos are not on this machine
+_PERCENT = st.column_config.NumberColumn(format=f"%.1f{NBSP}%%")
+_TENTHS = st.column_config.NumberColumn(format="%.1f")
+
+
+def split_name(split: str) -> str:
+    """Returns "Training", "Validation", "Test", or another split's own name."""
+    return capital(SPLIT_NAMES.get(split, split))
+
+
+# Classes and splits
+
+
+@st.fragment
+def write_balance(counts: pd.DataFrame, key: str) -> None:
+    """Draws photos per class and split, how even the splits are, and how many photos count as new.
+
+    Args:
+        counts: Classes in rows, splits in columns.
+        key: Tells these counts from others, for the cache.
+    """
+    from garbage_core import figures_data
+
+    named = counts.rename(columns=SPLIT_NAMES)
+    st.subheader("How many photos of each class", anchor=False)
+    show(
+        drawn(lambda: figures_data.class_distribution(named), "class-distribution", key),
+        "class-distribution",
+        data=lambda: named.rename_axis("label"),
+    )
+    st.subheader("Are the classes spread evenly over the splits?", anchor=False)
+    st.markdown(_evenness(counts))
+    show(
+        drawn(lambda: figures_data.split_shares(named), "split-shares", key),
+        "split-shares",
+        data=lambda: balance.balance_table(counts).drop(columns="effective"),
+    )
+    st.caption("Grey tick: the class's share of all photos. Dealt out evenly, every symbol would stand on its tick.")
+    st.subheader("How unequal the classes are to learn from", anchor=False)
+    beta = st.segmented_control(
+        "β",
+        balance.BETAS,
+        default=balance.EFFECTIVE_NUMBER_BETA,
+        required=True,
+        format_func=str,
+        key="beta",
+        bind="query-params",
+        help="The first photo of a class counts as one, the second as β, the n-th as β to the power of n - 1: the more "
+        "photos there are, the likelier another one shows nothing new. The remedy `effective_number` takes 0.999. "
+        "Cui et al. 2019, arXiv:1901.05555.",
+    )
+    numbers = balance.balance_table(counts, beta)
+    learnt = numbers.assign(photos=counts["train"].to_numpy() if "train" in counts else numbers["photos"])
+    st.markdown(
+        f"Training sees {balance.imbalance_ratio(learnt['photos']):.1f} times as many photos of the largest class as "
+        f"of the smallest; in effective numbers, {balance.imbalance_ratio(learnt['effective']):.1f} times as many."
+    )
+    show(
+        drawn(lambda: figures_data.effective_numbers(learnt), "effective-numbers", key, beta),
+        "effective-numbers",
+        data=learnt[["label", "photos", "effective"]],
+    )
+    with st.expander("The numbers, and what an even share would be"):
+        _write_numbers(numbers, counts)
+
+
+def _evenness(counts: pd.DataFrame) -> str:
+    label, split, there, even = balance.largest_gap(counts)
+    chance = balance.stratification_p(counts)
+    text = (
+        f"The largest gap: of {plain(label)}, {there:,} are {SPLIT_NAMES.get(split, split)} photos, where "
+        f"{even:.1f} would be even."
+    )
+    if np.isnan(chance):
+        return text
+    if chance < 0.05:
+        judged = "Splits drawn at random are rarely as uneven as these"
+    elif chance > 0.95:
+        judged = "Splits drawn at random are rarely as even as these, which were dealt out class by class"
+    else:
+        judged = "Splits drawn at random are often as uneven as these"
+    return f"{text} {judged} (chi-square test, p = {chance:.2f})."
+
+
+def _write_numbers(numbers: pd.DataFrame, counts: pd.DataFrame) -> None:
+    rows = pd.DataFrame({"Class": numbers["label"], "All": numbers["photos"], "Share": 100 * numbers["share"]})
+    for split in counts:
+        rows[split_name(split)] = numbers[split]
+        rows[f"{split_name(split)}, even"] = numbers[f"{split}_expected"]
+    rows["Effective number"] = numbers["effective"]
+    formats = {name: _TENTHS for name in rows if name.endswith(", even")} | {"Effective number": _TENTHS}
+    table(rows, "counts", formats | {"Share": _PERCENT})
+    ratios = [f"{split_name(split)} {balance.imbalance_ratio(counts[split]):.1f}" for split in counts]
+    st.caption(
+        "Even: the number a split would have if every class were dealt out in the same proportion. "
+        f"Largest class over smallest: {', '.join(ratios)}."
+    )
+
+
+# Photos
+
+
+@st.fragment
+def write_samples(dataset: "Dataset | None", photos: pd.DataFrame, classes: list[str]) -> None:
+    """Shows photos drawn at random, of all classes and splits or of one; their names where they are not here."""
+    st.subheader("What the photos look like", anchor=False)
+    splits = [name for name in ("train", "val", "test") if name in set(photos["split"])]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        label = _pills("Class", classes, "class", capital)
+        split = _pills("Split", splits, "split", split_name)
+        if dataset is not None and st.button("Draw others", icon=":material/casino:", help="Other photos, at random"):
+            st.session_state["sample_seed"] = st.session_state.get("sample_seed", 0) + 1
+    rows = photos[photos["label"].isin(classes if label == ALL else [label])]
+    rows = rows if split == ALL else rows[rows["split"] == split]
+    order = np.random.default_rng(st.session_state.get("sample_seed", 0)).permutation(len(rows))
+    chosen = rows.iloc[order[: SAMPLES if dataset is not None else MISSING]]
+    gallery(chosen["file"].tolist(), [photo_caption(row, classes) for row in chosen.itertuples()], dataset)
+    if dataset is None:
+        offer_download(
+            "The photos are not on this machine. The models, their results and the figures on this page work without "
+            "them; the galleries need them."
+        )
+    elif rows.empty:
+        st.info("There is no such photo.")
+
+
+def _pills(title: str, options: list[str], key: str, name) -> str:
+    keep_valid(key, [ALL, *options])
+    return st.pills(title, [ALL, *options], default=ALL, required=True, format_func=name, key=key, bind="query-params")
+
+
+def photo_caption(row: tuple, classes: list[str]) -> str:
+    """Returns the line under a photo from its `label` and `split`."""
+    return f"{chip(row.label, classes.index(row.label))} {plain(row.label)}, {SPLIT_NAMES.get(row.split, row.split)}"
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _read_properties(path: str, stamp: float) -> pd.DataFrame:
+    return properties.read_properties(path)
+
+
+def write_properties(photos: pd.DataFrame, classes: list[str], key: str) -> None:
+    """Draws sizes, brightness and dominant colours by class, from the table measured once.
+
+    Args:
+        photos: Columns `file`, `label`, `split`, and `bytes` where the photos are here.
+        classes: Names in order.
+        key: Tells these photos from others, for the cache.
+    """
+    from garbage_core import figures_photos
+
+    path = properties.properties_path()
+    stamp = path.stat().st_mtime if path.is_file() else 0.0
+    try:
+        measured = properties.properties_of(photos, _read_properties(str(path), stamp))
+        if measured.empty:
+            raise GarbageError(f"{path} holds none of these photos; make it anew with `{properties.COMMAND}`.")
+    except GarbageError as error:
+        st.subheader("How large, how bright, which colours", anchor=False)
+        st.info(plain(str(error).replace("`", ""), 500))
+        st.code(properties.COMMAND, language="bash")
+        return
+    key = (key, str(path), stamp)
+    st.subheader("How large the photos are", anchor=False)
+    _write_sizes(measured, photos, classes, key)
+    st.subheader("How bright the photos are", anchor=False)
+    bright = properties.brightness_table(measured, classes)
+    first, last = bright.loc[bright["median"].idxmax()], bright.loc[bright["median"].idxmin()]
+    explained = properties.explained_share(measured["brightness"], measured["label"])
+    st.markdown(
+        f"Brightest are photos of {plain(first['label'])}, darkest those of {plain(last['label'])} (half of them are "
+        f"above {percent(first['median'], 0)} and {percent(last['median'], 0)} of white). The class explains "
+        f"{percent(explained, 0)} of the differences between photos."
+    )
+    show(drawn(lambda: figures_photos.brightness_ranges(bright), "brightness", key), "brightness", data=bright)
+    st.caption("Ring: the median. Broad bar: half of the photos. Thin line: nine in ten.")
+    st.subheader("Which colour fills the photos", anchor=False)
+    colors = properties.color_table(measured, classes)
+    named = pd.Series(properties.color_names(properties.hex_to_rgb(measured["color"])))
+    guessed, blind = properties.guessed_share(named, measured["label"]), measured["label"].value_counts(normalize=True)
+    st.markdown(_colors_in_words(colors, guessed, float(blind.max())))
+    show(drawn(lambda: figures_photos.dominant_colors(colors), "colors", key), "colors", data=colors)
+    st.caption(
+        "The largest of five groups of like colours in each photo. Mostly that is the ground, not the thing: where it "
+        "differs between classes, a model can learn the ground instead of the thing."
+    )
+
+
+def _colors_in_words(colors: pd.DataFrame, guessed: float, blind: float) -> str:
+    top = colors.loc[colors["share"].idxmax()]
+    others = colors[(colors["name"] == top["name"]) & (colors["label"] != top["label"])]
+    rest = f", of the other classes {percent(others['share'].min(), 0)} to {percent(others['share'].max(), 0)}"
+    return (
+        f"{percent(top['share'], 0)} of the photos of {plain(top['label'])} are mostly {top['name']}"
+        f"{rest if len(others) else ''}. Who knew nothing but the name of this colour could guess the class of "
+        f"{percent(guessed, 0)} of these photos; without it, {percent(blind, 0)}."
+    )
+
+
+def _write_sizes(measured: pd.DataFrame, photos: pd.DataFrame, classes: list[str], key: tuple) -> None:
+    from garbage_core import figures_data
+
+    sizes = properties.size_table(measured, classes)
+    different = measured.groupby(["width", "height"]).size()
+    (width, height), most = different.idxmax(), different.max()
+    if len(different) == 1:
+        st.markdown(f"All {len(measured):,} are {width:,} by {height:,} pixels; their files differ.")
+    else:
+        st.markdown(
+            f"{count(len(different), 'size')}; the most common is {width:,} by {height:,} pixels ({most:,} photos)."
+        )
+        show(drawn(lambda: figures_data.photo_sizes(measured), "sizes", key), "photo-sizes", data=sizes)
+    show(
+        drawn(lambda: figures_data.file_sizes(measured, classes), "file-sizes", key),
+        "file-sizes",
+        data=lambda: measured[["file", "label", "width", "height", "bytes"]],
+    )
+    with st.expander("Sizes by class"):
+        rows = pd.DataFrame(
+            {
+                "Class": sizes["label"],
+                "Photos": sizes["photos"],
+                "Sizes": sizes["sizes"],
+                "Most common": [f"{w:,} x {h:,}" for w, h in zip(sizes["width"], sizes["height"], strict=True)],
+                "Have it": 100 * sizes["share"],
+                "Smallest, megapixels": sizes["smallest"],
+                "Largest, megapixels": sizes["largest"],
+            }
+        )
+        pixels = st.column_config.NumberColumn(format="%.2f")
+        table(rows, "sizes", {"Have it": _PERCENT, "Smallest, megapixels": pixels, "Largest, megapixels": pixels})
