@@ -41,12 +41,17 @@ def cells_of(photos) -> list[tuple[str, str, set[str]]]:
     return sorted(groups, key=lambda cell: (cell[0] == cell[1], -len(cell[2])))[:3]
 
 
+def plane_of(page, figure: str) -> dict:
+    """Returns where the cells of a matrix stand, once it has taken the place of the one before."""
+    plane = f".st-key-{figure} .nsewdrag"
+    page.wait_for_function("plane => document.querySelectorAll(plane).length === 1", arg=plane)
+    page.locator(f".st-key-{figure}").scroll_into_view_if_needed()
+    return page.locator(plane).bounding_box()
+
+
 def press(page, figure: str, row: int, column: int, rows: int, columns: int, tap: bool = False) -> None:
     """Clicks or taps a cell of a matrix away from its middle: every place of a cell must do."""
-    plane = page.locator(f".st-key-{figure} .nsewdrag")
-    plane.wait_for(state="attached")
-    page.locator(f".st-key-{figure}").scroll_into_view_if_needed()
-    box = plane.bounding_box()
+    box = plane_of(page, figure)
     x = box["x"] + box["width"] * (column + 0.8) / columns
     y = box["y"] + box["height"] * (row + 0.2) / rows
     (page.touchscreen.tap if tap else page.mouse.click)(x, y)
@@ -101,7 +106,8 @@ def test_a_finger_on_the_matrix_scrolls_the_page(open_page):
     page.get_by_text("Every kind of mistake, counted").wait_for()
     press(page, MATRIX, 0, 0, 6, 6, tap=True)
     page.wait_for_url("**called=cardboard*")
-    box = page.locator(f".st-key-{MATRIX} .nsewdrag").bounding_box()
+    page.get_by_text("cardboard photos are rightly called").wait_for()
+    box = plane_of(page, MATRIX)
     before = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
     touch = page.context.new_cdp_session(page)
     x, y = box["x"] + box["width"] / 2, min(box["y"] + 0.9 * box["height"], PHONE["height"] - 20)
