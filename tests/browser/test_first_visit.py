@@ -7,7 +7,17 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-MENU = ["Classify", "Data set", "Augmentation", "Training curves", "Evaluation", "Comparison", "Models"]
+MENU = [
+    "Classify",
+    "Data set",
+    "Augmentation",
+    "Imbalance",
+    "Training curves",
+    "Evaluation",
+    "Comparison",
+    "Explanations",
+    "Models",
+]
 EVALUATION = "How good is it, and where does it fail?"
 
 # Keeps every entry the menu ever shows, however briefly: it runs before the browser draws a change.
