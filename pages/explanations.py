@@ -24,7 +24,6 @@ from garbage_app.explaining import Wish, Work, faithfulness_work, map_work, wait
 from garbage_app.pick import pick_photo
 from garbage_app.router import ensure_routed
 from garbage_app.shared import (
-    NBSP,
     answer,
     capital,
     chance,
@@ -33,7 +32,6 @@ from garbage_app.shared import (
     question,
     runs_or_stop,
     show,
-    table,
 )
 from garbage_core.errors import GarbageError
 from garbage_core.explain import METHOD_HINTS, METHODS, overlay, to_heat
@@ -148,7 +146,8 @@ def write_faithfulness(wish: Wish, result: "Faithfulness", place: "DeltaGenerato
     with place.container():
         st.markdown(f"**{plain(wish.run.title)}**, {plain(wish.label)}")
         draws = len(result.random)
-        show(figures.removal_curve(result.to_table(), wish.label, draws), f"removal-{wish.run.name}")
+        curve = result.to_table()
+        show(figures.removal_curve(curve, wish.label, draws), f"removal-{wish.run.name}", data=curve)
         st.markdown(in_words(result, wish.label))
         low, high = result.chance_range
         st.caption(
@@ -237,16 +236,6 @@ def results_of(works: dict[str, Work], slots: dict[str, Slots]) -> dict:
     return done
 
 
-def write_tables(results: dict) -> None:
-    """Offers the numbers behind the curves, by the title of each."""
-    with st.expander("The curves as tables"):
-        for place, (title, result) in enumerate(results.items()):
-            st.markdown(f"**{plain(title)}**")
-            columns = ["Removed", "Hottest first", "Random order", "lowest", "highest"]
-            config = {column: st.column_config.NumberColumn(format=f"%.1f{NBSP}%%") for column in columns}
-            table((100 * result.to_table()).set_axis(columns, axis=1), f"curves-{place}", config)
-
-
 def explain(
     photo: Photo, runs: list[Run], method: str, stack: str, label: str, opacity: float, place: "DeltaGenerator"
 ) -> None:
@@ -294,8 +283,6 @@ def explain(
         f"{sentence} {conclusion(verdicts)}" if verdicts else sentence,
         note(method, stack, list(heats.values())),
     )
-    if tested:
-        write_tables({f"{wishes[name].run.title}, {wishes[name].label}": result for name, result in tested.items()})
 
 
 place = question("Which part of the photo decides?")
