@@ -42,7 +42,7 @@ def route() -> None:
     chosen = st.navigation(
         {
             "": [page("Classify", "photo_camera", "classify", default=True)],
-            "Data": [page("Data set", "photo_library", "data")],
+            "Data": [page("Data set", "photo_library", "data"), page("Audit", "fact_check", "audit")],
             "Training": [
                 page("Augmentation", "shuffle", "augmentation"),
                 page("Imbalance", "balance", "imbalance"),

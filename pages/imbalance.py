@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.router import ensure_routed
-from garbage_app.shared import SPLIT_NAMES, answer, capital, interval, plain, points, question, show, table
+from garbage_app.shared import SPLIT_NAMES, answer, capital, drawn, interval, plain, points, question, show, table
 from garbage_core import studies
 from garbage_core.figures_studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
 from garbage_core.markdown import count
@@ -20,8 +20,8 @@ def read(path: str, stamp: tuple) -> pd.DataFrame:
     return studies.read_imbalance(path)
 
 
-def study_or_stop() -> pd.DataFrame:
-    """Returns the study's table; without it, says how to make it and ends the page."""
+def study_or_stop() -> tuple[pd.DataFrame, tuple]:
+    """Returns the study's table and what tells it from others; without it, says how to make it and ends the page."""
     path = studies.study_path("imbalance")
     if not path.is_file():
         st.info(
@@ -31,7 +31,8 @@ def study_or_stop() -> pd.DataFrame:
         )
         st.code(COMMAND, language="bash")
         st.stop()
-    return read(str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+    key = (str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+    return read(*key), key
 
 
 def choose_split(study: pd.DataFrame) -> str:
@@ -50,7 +51,7 @@ def choose_split(study: pd.DataFrame) -> str:
     )
 
 
-def write_strategies(study: pd.DataFrame, split: str, rarest: str) -> None:
+def write_strategies(study: pd.DataFrame, key: tuple, split: str, rarest: str) -> None:
     """Draws one measure for every strategy, and how far each is from no remedy."""
     st.subheader("What each remedy buys", anchor=False)
     measures = {
@@ -77,22 +78,25 @@ def write_strategies(study: pd.DataFrame, split: str, rarest: str) -> None:
         bind="query-params",
     )
     _, label, words = measures[measure]
-    metric = "recall" if label else measure
+    what = ("recall" if label else measure, split, label)
+    rows = studies.rows_of(study, *what)
     st.caption(f"{words} Dots are means over the seeds, thin marks single seeds, lines 95\u00a0% intervals.")
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**What it reaches**")
-        show(strategy_values(study, metric, split, label), f"strategies-{measure}")
+        figure = drawn(lambda: strategy_values(study, *what), "strategies", *key, *what)
+        show(figure, f"strategies-{measure}", data=rows)
     with right:
         st.markdown(
             "**How far that is from no remedy**",
             help="On the same photos, so that most of the chance in them cancels. Only an interval that leaves zero "
             "out tells a difference from chance.",
         )
-        show(strategy_differences(study, metric, split, label), f"differences-{measure}")
+        figure = drawn(lambda: strategy_differences(study, *what), "strategy differences", *key, *what)
+        show(figure, f"differences-{measure}", data=rows)
 
 
-def write_classes(study: pd.DataFrame, split: str) -> None:
+def write_classes(study: pd.DataFrame, key: tuple, split: str) -> None:
     """Draws the class distribution next to the recall of every class."""
     st.subheader("Which classes gain and which pay", anchor=False)
     st.caption("Recall: of the photos of a class, how many are found. Under each class its training photos.")
@@ -100,10 +104,11 @@ def write_classes(study: pd.DataFrame, split: str) -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         st.markdown("**Photos to learn from**")
-        show(training_photos(classes), "training-photos")
+        show(drawn(lambda: training_photos(classes), "training photos", *key), "training-photos", data=classes)
     with right:
         st.markdown("**Recall**")
-        show(recall_by_strategy(study, classes, split), "recall-by-strategy")
+        figure = drawn(lambda: recall_by_strategy(study, classes, split), "recall by strategy", *key, split)
+        show(figure, "recall-by-strategy", data=study[(study["metric"] == "recall") & (study["split"] == split)])
 
 
 def write_numbers(study: pd.DataFrame, split: str, rarest: str) -> None:
@@ -156,7 +161,7 @@ def write_method() -> None:
 
 
 place = question("What does a remedy against imbalance buy?")
-study = study_or_stop()
+study, key = study_or_stop()
 split = choose_split(study)
 rarest = studies.rarest_class(study)
 baseline = studies.rows_of(study, "macro_f1", split).iloc[0]
@@ -167,8 +172,8 @@ answer(
     f"{count(int(baseline['photos']), f'{SPLIT_NAMES[split]} photo')}, mean over {count(seeds, 'seed')}, against no "
     "remedy on the same photos. Said is only what the 95\u00a0% intervals bear out.",
 )
-write_strategies(study, split, rarest)
-write_classes(study, split)
+write_strategies(study, key, split, rarest)
+write_classes(study, key, split)
 write_numbers(study, split, rarest)
 write_strategy_words()
 write_method()

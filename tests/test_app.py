@@ -16,8 +16,8 @@ from tests.helpers import fake_run
 from tests.photo_helpers import small_dataset, write_folder
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("classify", "data", "augmentation", "training", "evaluation", "comparison", "models")
-RESULT_PAGES = ("data", "training", "evaluation", "comparison", "models")
+PAGES = ("classify", "data", "audit", "augmentation", "training", "evaluation", "comparison", "models")
+RESULT_PAGES = ("data", "audit", "training", "evaluation", "comparison", "models")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ PAGES = {
     "models": "Which models are these?",
     "": "Which bin?",
     "data": "What is in the data?",
+    "audit": "Can the data be trusted?",
     "training": "How did the models learn?",
     "comparison": "Is transfer better?",
     "augmentation": "What does training change in the photos?",

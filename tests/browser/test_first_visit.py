@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 MENU = [
     "Classify",
     "Data set",
+    "Audit",
     "Augmentation",
     "Imbalance",
     "Training curves",

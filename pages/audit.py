@@ -1,0 +1,75 @@
+"""Duplicates, contradictory labels, leaks between splits, labels in doubt: what there is, and what it does."""
+
+import streamlit as st
+
+from garbage_app.findings import (
+    VIEWS,
+    clean_evaluation,
+    findings_or_stop,
+    flawed_with_answers,
+    in_view,
+    write_effect,
+    write_findings,
+)
+from garbage_app.router import ensure_routed
+from garbage_app.shared import (
+    NBSP,
+    SPLIT_NAMES,
+    answer,
+    choose_run,
+    choose_split,
+    evaluation_of,
+    percent,
+    plain,
+    question,
+    runs_or_stop,
+)
+from garbage_core.duplicates import HASH_SIDE, LEAST_COSINE, MOST_BITS
+from garbage_core.markdown import count
+from garbage_core.suspects import NEIGHBOURS
+
+ensure_routed()
+
+place = question("Can the data be trusted?")
+runs = runs_or_stop()
+findings = findings_or_stop()
+with st.container(horizontal=True):
+    run = choose_run(runs)
+    split = choose_split(run)
+before, after = evaluation_of(run, split), clean_evaluation(run, split, findings)
+flawed = flawed_with_answers(run, split, findings)
+value, low, high = before.metric("accuracy")
+photos = count(before.n, f"{SPLIT_NAMES.get(split, split)} photo")
+if flawed.empty:
+    sentence = f"Yes: each of the {photos} can be counted on; none has a duplicate elsewhere or under another label."
+else:
+    inside = low <= after.metric("accuracy")[0] <= high
+    sentence = (
+        f"{'Largely' if inside else 'Not as it is'}: {len(flawed):,} of the {photos} cannot be counted on, and without "
+        f"them {plain(run.title)} is right on {percent(after.metric('accuracy')[0])} instead of {percent(value)}."
+    )
+answer(
+    place,
+    sentence,
+    f"The 95{NBSP}% interval with all of them is {100 * low:.1f} to {100 * high:.1f}{NBSP}%. Looked for among "
+    f"{count(run.predictions['file'].nunique(), 'photo')} of all splits.",
+)
+grid = st.grid(3, min_column_width=100)
+for view, (title, meaning) in VIEWS.items():
+    rows = in_view(findings, view)
+    grid.metric(title, f"{rows['finding'].nunique():,}", border=True, help=f"{meaning} {count(len(rows), 'photo')}.")
+
+st.subheader("What they do to the result", anchor=False)
+write_effect(run, split, findings)
+write_findings(findings, list(run.classes))
+with st.expander("How all this was found"):
+    st.markdown(
+        "Identical photos have the same SHA-256, of the file or of its pixels. Nearly identical ones differ in at most "
+        f"{MOST_BITS} of the {HASH_SIDE**2} bits of a perceptual hash, or the network's features of them point in "
+        f"nearly the same direction (cosine {LEAST_COSINE}); both limits were set by looking at the pairs on either "
+        "side. "
+        "Labels are doubted by confident learning (cleanlab), on the answers of classifiers that never saw the photo "
+        "and use features that show no memory of its label. The photos unlike all others have the most distant "
+        f"{NEIGHBOURS} nearest neighbours."
+    )
+    st.code("python -m garbage_core embed transfer\npython -m garbage_core audit", language="bash")
