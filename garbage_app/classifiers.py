@@ -19,6 +19,7 @@ from PIL import Image
 from garbage_app.shared import plain
 from garbage_core.errors import GarbageError
 from garbage_core.images import decode_image, prepare_photo
+from garbage_core.novelty import NOVELTY_FILE
 from garbage_core.runs import Run
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ THUMBNAIL = 96  # pixels
 
 def model_key(run: Run) -> str:
     """Returns what tells one trained network from another: a run that was trained again gives new answers."""
-    return f"{run.path} {run.weights_sha256} {run.temperature} {run.threshold}"
+    detector = run.path / NOVELTY_FILE
+    fitted = detector.stat().st_mtime_ns if detector.is_file() else ""
+    return f"{run.path} {run.weights_sha256} {run.temperature} {run.threshold} {fitted}"
 
 
 def start_loading(run: Run) -> "Future[Classifier]":
@@ -151,6 +154,13 @@ def look(digest: str, model: str, _run: Run, _photo: Photo):
     return prediction, heat.astype(np.float16)
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def look_twice(digest: str, model: str, _run: Run, _photo: Photo):
+    """Returns the answer for a photo and its mirror image together, cached by content. Raises GarbageError."""
+    classifier = classifier_of(_run)
+    return classifier.classify_photo(classifier.prepare(_photo.data, _photo.name), _photo.name, flip=True)
+
+
 def preview_of(photo: Photo) -> np.ndarray:
     """Returns the photo in the size it is shown in; kept for this session until another takes its place."""
     kept = st.session_state.get("preview")
@@ -172,26 +182,32 @@ def thumbnail_of(photo: Photo) -> str | None:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def answers_for(photos: list[Photo], runs: list[Run]) -> dict:
-    """Returns {(digest, model key): Prediction}, computing only what is new in this session; also makes thumbnails."""
-    kept = st.session_state.get("answers", {})
-    wanted = [(photo.digest, model_key(run)) for photo in photos for run in runs]
-    done = {key: kept[key] for key in wanted if key in kept}
+def answers_for(photos: list[Photo], runs: list[Run], flip: bool = False) -> dict:
+    """Returns {(digest, model key): Prediction}, computing only what is new in this session; also makes thumbnails.
+
+    Args:
+        photos: What to answer for.
+        runs: Which models to ask.
+        flip: Whether to ask for each photo and its mirror image together.
+    """
     by_digest = {photo.digest: photo for photo in photos}
-    missing = {key for key in wanted if key not in done}
+    kept = {key: value for key, value in st.session_state.get("answers", {}).items() if key[0] in by_digest}
+    wanted = {(digest, model_key(run), flip) for digest in by_digest for run in runs}
+    missing = wanted - kept.keys()
     thumbnails = {d: t for d, t in st.session_state.get("thumbnails", {}).items() if d in by_digest}
     # Kept from the start: if the reader does something meanwhile, what was computed so far is not lost.
-    st.session_state["answers"], st.session_state["thumbnails"] = done, thumbnails
+    st.session_state["answers"], st.session_state["thumbnails"] = kept, thumbnails
     if missing or len(thumbnails) < len(by_digest):
         bar = st.progress(0.0, "Looking at the photos")
         for run in runs:
-            new = [photo for digest, photo in by_digest.items() if (digest, model_key(run)) in missing]
-            stream = classifier_of(run).classify_many((photo.name, photo.data) for photo in new)
+            new = [photo for digest, photo in by_digest.items() if (digest, model_key(run), flip) in missing]
+            stream = classifier_of(run).classify_many(((photo.name, photo.data) for photo in new), flip=flip)
             for photo, prediction in zip(new, stream, strict=True):
-                done[photo.digest, model_key(run)] = prediction
-                bar.progress(len(done) / len(set(wanted)), f"{plain(run.title)}: {plain(photo.name)}")
+                kept[photo.digest, model_key(run), flip] = prediction
+                done = len(wanted & kept.keys()) / len(wanted)
+                bar.progress(done, f"{plain(run.title)}: {plain(photo.name)}")
         for digest, photo in by_digest.items():
             if digest not in thumbnails:
                 thumbnails[digest] = thumbnail_of(photo)
         bar.empty()
-    return done
+    return {key[:2]: kept[key] for key in wanted}

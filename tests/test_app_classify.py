@@ -1,0 +1,167 @@
+"""The landing page's finer points: strange photos, the mirror image, how sure is sure, and choosing among many."""
+
+import json
+import shutil
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from garbage_core import novelty
+from garbage_core.classify import Classifier
+from garbage_core.runs import load_run
+from tests.miniature import miniature_run
+from tests.miniature import picture as draw
+from tests.test_app import open_page, place, upload, words  # noqa: F401, a fixture among them
+
+PHOTOS = [(f"{seed}.jpg", draw(seed)) for seed in range(4)]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A folder with `scratch` and `transfer` as miniature networks that answer, and are sure of everything."""
+    folder = tmp_path_factory.mktemp("pair")
+    for seed, name in enumerate(("scratch", "transfer")):
+        miniature_run(folder, name, seed=seed, threshold=0.0, temperature=1.0)
+    return folder
+
+
+@pytest.fixture
+def runs(place, pair, monkeypatch):  # noqa: F811
+    """The pair, which no test changes."""
+    monkeypatch.setenv("GARBAGE_MODELS", str(pair))
+    return pair
+
+
+@cache
+def classifier_of(folder, name: str) -> Classifier:
+    return Classifier.from_run(load_run(name, folder))
+
+
+def best(folder, name: str, data: bytes, flip: bool = False):
+    """The answer of a run, asked directly."""
+    return classifier_of(folder, name).classify_bytes(data, flip=flip)
+
+
+def fit_detectors(pair, folder, strange: bool) -> None:
+    """Gives copies of the pair detectors to which the miniatures' pictures are ordinary photos, or all strange."""
+    for path in folder.iterdir():
+        classifier, run = classifier_of(pair, path.name), load_run(path.name, folder)
+        seen = classifier.features([classifier.prepare(draw(seed)) for seed in range(40)])
+        if strange:  # as if the training photos had looked quite different
+            seen = 100 + np.random.default_rng(0).normal(size=seen.shape).astype(np.float32)
+        layers = novelty.LAYER_NAMES[-1:]
+        novelty.save(novelty.fit(seen[:20], seen[20:], classifier.feature_widths, run.weights_sha256, layers), run)
+
+
+@pytest.mark.parametrize("strange", [True, False])
+def test_a_photo_unlike_the_training_data_is_called_so(place, pair, strange):  # noqa: F811
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)
+    fit_detectors(pair, place / "models", strange)
+    app = upload(open_page("classify"), PHOTOS[0])
+    said = words(app)
+    assert (app.header[0].value == "This does not look like waste") == strange
+    assert (said.count("**This does not look like waste**") == 2) == strange
+    assert ("If it is waste all the same: " in said) == strange
+    assert ("Rules differ from place to place" in said) != strange  # no bin is named for what is no waste
+
+
+def test_strange_photos_have_a_place_of_their_own_in_a_batch(place, pair):  # noqa: F811
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)
+    fit_detectors(pair, place / "models", strange=True)
+    app = upload(open_page("classify"), *PHOTOS)
+    assert app.header[0].value == "Not like waste 4"
+    assert set(app.dataframe[0].value["Transfer: sure"]) == {"not like waste"}
+
+
+def test_a_detector_fitted_while_the_app_runs_is_used(place, pair):  # noqa: F811
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)
+    app = upload(open_page("classify"), PHOTOS[0])
+    assert app.header[0].value != "This does not look like waste"
+    fit_detectors(pair, place / "models", strange=True)
+    app.run()
+    assert app.header[0].value == "This does not look like waste"
+
+
+def test_the_mirror_image_is_asked_on_request_and_what_it_changes_is_said(runs):
+    app = upload(open_page("classify"), PHOTOS[0])
+    assert "mirror image," not in words(app)
+    app.toggle(key="flip").set_value(True).run()
+    both = {name: best(runs, name, PHOTOS[0][1], flip=True) for name in ("scratch", "transfer")}
+    (said,) = [line.value for line in app.caption if line.value.startswith("With the mirror image")]
+    for name, answer in both.items():
+        once = best(runs, name, PHOTOS[0][1])
+        assert abs(once.confidence - answer.confidence) > 1e-3
+        assert f"{100 * answer.confidence:.0f}\u00a0%" in said
+        assert f"{100 * once.confidence:.0f}\u00a0%" in said
+    app.toggle(key="flip").set_value(False).run()
+    assert "With the mirror image" not in words(app)
+
+
+def test_the_mirror_images_of_many(runs):
+    app = upload(open_page("classify"), *PHOTOS)
+    app.toggle(key="flip").set_value(True).run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    for row, (_, data) in zip(table.itertuples(index=False), PHOTOS, strict=True):
+        answer = best(runs, "transfer", data, flip=True)
+        assert row.Transfer == answer.label
+        assert table.loc[table["File"] == row.File, "Transfer: confidence"].iloc[0] == pytest.approx(
+            100 * answer.confidence, abs=1e-3
+        )
+    assert "other answer" in words(app)
+
+
+def test_how_sure_is_sure_is_chosen_with_what_it_costs(place, pair):  # noqa: F811
+    """Val answers of 0.9 are right, of 0.6 wrong: whoever wants no mistakes gets a threshold between them."""
+    shutil.copytree(pair / "transfer", place / "models" / "transfer")
+    path = place / "models" / "transfer"
+    answers = pd.read_csv(path / "predictions.csv")
+    columns = [name for name in answers if name.startswith("p_")]
+    val = answers["split"] == "val"
+    answers.loc[val, columns] = 0.02
+    for place_of, row in enumerate(answers.index[val]):
+        right = place_of % 4 != 0
+        label = answers.loc[row, "label"]
+        named = label if right else next(c for c in columns if c != f"p_{label}").removeprefix("p_")
+        answers.loc[row, columns] = 0.02 if right else 0.08
+        answers.loc[row, f"p_{named}"] = 0.9 if right else 0.6
+    answers.to_csv(path / "predictions.csv", index=False)
+    description = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps(description | {"threshold": 0.3}))
+    assert 0.3 < best(pair, "transfer", PHOTOS[0][1]).confidence < 0.9
+    app = upload(open_page("classify"), PHOTOS[0])
+    assert not app.header[0].value.startswith("Not sure")
+    assert "from 30.0 % on it counts as sure" in words(app)
+    assert "Transfer 100.0 %. The rest is left open." in words(app)
+    app.slider(key="target").set_value(100).run()
+    assert app.header[0].value.startswith("Not sure")
+    assert "from 90.0 % on it counts as sure" in words(app)
+    assert "Transfer 75.0 %. The rest is left open." in words(app)
+
+
+def test_totals_lead_to_the_photos_behind_them(runs):
+    app = upload(open_page("classify"), *((f"{seed}.jpg", draw(seed)) for seed in range(8)))
+    table = app.dataframe[0].value
+    counts = table["Transfer"].value_counts() if "Transfer" in app.caption[0].value else table["Scratch"].value_counts()
+    assert len(counts) > 1, "the drawings must get different answers for this test"
+    leader = "Transfer" if "answered by Transfer" in words(app) else "Scratch"
+    counts = table[leader].value_counts()
+    wanted = counts.index[-1]
+    app.button_group(key="outcomes").set_value([wanted]).run()
+    assert not app.exception
+    assert set(app.dataframe[0].value[leader]) == {wanted}
+    assert len(app.dataframe[0].value) == counts.iloc[-1]
+    # Other photos may have no such answer: the choice goes with it.
+    first = table.loc[table[leader] != wanted, "File"].tolist()[:2]
+    upload(app, *((name, draw(int(name.split(".")[0]))) for name in first))
+    assert len(app.dataframe[0].value) == 2
+
+
+def test_many_broken_files_do_not_bury_the_answers(runs):
+    broken = [(f"broken{number}.jpg", b"\xff\xd8\xff" + bytes(number + 1)) for number in range(5)]
+    app = upload(open_page("classify"), *PHOTOS[:2], *broken)
+    assert "5 files could not be read" in [box.label for box in app.expander]
+    assert len(app.error) == 5
+    assert len(app.dataframe[0].value) == 2
