@@ -1,8 +1,9 @@
 """Below a figure: its image as PNG and SVG, its numbers as CSV.
 
 Only the browser can draw a Plotly figure without a Chrome on the server, so the two images come from the figure's own
-"download image" button, which is pressed for the reader: it knows one format at a time, hides on phones, and leaves the
-background clear, so that the light text of the dark theme would be lost on white paper.
+"download image" button, which is pressed for the reader. It is hidden itself: it knows one format at a time, cannot be
+found on phones, would cover a cell of a matrix, and leaves the background clear, so that the light text of the dark
+theme would be lost on white paper.
 """
 
 import re
@@ -11,17 +12,18 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-_HTML = """<div><span aria-hidden="true">Download</span>
+_HTML = """<div class="figure-images"><span aria-hidden="true">Download</span>
 <button data-format="png">PNG</button><button data-format="svg">SVG</button></div>"""
 _CSS = """
-div { display: flex; align-items: center; gap: 0.5rem; font-size: 0.875rem; color: var(--st-text-color); }
-span { opacity: 0.6; }
-button {
-  font: inherit; color: inherit; cursor: pointer; background: none; border: none; min-height: 2rem;
-  border-radius: var(--st-base-radius); padding: 0.25rem;
+.stPlotlyChart .modebar-container { display: none; }
+.figure-images { display: flex; align-items: center; gap: 0.5rem; font-size: 0.875rem; color: var(--st-text-color); }
+.figure-images span { opacity: 0.6; }
+.figure-images button {
+  font: inherit; color: inherit; cursor: pointer; background: none; border: none; min-height: 2rem; padding: 0.25rem;
+  border-radius: var(--st-base-radius);
 }
-button:hover { color: var(--st-primary-color); }
-button:focus-visible { outline: 2px solid var(--st-primary-color); }
+.figure-images button:hover { color: var(--st-primary-color); }
+.figure-images button:focus-visible { outline: 2px solid var(--st-primary-color); }
 """
 # A finger on a figure that can be clicked must still scroll the page: Plotly would keep the touch for itself. Without
 # it the browser scrolls, and turns a tap into a click.
@@ -49,7 +51,7 @@ export default function ({ data, parentElement }) {
   return () => document.removeEventListener("touchstart", leave, { capture: true });
 }
 """
-_images = st.components.v2.component("figure_images", html=_HTML, css=_CSS, js=_JS)
+_images = st.components.v2.component("figure_images", html=_HTML, css=_CSS, js=_JS, isolate_styles=False)
 
 
 def downloads(name: str, alt: str, data: pd.DataFrame | Callable[[], pd.DataFrame] | None = None) -> None:

@@ -268,10 +268,10 @@ def show(
         on_select=on_select or "ignore",
         selection_mode="points",
         config={
-            "displayModeBar": None if toolbar else False,
+            "displayModeBar": "hover" if toolbar else False,
             "displaylogo": False,
             "modeBarButtons": [["toImage"]],
-            "toImageButtonOptions": {"format": "svg", "filename": name},
+            "toImageButtonOptions": {"filename": name},
         },
     )
     if toolbar:

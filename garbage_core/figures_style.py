@@ -201,7 +201,6 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
         "separators": ".,",
         "hoverlabel": {"align": "left"},
         "hovermode": "closest",
-        "modebar": {"bgcolor": CLEAR, "color": "rgba(127,127,127,0.7)"},
         # Below everything, whatever the height of the chart and the length of its tick labels.
         "legend": {
             **{"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
