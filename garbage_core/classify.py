@@ -110,18 +110,19 @@ class Classifier:
         )
 
     @classmethod
-    def from_run(cls, run: Run, runtime: str | None = None) -> "Classifier":
+    def from_run(cls, run: Run, runtime: str | None = None, threads: int | None = None) -> "Classifier":
         """Loads a run's network, after checking that it is the recorded file.
 
         Args:
             run: A trained run.
             runtime: What runs it, see `runtimes.choose`: None for the fastest that is there.
+            threads: Processor threads of an exported network; None for all cores that this process may use.
 
         Raises:
             GarbageError: If the network cannot be used.
         """
         export = choose(run, runtime)
-        network = keras_network(run) if export is None else ExportedNetwork(export)
+        network = keras_network(run) if export is None else ExportedNetwork(export, threads)
         try:
             size = int(run.config["height"]), int(run.config["width"])
         except (KeyError, TypeError, ValueError) as error:
@@ -188,7 +189,7 @@ class Classifier:
 
     def classify_many(
         self,
-        photos: Iterable[tuple[str, bytes | Path]],
+        photos: Iterable[tuple[str, bytes | Path | Callable[[], bytes]]],
         batch_size: int = BATCH_SIZE,
         workers: int | None = None,
         flip: bool = False,
@@ -196,7 +197,8 @@ class Classifier:
         """Answers for any number of photos in flat memory: threads decode the next two batches during inference.
 
         Args:
-            photos: Pairs of a name and either the bytes of an image file or its path.
+            photos: Pairs of a name and the bytes of an image file, its path, or what fetches its bytes (called by one
+                of the threads; may raise GarbageError).
             batch_size: Photos in one call of the network.
             workers: Threads that decode; None for one per processor core.
             flip: As in `probabilities`.
@@ -258,9 +260,11 @@ class Classifier:
             raise GarbageError(f"There is no class {index}: choose a number from 0 to {len(self.classes) - 1}.")
         return look, to_heat(look.maps[0] @ self._class_weights[:, index], *photo.shape[:2])
 
-    def _read(self, name: str, item: bytes | Path) -> np.ndarray | GarbageError:
+    def _read(self, name: str, item: bytes | Path | Callable[[], bytes]) -> np.ndarray | GarbageError:
         try:
-            return self.prepare(item if isinstance(item, bytes) else read_file(item), name)
+            if not isinstance(item, bytes):
+                item = read_file(item) if isinstance(item, Path) else item()
+            return self.prepare(item, name)
         except GarbageError as error:
             return error
 

@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     form = classify.add_mutually_exclusive_group()
     _json(form)
     form.add_argument("--csv", metavar="FILE", help="write a table instead")
+    _scale(classify)
 
     explain = _command(parsers, "explain", commands.explain, "a heat map of what speaks for a class")
     explain.add_argument("photo", metavar="PHOTO")
@@ -227,6 +228,21 @@ def _runtime(parser: argparse.ArgumentParser) -> None:
         choices=(AUTO, *RUNTIMES),
         help="what runs the network (default: $GARBAGE_RUNTIME, else the fastest that the run was exported to)",
     )
+
+
+def _scale(parser: argparse.ArgumentParser) -> None:
+    """Options of `classify --engine ray`."""
+    scale = parser.add_argument_group(
+        "millions of photos",
+        "With --engine ray PHOTO|DIR may be any address that fsspec reads, such as s3://bucket/photos.",
+    )
+    scale.add_argument("--engine", choices=("local", "ray"), default="local", help="default: %(default)s")
+    scale.add_argument(
+        "--out", metavar="DIR", help="folder or address for Parquet files; the same command goes on in it"
+    )
+    scale.add_argument("--workers", type=_positive, metavar="N", help="processes (default: one per core, or per GPU)")
+    scale.add_argument("--gpus", action="store_true", help="a GPU for every worker, with Keras")
+    scale.add_argument("--block", type=_positive, metavar="N", help="photos in one Parquet file (default: 256)")
 
 
 def _json(parser: argparse._ActionsContainer) -> None:

@@ -108,6 +108,11 @@ def compare(args: argparse.Namespace, out: TextIO) -> int:
 
 def classify(args: argparse.Namespace, out: TextIO) -> int:
     """Prints what is on photos; 1 if one of them could not be read."""
+    if args.engine == "ray":
+        return _classify_at_scale(args, out)
+    for option in ("out", "workers", "gpus", "block"):
+        if getattr(args, option):
+            raise GarbageError(f"--{option} belongs to --engine ray: give that as well, or leave --{option} out.")
     paths = list(_photo_paths(args.photos))
     if args.csv:
         _check_folder(args.csv)
@@ -133,6 +138,33 @@ def classify(args: argparse.Namespace, out: TextIO) -> int:
         for answer in answers:
             out.write(report.prediction_line(answer, width) + "\n")
     return 1 if counts["failed"] else 0
+
+
+def _classify_at_scale(args: argparse.Namespace, out: TextIO) -> int:
+    """Classifies with Ray, prints a summary; 1 if a photo has no answer."""
+    from tqdm import tqdm
+
+    from garbage_core.runs import load_run
+    from garbage_core.scale import BLOCK, classify_at_scale
+
+    if len(args.photos) != 1 or not args.out or args.csv:
+        raise GarbageError("--engine ray takes one source and --out DIR, and writes Parquet there, not CSV.")
+    with tqdm(desc="classify", unit="photo", disable=None) as bar:
+
+        def progress(done, photos: int) -> None:
+            bar.total = photos
+            bar.update(done.photos)
+
+        summary = classify_at_scale(
+            *(args.photos[0], args.out, load_run(args.model), args.runtime),
+            workers=args.workers,
+            gpus=args.gpus,
+            block=args.block or BLOCK,
+            flip=args.flip,
+            progress=progress,
+        )
+    _answer(summary, report.scale_text, args.json, out)
+    return 1 if summary["failed"] else 0
 
 
 def explain(args: argparse.Namespace, out: TextIO) -> int:

@@ -142,6 +142,24 @@ def export_text(result: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def scale_text(result: dict[str, Any]) -> str:
+    """Returns what came of a run of `classify --engine ray` as text for people."""
+    lines = [
+        f"{result['photos']:,} photos in {result['source']}: {result['answered']:,} answered, {result['failed']:,} "
+        f"could not be read. In {result['out']}: answers/ and failed/."
+    ]
+    if result["blocks_before"]:
+        lines.append(f"{result['blocks_before']:,} of {result['blocks']:,} blocks were there from before.")
+    if result["photos_per_second"]:
+        lines.append(
+            f"{result['photos_now']:,} photos in {result['seconds']:,.0f} s, {result['photos_per_second']:,.1f} per s"
+            f", by {result['workers']} workers with {result['runtime']}; {result['replaced']} died and were replaced."
+        )
+    if result["again"]:
+        lines.append(f"{result['again']:,} could not be fetched: the same command tries them again.")
+    return "\n".join(lines) + "\n"
+
+
 def prediction_line(answer: "Prediction", width: int) -> str:
     """Says in one line what is on a photo; the file's name is padded to a width."""
     name = _printable(answer.file).ljust(width)
