@@ -130,10 +130,10 @@ def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
     )
     shown = after if left_out else before
     grid = st.grid(3, min_column_width=200)
-    for name in ("accuracy", "macro_f1", "ece_calibrated"):
+    for name, title in (("accuracy", "Accuracy"), ("macro_f1", "Macro-F1"), ("ece_calibrated", "Calibration error")):
         value, low, high = shown.metric(name)
         grid.metric(
-            figures.metric_name(name),
+            title,
             percent(value),
             f"{100 * low:.1f} to {100 * high:.1f}",
             delta_description=f"95{NBSP}% interval",

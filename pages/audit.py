@@ -54,7 +54,7 @@ answer(
     f"The 95{NBSP}% interval with all of them is {100 * low:.1f} to {100 * high:.1f}{NBSP}%. Looked for among "
     f"{count(run.predictions['file'].nunique(), 'photo')} of all splits.",
 )
-grid = st.grid(3, min_column_width=100)
+grid = st.grid(3, min_column_width=150)
 for view, (title, meaning) in VIEWS.items():
     rows = in_view(findings, view)
     grid.metric(title, f"{rows['finding'].nunique():,}", border=True, help=f"{meaning} {count(len(rows), 'photo')}.")

@@ -54,8 +54,10 @@ for split in counts:
     grid.metric(
         split_name(split),
         f"{counts[split].sum():,}",
+        percent(counts[split].sum() / totals.sum()),
+        delta_color="off",
+        delta_arrow="off",
         border=True,
-        help=f"{percent(counts[split].sum() / totals.sum())} of all photos.",
     )
 
 key = str(pd.util.hash_pandas_object(photos[["file", "label", "split"]], index=False).sum())
