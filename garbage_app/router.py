@@ -53,7 +53,7 @@ def route() -> None:
                 page("Comparison", "compare_arrows", "comparison"),
                 page("Explanations", "visibility", "explanations"),
             ],
-            "About": [page("Models", "info", "models")],
+            "About": [page("Models", "info", "models"), page("Speed", "speed", "speed")],
         }
     )
     routed = _ROUTED.set(True)

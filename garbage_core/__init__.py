@@ -11,6 +11,7 @@
     evaluation, figures     metrics with intervals, calibration, comparison; every chart; neither loads Keras
     inference, classify     the compiled network; Classifier: photos to Predictions
     runtimes, export        other runtimes, without TensorFlow; how a network gets there, with a parity check
+    bench, bench_...        speed as ratios, measured in turns; what the page Speed shows
     scale, scale_...        millions of photos with Ray; where they are, and the files of such a job
     explain, faithfulness   heat maps for any class, layer and method; whether they show what counts
     duplicates, suspects    photos that are the same, labels in doubt, odd photos; audit puts them in one table

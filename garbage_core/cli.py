@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from garbage_core import __version__, commands
+from garbage_core.bench import ROWS
 from garbage_core.errors import GarbageError
 from garbage_core.explain import METHODS
 from garbage_core.runtimes import AUTO, RUNTIMES, SUFFIXES
@@ -136,6 +137,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     _data_dir(export)
     _json(export)
+
+    bench = _command(parsers, "bench", commands.bench, "speed as ratios, measured in turns, for the page Speed")
+    bench.add_argument("names", metavar="ROW", nargs="*", help=f"{', '.join(ROWS)} (default: all)")
+    bench.add_argument(
+        "--models",
+        metavar="NAME",
+        nargs="+",
+        help="runs to measure with (default: all); rows of one model take the last",
+    )
+    bench.add_argument("--repeats", type=_positive, metavar="N", help="rounds that are timed (default: each row's own)")
+    bench.add_argument("--dry-run", action="store_true", help="do not keep the result in bench.json in models/studies")
+    _json(bench)
 
     _audits(parsers)
     _studies(parsers)

@@ -208,6 +208,28 @@ def export(args: argparse.Namespace, out: TextIO) -> int:
     return 0
 
 
+def bench(args: argparse.Namespace, out: TextIO) -> int:
+    """Measures speed, row by row, and keeps each row as soon as it is measured."""
+    from garbage_core import bench as rows
+    from garbage_core.runs import list_runs, load_run
+
+    names = args.names or list(rows.ROWS)
+    unknown = [name for name in names if name not in rows.ROWS]
+    if unknown:
+        raise GarbageError(f"There is no row {unknown[0]!r}: choose among {', '.join(rows.ROWS)}.")
+    runs = [load_run(name) for name in args.models] if args.models else list_runs()
+    if not runs:
+        raise GarbageError("There are no trained models to measure with: train one first.")
+    _start_keras()
+    results = []
+    for name in names:
+        results += rows.measure([name], rows.Settings(runs, args.repeats, _warn))
+        if not args.dry_run:
+            rows.write_bench(results[-1:])
+    _answer(results, report.bench_text, args.json, out)
+    return 0
+
+
 def embed(args: argparse.Namespace, out: TextIO) -> int:
     """Computes what a run's network sees in every photo, and a map of it."""
     _start_keras()

@@ -160,6 +160,23 @@ def scale_text(result: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def bench_text(rows: list[dict[str, Any]]) -> str:
+    """Returns what `bench` measured as text for people."""
+    cells = [
+        (
+            row["name"],
+            f"{row['ours']:,.1f}",
+            "" if row["reference"] is None else f"{row['reference']:,.1f}",
+            row["unit"],
+            "" if row["ratio"] is None else f"{row['ratio']:.2f}",
+            f"{'at most' if row['unit'] == 'ms' else 'at least'} {row['goal']:g}",
+            "yes" if row["met"] else "no",
+        )
+        for row in rows
+    ]
+    return table(("row", "ours", "reference", "unit", "ratio", "goal", "met"), cells)
+
+
 def prediction_line(answer: "Prediction", width: int) -> str:
     """Says in one line what is on a photo; the file's name is padded to a width."""
     name = _printable(answer.file).ljust(width)

@@ -16,7 +16,7 @@ from tests.helpers import fake_run
 from tests.photo_helpers import small_dataset, write_folder
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("classify", "data", "audit", "augmentation", "training", "evaluation", "comparison", "models")
+PAGES = ("classify", "data", "audit", "augmentation", "training", "evaluation", "comparison", "models", "speed")
 RESULT_PAGES = ("data", "audit", "training", "evaluation", "comparison", "models")
 
 

@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 PAGES = {
     "evaluation": "How good is it, and where does it fail?",
     "models": "Which models are these?",
+    "speed": "Is it fast?",
     "": "Which bin?",
     "data": "What is in the data?",
     "audit": "Can the data be trusted?",

@@ -18,6 +18,7 @@ MENU = [
     "Comparison",
     "Explanations",
     "Models",
+    "Speed",
 ]
 EVALUATION = "How good is it, and where does it fail?"
 

@@ -1,0 +1,94 @@
+"""Speed: what was measured against what, in one run, and whether that is as fast as it was meant to be."""
+
+import pandas as pd
+import streamlit as st
+
+from garbage_app.router import ensure_routed
+from garbage_app.shared import answer, listing, plain, question, table
+from garbage_core.bench import ROWS, bench_path, read_bench
+from garbage_core.markdown import count
+
+ensure_routed()
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def read(path: str, stamp: tuple) -> list[dict]:
+    """Reads the measured rows once for all sessions, until the file changes."""
+    return read_bench()
+
+
+def rows_or_stop() -> list[dict]:
+    """Returns the measured rows; without any, says how to measure and ends the page."""
+    path = bench_path()
+    rows = read(str(path), (path.stat().st_mtime_ns, path.stat().st_size)) if path.is_file() else []
+    if not rows:
+        st.info(
+            "Nothing has been measured yet. It takes some minutes; let the machine do nothing else meanwhile:",
+            icon=":material/speed:",
+        )
+        st.code("python -m garbage_core bench", language="bash")
+        st.stop()
+    return rows
+
+
+def number(value: float) -> str:
+    """Returns a number as short as it is still exact enough to compare."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def goal_of(row: dict) -> str:
+    """Returns a row's goal in words."""
+    bound = "at most" if row["unit"] == "ms" else "at least"
+    return f"{bound} {row['goal']:g}{' ms' if row['ratio'] is None else ''}"
+
+
+def headline(rows: list[dict]) -> str:
+    """Says how many goals are reached, and which are not."""
+    missed = [row for row in rows if not row["met"]]
+    if not missed:
+        return f"Yes: all {len(rows)} goals are reached." if len(rows) > 1 else "Yes: the one goal is reached."
+    names = listing([plain(ROWS[row["name"]].what[:1].lower() + ROWS[row["name"]].what[1:], 120) for row in missed])
+    return f"{len(rows) - len(missed)} of {count(len(rows), 'goal')} are reached; not yet: {names}."
+
+
+place = question("Is it fast?")
+rows = rows_or_stop()
+machines = sorted({row["machine"] for row in rows})
+answer(
+    place,
+    headline(rows),
+    "Two ways of doing the same thing, timed in turns in one run: the ratio tells more about the program than about "
+    f"the machine. Measured on {plain('; '.join(machines), 200)}.",
+)
+left_out = [name for name in ROWS if name not in {row["name"] for row in rows}]
+table(
+    pd.DataFrame(
+        {
+            "What": [ROWS[row["name"]].what for row in rows],
+            "Ours": [f"{number(row['ours'])} {row['unit']}" for row in rows],
+            "Against": [ROWS[row["name"]].against or "nothing" for row in rows],
+            "Theirs": ["" if row["reference"] is None else f"{number(row['reference'])} {row['unit']}" for row in rows],
+            "Ratio": ["" if row["ratio"] is None else f"{row['ratio']:.2f}" for row in rows],
+            "Goal": [goal_of(row) for row in rows],
+            "Reached": [row["met"] for row in rows],
+        }
+    ),
+    "bench",
+    {"Reached": st.column_config.CheckboxColumn("Reached")},
+)
+st.caption(
+    "Medians of the repeats; the ratio is the median of the ratios within each round. Times are better when they are "
+    "short (ms), rates when they are high (photos/s)."
+)
+if left_out:
+    st.caption(f"Not measured yet: {listing([plain(ROWS[name].what, 120) for name in left_out])}.")
+st.subheader("How each was measured", anchor=False)
+for row in rows:
+    with st.expander(ROWS[row["name"]].what):
+        low, high = row["quartiles"]
+        busy = f", while the machine had a load of {row['load']:g}" if row.get("load") is not None else ""
+        st.markdown(
+            f"{plain(row['detail'], 300) + '. ' if row['detail'] else ''}Half of {row['repeats']} repeats of ours lie "
+            f"between {number(low)} and {number(high)} {row['unit']}; measured {plain(row['measured'])}{busy}."
+        )
+        st.code(row["command"], language="bash")

@@ -1,0 +1,148 @@
+"""Speed as ratios: medians within rounds, goals in the right direction, rows kept one by one, and the page."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from garbage_core import bench
+from garbage_core.bench import ROWS, Measured, Settings, read_bench, result, write_bench
+from garbage_core.cli import main
+from garbage_core.errors import GarbageError
+from tests.helpers import fake_run
+
+ROOT = Path(__file__).resolve().parents[1]
+KEYS = {"name", "ours", "reference", "unit", "ratio", "goal", "met"}
+
+
+def row(name, ours, reference=None):
+    values = Measured(np.array(ours, float), None if reference is None else np.array(reference, float), "by hand")
+    return result(ROWS[name], values)
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "reference", "ratio", "met"),
+    [
+        ("photo", [40, 50, 60], [100, 100, 100], 0.5, True),  # milliseconds: at most
+        ("photo", [51, 51, 51], [100, 100, 100], 0.51, False),
+        ("folder", [90, 90, 90], [100, 100, 100], 0.9, True),  # photos a second: at least
+        ("folder", [89, 89, 89], [100, 100, 100], 0.89, False),
+        ("overhead", [10, 10, 1000], [10, 10, 1000], 1.0, True),  # a slow round slows both
+        ("page", [299, 300, 301], None, None, True),
+        ("page", [301, 301, 301], None, None, False),
+    ],
+)
+def test_goal_is_met_in_the_direction_of_the_unit(name, ours, reference, ratio, met):
+    found = row(name, ours, reference)
+    assert found.keys() >= KEYS
+    assert found["ratio"] == (None if ratio is None else pytest.approx(ratio))
+    assert found["met"] is met
+    assert found["ours"] == np.median(ours)
+
+
+def test_machine_is_described_without_its_name():
+    assert os.uname().nodename not in bench.machine()
+    assert "cores" in bench.machine()
+
+
+def test_rows_are_kept_in_order_and_replaced_one_by_one(tmp_path):
+    path = tmp_path / "bench.json"
+    assert read_bench(path) == []
+    write_bench([row("page", [200]), row("photo", [40], [100])], path)
+    write_bench([row("photo", [30], [100])], path)
+    kept = read_bench(path)
+    assert [one["name"] for one in kept] == ["photo", "page"]
+    assert kept[0]["ours"] == 30
+    path.write_text('{"schema_version": 1, "rows": [{"name": "page"}]}')
+    with pytest.raises(GarbageError, match="not complete"):
+        read_bench(path)
+
+
+def test_command_prints_one_object_per_row_and_keeps_them(runs_dir, monkeypatch, capsys):
+    monkeypatch.setenv("GARBAGE_MODELS", str(runs_dir))
+    from garbage_core import bench_rows, commands
+
+    monkeypatch.setattr(commands, "_start_keras", lambda: None)  # this row is measured without it
+    seen = []
+
+    def measured(settings):
+        seen.append([run.name for run in settings.runs])
+        return Measured(np.full(3, 250.0), None)
+
+    monkeypatch.setattr(bench_rows, "page", measured)
+    assert main(["bench", "page", "--models", "transfer", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found.keys() >= KEYS
+    assert seen == [["transfer"]]
+    assert [one["name"] for one in read_bench()] == ["page"]
+    assert main(["bench", "page", "--dry-run"]) == 0
+    assert "at most 300" in capsys.readouterr().out
+    assert main(["bench", "rocket"]) == 2
+    assert "no row 'rocket': choose among photo, overhead" in capsys.readouterr().err
+
+
+def test_rows_of_classifying_measure_what_they_say(tmp_path, monkeypatch):
+    """On a miniature, whose figures mean nothing; what is tested is that both sides run and give sane numbers."""
+    from garbage_core import bench_rows
+    from tests.miniature import miniature_run
+
+    run = miniature_run(tmp_path)
+    monkeypatch.setattr(bench_rows, "FOLDER_PHOTOS", 24)
+    monkeypatch.setattr(bench_rows, "PHONE_SIZE", (400, 300))
+    with pytest.raises(GarbageError, match="no exported network to compare with"):
+        bench_rows.overhead(Settings([run], 1))
+    for measure in (bench_rows.photo, bench_rows.folder):
+        found = measure(Settings([run], 2))
+        assert found.ours.shape == found.reference.shape == (2,)
+        assert (found.ours > 0).all()
+        assert (found.reference > 0).all()
+
+
+@pytest.mark.slow
+def test_rows_of_training_measure_what_they_say(monkeypatch):
+    from garbage_core import bench_training
+    from tests.miniature import miniature
+
+    monkeypatch.setattr(bench_training, "build_resnet50", lambda num_classes: miniature(num_classes))
+    monkeypatch.setattr(bench_training, "PHOTOS", 32)
+    for measure in (bench_training.pipeline, bench_training.step):
+        found = measure(Settings([], 1))
+        assert found.ours.shape == (1,)
+        assert found.ours[0] > 0
+        assert found.reference[0] > 0
+
+
+# The page
+
+
+def open_page(monkeypatch, folder):
+    monkeypatch.setenv("GARBAGE_MODELS", str(folder))
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=250)
+    app.switch_page("pages/speed.py").run()
+    assert not app.exception
+    return app
+
+
+def test_page_says_how_to_measure_where_nothing_was(tmp_path, monkeypatch):
+    app = open_page(monkeypatch, tmp_path)
+    assert "Nothing has been measured yet" in app.info[0].value
+    assert app.code[0].value == "python -m garbage_core bench"
+
+
+def test_page_shows_the_rows_and_names_the_goals_that_are_missed(tmp_path, monkeypatch):
+    fake_run(tmp_path, "transfer")
+    rows = [row("photo", [60], [100]), row("folder", [95], [100]), row("page", [120])]
+    write_bench(rows, tmp_path / "studies" / "bench.json")
+    app = open_page(monkeypatch, tmp_path)
+    headline = app.subheader[0].value.replace("\\", "")
+    assert headline.startswith("2 of 3 goals are reached; not yet: bytes of a 12-megapixel JPEG")
+    shown = app.dataframe[0].value
+    assert list(shown["Ratio"]) == ["0.60", "0.95", ""]
+    assert list(shown["Goal"]) == ["at most 0.5", "at least 0.9", "at most 300 ms"]
+    assert list(shown["Reached"]) == [False, True, True]
+    assert len(app.code) == 3
+    write_bench([row("photo", [30], [100])], tmp_path / "studies" / "bench.json")
+    assert open_page(monkeypatch, tmp_path).subheader[0].value == "Yes: all 3 goals are reached."
