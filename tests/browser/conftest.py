@@ -14,16 +14,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 180  # seconds for TensorFlow to load on a busy machine
+PATIENCE = 400  # seconds: on a busy machine TensorFlow loads, and a page is drawn, in minutes
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def chromium_path() -> str | None:
+    """Returns where Chromium is installed."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="session")
 def chromium():
     """The installed Chromium, driven by Playwright; no browser is ever downloaded."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright for Python is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    path = next(filter(None, map(shutil.which, names)), None)
+    path = chromium_path()
     if path is None:
         pytest.skip("no Chromium is installed")
     with playwright.sync_playwright() as driver:
