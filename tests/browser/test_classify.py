@@ -1,0 +1,140 @@
+"""The landing page in a real browser, with files as phones, browsers and cameras hand them over; all are drawn here."""
+
+import csv
+import io
+
+import pillow_heif
+import pytest
+from PIL import Image, ImageDraw
+
+from tests.browser.conftest import FLAGS, PATIENCE, chromium_path
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+PHONE = {"width": 390, "height": 844}
+ORIENTATION = 0x0112
+GREEN, GREY = (46, 125, 84), (232, 228, 220)
+
+
+def bottle(width: int = 900, height: int = 1200, colour=GREEN) -> Image.Image:
+    """Draws a bottle that stands upright: a broad body at the bottom, a neck at the top."""
+    image = Image.new("RGB", (width, height), GREY)
+    draw = ImageDraw.Draw(image)
+    draw.rounded_rectangle((0.3 * width, 0.4 * height, 0.7 * width, 0.95 * height), 0.05 * width, fill=colour)
+    draw.rectangle((0.42 * width, 0.1 * height, 0.58 * width, 0.5 * height), fill=colour)
+    return image
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    if kind == "HEIF":
+        pillow_heif.from_pillow(image).save(file, format="HEIF", quality=80)
+    else:
+        image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def phone_jpeg() -> bytes:
+    """A portrait photo as phones store it: lying on its side, with a note on how to turn it."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    lying = bottle(3024, 4032).transpose(Image.Transpose.ROTATE_90)
+    return encoded(lying, "JPEG", exif=exif, quality=90)
+
+
+def choose(page, *files: tuple[str, bytes]) -> None:
+    """Hands files over as (name, content); the type a browser would name is kept from the app."""
+    page.set_input_files(
+        "input[type=file]",
+        files=[{"name": name, "mimeType": "application/octet-stream", "buffer": data} for name, data in files],
+    )
+
+
+def wait_for_answer(page):
+    """Waits until both models have answered; returns the headline."""
+    for title in ("Transfer", "Scratch"):
+        page.get_by_alt_text(f"Heat map of {title}").wait_for()
+    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    return page.get_by_role("heading", level=2).first
+
+
+def pixels(page, picture) -> Image.Image:
+    """Returns what the browser got as one of its pictures."""
+    response = page.request.get(picture.evaluate("image => image.src"))
+    return Image.open(io.BytesIO(response.body())).convert("RGB")
+
+
+@pytest.mark.parametrize("window", [{"width": 1440, "height": 900}, PHONE], ids=["desk", "phone"])
+def test_a_portrait_photo_from_a_phone_stands_upright_with_its_answer_in_sight(open_page, window):
+    page = open_page(**window)
+    choose(page, ("IMG_2041.JPG", phone_jpeg()))
+    headline = wait_for_answer(page)
+    box = headline.bounding_box()
+    assert 0 <= box["y"] < box["y"] + box["height"] <= window["height"]
+    shown = pixels(page, page.get_by_alt_text("The photo IMG_2041.JPG", exact=True))
+    width, height = shown.size
+    assert width < height
+    # The neck is at the top and the body at the bottom: beside the neck there is background.
+    assert abs(shown.getpixel((width * 35 // 100, height * 80 // 100))[0] - GREEN[0]) < 25
+    assert abs(shown.getpixel((width * 35 // 100, height * 20 // 100))[0] - GREY[0]) < 25
+
+
+@pytest.mark.parametrize(("name", "kind"), [("IMG_2042.HEIC", "HEIF"), ("download.webp", "WEBP")])
+def test_other_formats_are_shown_and_answered(open_page, name, kind):
+    page = open_page()
+    choose(page, (name, encoded(bottle(), kind)))
+    assert "%" in wait_for_answer(page).inner_text()
+    shown = pixels(page, page.get_by_alt_text(f"The photo {name}", exact=True))
+    assert abs(shown.getpixel((shown.width // 2, shown.height * 7 // 10))[1] - GREEN[1]) < 25
+
+
+def test_a_batch_with_broken_files_is_answered_and_downloaded(open_page):
+    page = open_page()
+    colours = [(20 * number, 255 - 20 * number, 128) for number in range(10)]
+    sound = [(f"photo {n}.jpg", encoded(bottle(400, 300, c), "JPEG")) for n, c in enumerate(colours)]
+    torn = ("torn.jpg", sound[0][1][:900])
+    choose(page, *sound[:4], torn, *sound[4:], ("renamed program.png", b"MZ" + bytes(200)))
+    page.get_by_text("12 files, as answered by").wait_for()
+    page.get_by_text("torn.jpg is cut off").wait_for()
+    page.get_by_text("renamed program.png is a Windows program").wait_for()
+    wait_for_answer(page)
+    totals = page.get_by_role("heading", level=2).first.inner_text()
+    assert sum(int(word) for word in totals.replace(",", "").split() if word.isdigit()) == 10
+    with page.expect_download(timeout=1000 * PATIENCE) as waiting:
+        page.get_by_role("button", name="Download as CSV").click()
+    lines = list(csv.DictReader(io.StringIO(waiting.value.path().read_text())))
+    assert waiting.value.suggested_filename == "answers.csv"
+    assert [line["file"] for line in lines] == [name for name, _ in sound]
+    for line in lines:
+        assert 0 < float(line["transfer_confidence"]) <= 1
+        assert line["scratch_accepted"] in ("True", "False")
+
+
+def test_a_photo_survives_another_tab_and_goes_with_a_reload(open_page):
+    first, second = open_page(), open_page()
+    choose(first, ("first.jpg", encoded(bottle(), "JPEG")))
+    choose(second, ("second.jpg", encoded(bottle(colour=(200, 60, 40)), "JPEG")))
+    for page, name in ((first, "first.jpg"), (second, "second.jpg")):
+        wait_for_answer(page)
+        page.get_by_alt_text(f"The photo {name}", exact=True).wait_for()
+    first.reload()
+    first.get_by_text("What the models can tell apart").wait_for()
+    assert first.get_by_alt_text("The photo first.jpg", exact=True).count() == 0
+    assert second.get_by_alt_text("The photo second.jpg", exact=True).count() == 1
+
+
+def test_the_camera_s_picture_is_answered(address, chromium):
+    """Chromium's own make-believe camera shows a moving test pattern."""
+    flags = [*FLAGS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    browser = chromium.browser_type.launch(executable_path=chromium_path(), args=flags)
+    try:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, permissions=["camera"])
+        context.set_default_timeout(1000 * PATIENCE)
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_role("radio", name="Camera").click()
+        page.wait_for_function("document.querySelector('video')?.videoWidth > 0")
+        page.get_by_role("button", name="Take Photo").click()
+        assert wait_for_answer(page).inner_text()
+    finally:
+        browser.close()
