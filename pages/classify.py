@@ -9,10 +9,12 @@ from garbage_app.many_photos import write_batch
 from garbage_app.one_photo import write_answer
 from garbage_app.router import ensure_routed
 from garbage_app.shared import capital, chip, plain, runs_or_stop
+from garbage_app.uploads import keep_in_memory
 from garbage_core.classes import LOCAL_RULES, class_hint
 from garbage_core.runs import Run
 
 ensure_routed()
+keep_in_memory()  # before the page has anything to upload with
 
 MOST_FILES = 200  # in one go
 

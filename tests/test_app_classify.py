@@ -165,3 +165,25 @@ def test_many_broken_files_do_not_bury_the_answers(runs):
     assert "5 files could not be read" in [box.label for box in app.expander]
     assert len(app.error) == 5
     assert len(app.dataframe[0].value) == 2
+
+
+def test_an_upload_is_not_written_to_disk(runs):
+    """As the server takes it: a form with one file of 20 MB."""
+    import asyncio
+
+    formparsers = pytest.importorskip("starlette.formparsers")
+    from starlette.datastructures import Headers
+
+    async def arriving():
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+        for _ in range(20):
+            yield bytes(2**20)
+        yield b"\r\n--x--\r\n"
+
+    async def receive():
+        headers = Headers({"content-type": "multipart/form-data; boundary=x"})
+        form = await formparsers.MultiPartParser(headers, arriving()).parse()
+        return form["file"].file._rolled, form["file"].size
+
+    open_page("classify")
+    assert asyncio.run(receive()) == (False, 20 * 2**20)
