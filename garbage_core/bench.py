@@ -34,6 +34,7 @@ class Row:
 
     Attributes:
         name: Word for it on the command line.
+        title: The same for people.
         what: Our side, in words.
         against: The other side, in words; empty if there is none and `goal` is for our side itself.
         unit: `"ms"`, less is better, or `"photos/s"`, more is better.
@@ -42,6 +43,7 @@ class Row:
     """
 
     name: str
+    title: str
     what: str
     against: str
     unit: str
@@ -57,37 +59,37 @@ ROWS: dict[str, Row] = {
     row.name: row
     for row in (
         Row(
-            "photo",
+            *("photo", "Phone's photo, all models"),
             "Bytes of a 12-megapixel JPEG to the answers of all models, warm",
             "Pillow decodes it in full, then predict for each model",
             *("ms", 0.5, "bench_rows:photo"),
         ),
         Row(
-            "overhead",
+            *("overhead", "One photo, one model"),
             "Bytes of one photo of 512x384 to the answer of one model",
             "The fastest exported runtime alone, on a tensor that is ready",
             *("ms", 1.15, "bench_rows:overhead"),
         ),
         Row(
-            "folder",
+            *("folder", "Photos from disk"),
             "256 photos from disk",
             "The same model fed from memory",
             *("photos/s", 0.9, "bench_rows:folder"),
         ),
         Row(
-            "pipeline",
+            *("pipeline", "Training input"),
             "Training input at 384x384: decode once, augment ten epochs",
             "ImageDataGenerator.flow_from_directory with the starting recipe's settings",
             *("photos/s", 10.0, "bench_training:pipeline"),
         ),
         Row(
-            "step",
+            *("step", "Training step"),
             "A training step fed by the pipeline",
             "The same step on one batch, over and over",
             *("photos/s", 0.9, "bench_training:step"),
         ),
         Row(
-            "page",
+            *("page", "Change of page"),
             "Change to another page, on a warm server",
             "",
             *("ms", 300.0, "bench_rows:page"),

@@ -47,7 +47,7 @@ def headline(rows: list[dict]) -> str:
     missed = [row for row in rows if not row["met"]]
     if not missed:
         return f"Yes: all {len(rows)} goals are reached." if len(rows) > 1 else "Yes: the one goal is reached."
-    names = listing([plain(ROWS[row["name"]].what[:1].lower() + ROWS[row["name"]].what[1:], 120) for row in missed])
+    names = listing([ROWS[row["name"]].title.lower() for row in missed])
     return f"{len(rows) - len(missed)} of {count(len(rows), 'goal')} are reached; not yet: {names}."
 
 
@@ -64,13 +64,14 @@ left_out = [name for name in ROWS if name not in {row["name"] for row in rows}]
 table(
     pd.DataFrame(
         {
-            "What": [ROWS[row["name"]].what for row in rows],
-            "Ours": [f"{number(row['ours'])} {row['unit']}" for row in rows],
-            "Against": [ROWS[row["name"]].against or "nothing" for row in rows],
-            "Theirs": ["" if row["reference"] is None else f"{number(row['reference'])} {row['unit']}" for row in rows],
+            "What": [ROWS[row["name"]].title for row in rows],
             "Ratio": ["" if row["ratio"] is None else f"{row['ratio']:.2f}" for row in rows],
             "Goal": [goal_of(row) for row in rows],
             "Reached": [row["met"] for row in rows],
+            "Ours": [f"{number(row['ours'])} {row['unit']}" for row in rows],
+            "Other side": [
+                "" if row["reference"] is None else f"{number(row['reference'])} {row['unit']}" for row in rows
+            ],
         }
     ),
     "bench",
@@ -81,14 +82,19 @@ st.caption(
     "short (ms), rates when they are high (photos/s)."
 )
 if left_out:
-    st.caption(f"Not measured yet: {listing([plain(ROWS[name].what, 120) for name in left_out])}.")
+    st.caption(f"Not measured yet: {listing([ROWS[name].title.lower() for name in left_out])}.")
 st.subheader("How each was measured", anchor=False)
 for row in rows:
-    with st.expander(ROWS[row["name"]].what):
+    with st.expander(ROWS[row["name"]].title):
+        what, against = ROWS[row["name"]].what, ROWS[row["name"]].against
+        st.markdown(
+            f"**Ours:** {plain(what, 200)}." + (f"  \n**Other side:** {plain(against, 200)}." if against else "")
+        )
         low, high = row["quartiles"]
         busy = f", while the machine had a load of {row['load']:g}" if row.get("load") is not None else ""
-        st.markdown(
-            f"{plain(row['detail'], 300) + '. ' if row['detail'] else ''}Half of {row['repeats']} repeats of ours lie "
-            f"between {number(low)} and {number(high)} {row['unit']}; measured {plain(row['measured'])}{busy}."
+        detail = row["detail"][:1].upper() + row["detail"][1:]
+        st.caption(
+            f"{plain(detail, 300) + '. ' if detail else ''}Half of {row['repeats']} repeats of ours lie between "
+            f"{number(low)} and {number(high)} {row['unit']}; measured on {plain(row['measured'][:10])}{busy}."
         )
         st.code(row["command"], language="bash")
