@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
-logging.getLogger("streamlit").setLevel(logging.ERROR)
+logging.disable(logging.WARNING)  # Streamlit's, that the tester is no browser
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 LIMIT = 300  # milliseconds

@@ -103,17 +103,27 @@ def clean_evaluation(run: Run, split: str, findings: pd.DataFrame) -> "Evaluatio
     return _evaluation(run_key(run), _stamp(), split, run, findings)
 
 
-def flawed_with_answers(run: Run, split: str, findings: pd.DataFrame) -> pd.DataFrame:
-    """Returns `flawed_photos` with the columns `label`, `predicted` and `correct` of the run."""
-    flawed = flawed_photos(run.predictions, findings, split)
-    rows = run.predictions[run.predictions["split"] == split].drop_duplicates("file").set_index("file")
+@st.cache_data(max_entries=32, show_spinner=False)
+def _flawed(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> pd.DataFrame:
+    flawed = flawed_photos(_run.predictions, _findings, split)
+    rows = _run.predictions[_run.predictions["split"] == split].drop_duplicates("file").set_index("file")
     rows = rows.loc[flawed["file"]]
-    answers = rows[[f"p_{name}" for name in run.classes]].to_numpy().argmax(axis=1)
+    answers = rows[[f"p_{name}" for name in _run.classes]].to_numpy().argmax(axis=1)
     return flawed.assign(
         label=rows["label"].to_numpy(),
-        predicted=[run.classes[answer] for answer in answers],
-        correct=[run.classes[answer] == label for answer, label in zip(answers, rows["label"], strict=True)],
+        predicted=[_run.classes[answer] for answer in answers],
+        correct=[_run.classes[answer] == label for answer, label in zip(answers, rows["label"], strict=True)],
     )
+
+
+def flawed_with_answers(run: Run, split: str, findings: pd.DataFrame) -> pd.DataFrame:
+    """Returns `flawed_photos` with the columns `label`, `predicted` and `correct` of the run, computed once."""
+    return _flawed(run_key(run), _stamp(), split, run, findings)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _effect(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> pd.DataFrame:
+    return both(evaluation_of(_run, split), clean_evaluation(_run, split, _findings))
 
 
 def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
@@ -153,7 +163,7 @@ def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
     if flawed.empty:
         return
     with st.expander("Every metric with and without them"):
-        table(both(before, after), "effect-table")
+        table(_effect(run_key(run), _stamp(), split, run, findings), "effect-table")
     with st.expander(f"Which photos these are ({len(flawed):,})"):
         table(
             pd.DataFrame(
