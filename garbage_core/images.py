@@ -10,7 +10,7 @@ leaves this module. Colour profiles are not applied: a photo in Display P3 is re
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from PIL import Image
 
 from garbage_core.errors import GarbageError
 from garbage_core.filetypes import PHOTO_EXTENSIONS, describe, jpeg_scans, photo_format, shown
-from garbage_core.pixels import to_rgb
+from garbage_core.pixels import to_rgb, upright
 
 if TYPE_CHECKING:
     from pillow_heif import HeifFile
@@ -60,16 +60,6 @@ MAX_RLE_BYTES = 2**20
 MAX_TILES = 50_000
 _TOO_MANY_PIXELS = f"than the {MAX_PIXELS // 1_000_000} megapixels a photo may have: save a smaller copy and try again."
 _ORIENTATION = 0x0112  # EXIF tag
-# How to turn an array upright, by EXIF orientation.
-_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
-    2: lambda rgb: rgb[:, ::-1],
-    3: lambda rgb: rgb[::-1, ::-1],
-    4: lambda rgb: rgb[::-1],
-    5: lambda rgb: rgb.swapaxes(0, 1),
-    6: lambda rgb: np.rot90(rgb, -1),
-    7: lambda rgb: rgb[::-1, ::-1].swapaxes(0, 1),
-    8: lambda rgb: np.rot90(rgb),
-}
 
 # This module measures every picture itself, against a lower limit. Appended, so that any other filter goes first.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
@@ -280,8 +270,7 @@ def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) 
     factor = 1
     if at_least:
         factor = max(min(max(image.size) // max(at_least), min(image.size) // min(at_least)), 1)
-    rgb = to_rgb(image, factor)
-    return np.ascontiguousarray(_UPRIGHT[orientation](rgb)) if orientation in _UPRIGHT else rgb
+    return upright(to_rgb(image, factor), orientation)
 
 
 def _orientation(image: Image.Image) -> int:

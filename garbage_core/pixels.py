@@ -1,11 +1,33 @@
 """Pictures as decoders deliver them, in any of Pillow's modes -> RGB arrays of 8 bits."""
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageCms
 
 # Pictures are converted in strips of about so many pixels: a picture of 60 megapixels takes 240 MB as it comes out of
 # its decoder, and every conversion in one piece would take as much again.
 STRIP_PIXELS = 2**22
+# How to turn a picture upright, by EXIF orientation: as a view of the array, and by Pillow.
+_VIEWS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda rgb: rgb[:, ::-1],
+    3: lambda rgb: rgb[::-1, ::-1],
+    4: lambda rgb: rgb[::-1],
+    5: lambda rgb: rgb.swapaxes(0, 1),
+    6: lambda rgb: np.rot90(rgb, -1),
+    7: lambda rgb: rgb[::-1, ::-1].swapaxes(0, 1),
+    8: lambda rgb: np.rot90(rgb),
+}
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_INVERSE = {6: 8, 8: 6}  # the other orientations undo themselves
 
 
 def to_rgb(image: Image.Image, factor: int = 1) -> np.ndarray:
@@ -28,6 +50,30 @@ def to_rgb(image: Image.Image, factor: int = 1) -> np.ndarray:
             strip = strip.reduce(factor)
         rgb[top // factor : top // factor + strip.height] = strip
     return rgb
+
+
+def upright(rgb: np.ndarray, orientation: int) -> np.ndarray:
+    """Turns a picture upright.
+
+    NumPy copies a turned picture pixel by pixel all over the memory, which takes seconds for 60 megapixels. Pillow
+    does it block by block; it gets one strip after the other.
+
+    Args:
+        rgb: uint8 (height, width, 3), contiguous.
+        orientation: As in EXIF, 1 to 8; any other number leaves the picture as it is.
+
+    Returns:
+        uint8, contiguous; (width, height, 3) for orientations from 5 to 8, else of the same shape.
+    """
+    if orientation not in _VIEWS:
+        return rgb
+    turned = np.empty(_VIEWS[orientation](rgb).shape, np.uint8)
+    lying = _VIEWS[_INVERSE.get(orientation, orientation)](turned)
+    rows = max(STRIP_PIXELS // rgb.shape[1], 1)
+    for top in range(0, len(rgb), rows):
+        strip = Image.fromarray(rgb[top : top + rows]).transpose(_TRANSPOSITIONS[orientation])
+        _VIEWS[orientation](lying[top : top + rows])[...] = strip
+    return turned
 
 
 def _colour_to_8_bits(image: Image.Image) -> Image.Image:

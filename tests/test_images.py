@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from garbage_core.images import (
     photo_size,
     prepare_photo,
 )
+from garbage_core.pixels import upright
 from tests.photo_helpers import encode, jpeg, picture
 
 
@@ -66,6 +68,29 @@ def test_exif_rotation_is_applied_once(orientation):
         data = encode(sideways, kind, orientation=orientation)
         assert difference(decode_image(data), np.asarray(upright)) < 3, kind
         assert photo_size(data) == (64, 48), kind
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_large_pictures_are_turned_in_strips_without_seams(monkeypatch, orientation):
+    rgb = np.random.default_rng(0).integers(0, 256, (37, 20, 3), dtype=np.uint8)
+    by_hand = {
+        2: rgb[:, ::-1],
+        3: rgb[::-1, ::-1],
+        4: rgb[::-1],
+        5: rgb.swapaxes(0, 1),
+        6: np.rot90(rgb, -1),
+        7: rgb[::-1, ::-1].swapaxes(0, 1),
+        8: np.rot90(rgb),
+    }
+    monkeypatch.setattr("garbage_core.pixels.STRIP_PIXELS", 5 * 20)
+    assert np.array_equal(upright(rgb, orientation), by_hand.get(orientation, rgb))
+
+
+def test_turning_the_largest_photo_keeps_no_processor_busy():
+    lying = np.zeros((7700, 7700, 3), np.uint8)
+    start = time.process_time()
+    upright(lying, 6)
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
