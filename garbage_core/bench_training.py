@@ -1,6 +1,5 @@
 """What `garbage_core.bench` times of training: the input pipeline and a step. Needs Keras."""
 
-import itertools
 import tempfile
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from garbage_core import augment
 from garbage_core.bench import Measured, Settings
 from garbage_core.bench_rows import DATASET_SIZE, jpeg
 from garbage_core.dataset import Dataset, load_dataset
-from garbage_core.pipeline import Augmented, PhotoSource, batches
+from garbage_core.pipeline import Augmented, Batches, PhotoSource
 from garbage_core.resnet import build_resnet50
 
 RECIPE_SIZE = 384  # of the starting recipe, in pixels
@@ -53,14 +52,14 @@ def pipeline(settings: Settings) -> Measured:
             start = time.perf_counter()
             source = PhotoSource(dataset, dataset.photos["file"].tolist(), RECIPE_SIZE, RECIPE_SIZE, cache_gb=4)
             decoding = time.perf_counter() - start
-            data = batches(source, labels, augmentation, class_weights=None, seed=(0,), **options)
+            data = Batches(source, labels, augmentation, class_weights=None, seed=(0,), **options)
             if graph is None:
                 augmented = Augmented(augmentation, source.shape)
                 graph = keras.Model(augmented.inputs, augmented.output)
-                graph.predict_on_batch(next(data)[0])
+                graph.predict_on_batch(data[0][0])
             start = time.perf_counter()
-            for inputs, _ in itertools.islice(data, PHOTOS // RECIPE_BATCH):
-                graph.predict_on_batch(inputs)
+            for number in range(len(data)):
+                graph.predict_on_batch(data[number][0])
             epoch = time.perf_counter() - start
             start = time.perf_counter()
             for _ in range(PHOTOS // RECIPE_BATCH):
@@ -78,13 +77,13 @@ def step(settings: Settings) -> Measured:
         dataset = _photos(Path(folder))
         source = PhotoSource(dataset, dataset.photos["file"].tolist(), *STEP_SIZE, cache_gb=4)
     augmentation = augment.pipeline("standard")
-    data = batches(
+    data = Batches(
         source,
         np.arange(PHOTOS) % 2,
         augmentation,
         num_classes=2,
         batch_size=STEP_BATCH,
-        steps=PHOTOS // STEP_BATCH,
+        steps=STEPS,
         strategy="none",
         class_weights=None,
         seed=(0,),
@@ -93,18 +92,32 @@ def step(settings: Settings) -> Measured:
     augmented = Augmented(augmentation, source.shape)
     model = keras.Model(augmented.inputs, network(augmented.output))
     model.compile("adamw", keras.losses.CategoricalCrossentropy(from_logits=True))
-    same = itertools.repeat(next(data))
+    same = _Same(data[0])
     rates: dict[str, list[float]] = {"ours": [], "same": []}
     sides = {"ours": data, "same": same}
     for round_number in range(-1, settings.rounds(3)):
         for name in list(sides) if round_number % 2 else list(sides)[::-1]:
             start = time.perf_counter()
-            model.fit(sides[name], steps_per_epoch=STEPS, epochs=1, verbose=0, shuffle=False)
+            model.fit(sides[name], epochs=1, verbose=0, shuffle=False)
             if round_number >= 0:
                 rates[name].append(STEPS * STEP_BATCH / (time.perf_counter() - start))
     size = "x".join(map(str, STEP_SIZE[::-1]))
     detail = f"ResNet-50, all layers, {STEP_BATCH} photos of {size} in a step"
     return Measured(np.array(rates["ours"]), np.array(rates["same"]), detail)
+
+
+class _Same(keras.utils.PyDataset):
+    """One batch over and over."""
+
+    def __init__(self, batch: tuple) -> None:
+        super().__init__()
+        self.batch = batch
+
+    def __len__(self) -> int:
+        return STEPS
+
+    def __getitem__(self, step: int) -> tuple:
+        return self.batch
 
 
 def _photos(folder: Path) -> Dataset:

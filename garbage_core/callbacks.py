@@ -11,7 +11,7 @@ from tqdm import tqdm
 from garbage_core.checkpoint import Checkpoint
 from garbage_core.config import Stage
 from garbage_core.errors import GarbageError
-from garbage_core.pipeline import Source
+from garbage_core.pipeline import Source, infer
 
 
 def learning_rate(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
@@ -143,7 +143,7 @@ class EpochEnd(keras.callbacks.Callback):
         parts = []
         for start in range(0, len(self.val), 64):
             rows = self.val.rows(np.arange(start, min(start + 64, len(self.val))), rng)
-            parts.append(keras.ops.convert_to_numpy(keras.ops.softmax(self.trained.predict_on_batch(rows))))
+            parts.append(keras.ops.convert_to_numpy(keras.ops.softmax(infer(self.trained, rows))))
         probabilities = np.concatenate(parts).astype("float64")
         answers, labels = probabilities.argmax(axis=1), self.val_labels
         true = probabilities[np.arange(len(answers)), labels]

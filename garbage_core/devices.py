@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 
 import keras
+import numpy as np
 
 from garbage_core.errors import GarbageError
 
@@ -96,6 +97,38 @@ def all_devices() -> Iterator[int]:
             "set KERAS_BACKEND=jax, or CUDA_VISIBLE_DEVICES=0."
         )
     yield 1
+
+
+def count() -> int:
+    """Returns on how many devices `all_devices` trains here; 1 outside of it."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        return tf.distribute.get_strategy().num_replicas_in_sync
+    if backend == "jax" and (distribution := keras.distribution.distribution()):
+        return int(np.prod(distribution.device_mesh.shape))
+    return 1
+
+
+def clipping_together(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
+    """Returns the optimiser for several devices under TensorFlow, and the same one elsewhere.
+
+    Keras clips the gradients of each device before it adds them up, so that the same batch takes another step on two
+    devices than on one. Here they are added up first, clipped, and divided again by the number of devices, because
+    Keras goes on to add them up.
+    """
+    if keras.backend.backend() != "tensorflow" or count() == 1:
+        return optimizer
+    import tensorflow as tf
+
+    class ClippingTogether(optimizer):
+        def _clip_gradients(self, grads: list) -> list:
+            replica = tf.distribute.get_replica_context()
+            sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, grads)
+            return [grad / replica.num_replicas_in_sync for grad in super()._clip_gradients(sums)]
+
+    return ClippingTogether
 
 
 @contextlib.contextmanager

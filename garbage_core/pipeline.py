@@ -5,14 +5,14 @@ training that is resumed meets the same batches as one that was never stopped.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import keras
 import numpy as np
 
-from garbage_core import augment
+from garbage_core import augment, devices
 from garbage_core.augment import Augmentation
 from garbage_core.dataset import Dataset, read_photos
 from garbage_core.imbalance import epoch_order
@@ -108,7 +108,8 @@ def cache_features(
         if number >= done:
             rng = np.random.default_rng([seed, _CACHE_STREAM, copy, start])
             values = augment.draw(augmentation, rng, len(indices), *photos.shape[:2])
-            features[copy, indices] = run.predict_on_batch({"rows": photos.rows(indices), **values})
+            inputs = {"rows": photos.rows(indices), **values}
+            features[copy, indices] = infer(run, inputs)
             if number % 20 == 19 or number == len(work) - 1:
                 features.flush()
                 counter.write_text(str(number + 1))
@@ -129,51 +130,98 @@ class Augmented:
         self.output = augment.apply(keras.ops.cast(rows, keras.config.floatx()), values)
 
 
-def batches(
-    source: Source,
-    labels: np.ndarray,
-    augmentation: Augmentation,
-    *,
-    num_classes: int,
-    batch_size: int,
-    steps: int,
-    strategy: str,
-    class_weights: np.ndarray | None,
-    seed: Sequence[int],
-    first_epoch: int = 0,
-    passes: int = 1,
-    shards: int = 1,
-) -> Iterator[tuple]:
-    """Yields the batches of a training stage, epoch after epoch, without end.
+class Batches(keras.utils.PyDataset):
+    """The batches of a training stage, for `keras.Model.fit`, which also needs the callback from `follow`.
+
+    Batches are asked for by number, so that none is lost where Keras takes some in advance and throws them away, as it
+    does with a generator on several devices.
+
+    Attributes:
+        epoch: Epoch whose batches it gives, from 0.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        labels: np.ndarray,
+        augmentation: Augmentation,
+        *,
+        num_classes: int,
+        batch_size: int,
+        steps: int,
+        strategy: str,
+        class_weights: np.ndarray | None,
+        seed: Sequence[int],
+        passes: int = 1,
+        shards: int = 1,
+    ) -> None:
+        """Describes the batches.
+
+        Args:
+            source: Photos or features.
+            labels: Class index of each row of the source.
+            augmentation: What happens to them.
+            num_classes: Number of classes C.
+            batch_size: Rows per batch, N.
+            steps: Batches per epoch; what an epoch's order leaves over is dropped.
+            strategy: Imbalance strategy; decides the order.
+            class_weights: What each class weighs in the loss, shape (C,), or None.
+            seed: Numbers that decide everything random.
+            passes: How often an epoch goes through the rows.
+            shards: Number of devices each batch is dealt out to.
+        """
+        super().__init__()
+        self.source, self.labels, self.augmentation = source, labels, augmentation
+        self.batch_size, self.steps, self.strategy, self.passes = batch_size, steps, strategy, passes
+        self.class_weights, self.seed, self.shards = class_weights, tuple(seed), shards
+        self.epoch = 0
+        self._ordered: tuple[int, np.ndarray] = (-1, np.empty(0, int))  # an epoch and the order of its rows
+        self._one_hot = np.eye(num_classes, dtype="float32")
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> tuple:
+        """Returns inputs of an `Augmented` model, labels of shape (N, C), and, with class weights, weights (N,)."""
+        rng = np.random.default_rng([*self.seed, _BATCH_STREAM, self.epoch, step])
+        indices = self._order(self.epoch)[step * self.batch_size : (step + 1) * self.batch_size]
+        shape, values = self.source.shape, {}
+        if len(shape) == 3:
+            values = augment.draw(self.augmentation, rng, len(indices), *shape[:2])
+        labels = self._one_hot[self.labels[indices]]
+        targets = augment.mix_labels(labels, values, self.shards).astype("float32")
+        inputs = {"rows": self.source.rows(indices, rng), **values}
+        if self.class_weights is None:
+            return inputs, targets
+        return inputs, targets, (targets @ self.class_weights).astype("float32")
+
+    def follow(self) -> keras.callbacks.Callback:
+        """Returns a callback that makes every epoch of a training have its own batches."""
+        return keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: setattr(self, "epoch", epoch))
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if self._ordered[0] != epoch:
+            rng = np.random.default_rng([*self.seed, _ORDER_STREAM, epoch])
+            parts = [epoch_order(self.strategy, self.labels, rng) for _ in range(self.passes)]
+            self._ordered = epoch, np.concatenate(parts)
+        return self._ordered[1]
+
+
+def infer(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:
+    """Returns a model's answers for one batch, on however many devices it is trained.
+
+    Keras' own ways will not do there: `predict_on_batch` gives TensorFlow's devices the whole batch each and returns
+    all their answers, and JAX refuses a batch that cannot be divided evenly.
 
     Args:
-        source: Photos or features.
-        labels: Class index of each row of the source.
-        augmentation: What happens to them.
-        num_classes: Number of classes C.
-        batch_size: Rows per batch, N.
-        steps: Batches per epoch; what an epoch's order leaves over is dropped.
-        strategy: Imbalance strategy; decides the order.
-        class_weights: What each class weighs in the loss, shape (C,), or None.
-        seed: Numbers that decide everything random.
-        first_epoch: Epoch to begin with, from 0.
-        passes: How often an epoch goes through the rows.
-        shards: Number of devices each batch is dealt out to.
+        model: The model.
+        inputs: Array of shape (N, ...), or several by name.
 
-    Yields:
-        Inputs of an `Augmented` model, labels of shape (N, C), and, with class weights, weights of shape (N,).
+    Returns:
+        Array of shape (N, ...).
     """
-    one_hot = np.eye(num_classes, dtype="float32")
-    for epoch in itertools.count(first_epoch):
-        rng = np.random.default_rng([*seed, _ORDER_STREAM, epoch])
-        order = np.concatenate([epoch_order(strategy, labels, rng) for _ in range(passes)])
-        for step in range(steps):
-            rng = np.random.default_rng([*seed, _BATCH_STREAM, epoch, step])
-            indices = order[step * batch_size : (step + 1) * batch_size]
-            values = augment.draw(augmentation, rng, len(indices), *source.shape[:2]) if len(source.shape) == 3 else {}
-            targets = augment.mix_labels(one_hot[labels[indices]], values, shards).astype("float32")
-            inputs = {"rows": source.rows(indices, rng), **values}
-            if class_weights is None:
-                yield inputs, targets
-            else:
-                yield inputs, targets, (targets @ class_weights).astype("float32")
+    arrays = inputs if isinstance(inputs, dict) else {"": inputs}
+    count = len(next(iter(arrays.values())))
+    size = -(-count // devices.count()) * devices.count()
+    filled = {name: np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)]) for name, a in arrays.items()}
+    return model.predict(filled if isinstance(inputs, dict) else filled[""], batch_size=size, verbose=0)[:count]

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from garbage_core.pipeline import FeatureSource
+from garbage_core.pipeline import FeatureSource, infer
 
 
 def fit_head(
@@ -41,7 +41,7 @@ def fit_head(
     for start in range(0, len(order) // batch_size * batch_size or 1, batch_size):
         rest(source.rows(order[start : start + batch_size], rng).astype("float32"), training=True)
     pooled = [
-        rest.predict_on_batch(features[start : start + batch_size].astype("float32"))
+        infer(rest, features[start : start + batch_size].astype("float32"))
         for features in source.passes
         for start in range(0, len(features), batch_size)
     ]

@@ -29,7 +29,7 @@ from garbage_core.calibration import fit_temperature
 from garbage_core.dataset import Dataset, split_dataset
 from garbage_core.files import write_csv
 from garbage_core.imbalance import STRATEGIES, loss_weights, make_loss
-from garbage_core.pipeline import Augmented, FeatureSource, batches
+from garbage_core.pipeline import Augmented, Batches, FeatureSource
 from garbage_core.studies import ALL_SEEDS, BASELINE, IMBALANCE_COLUMNS
 from garbage_core.study_features import FeatureMaker
 from garbage_core.study_measures import Measures, average, measure, measure_rows
@@ -140,7 +140,7 @@ def train_head(
     )
     optimizer.exclude_from_weight_decay(var_names=["bias"])
     head.compile(optimizer, make_loss(strategy, counts, budget.label_smoothing), jit_compile=devices.jit_compile())
-    data = batches(
+    data = Batches(
         source,
         labels,
         Augmentation(),
@@ -152,7 +152,7 @@ def train_head(
         seed=(seed,),
     )
     with devices.deterministic():
-        head.fit(data, steps_per_epoch=steps, epochs=budget.epochs, verbose=0, shuffle=False)
+        head.fit(data, epochs=budget.epochs, verbose=0, shuffle=False, callbacks=[data.follow()])
     return head
 
 

@@ -32,7 +32,7 @@ from garbage_core.files import write_json
 from garbage_core.images import load_photo
 from garbage_core.imbalance import check_strategy, loss_weights, make_loss
 from garbage_core.inference import network_probabilities
-from garbage_core.pipeline import Augmented, PhotoSource, Source, batches, cache_features
+from garbage_core.pipeline import Augmented, Batches, PhotoSource, Source, cache_features
 from garbage_core.predictions import to_arrays
 from garbage_core.probe import fit_head
 from garbage_core.resnet import build_resnet, freeze, pass_through, split_network
@@ -165,7 +165,7 @@ def _run_stage(
     if first >= stage.epochs or checkpoint.stopped:
         checkpoint.end_stage()
         return
-    data = batches(
+    data = Batches(
         sources["train"],
         labels["train"],
         augmentation,
@@ -175,18 +175,17 @@ def _run_stage(
         strategy=config.imbalance,
         class_weights=weights,
         seed=seed,
-        first_epoch=first,
         passes=stage.passes_per_epoch,
         shards=shards,
     )
     callbacks = [
+        data.follow(),
         KeepRaw(checkpoint),
         *([SwapAverage()] if stage.ema else []),
         closing,
     ]
     model.fit(
         data,
-        steps_per_epoch=steps,
         initial_epoch=first,
         epochs=stage.epochs,
         verbose=0,
@@ -272,9 +271,9 @@ def _optimizer(config: TrainingConfig, stage: Stage, steps: int) -> keras.optimi
         "ema_momentum": stage.ema or 0.99,
     }
     if config.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(**options | {"weight_decay": stage.weight_decay})
+        optimizer = devices.clipping_together(keras.optimizers.AdamW)(**options | {"weight_decay": stage.weight_decay})
     else:
-        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **options)
+        optimizer = devices.clipping_together(keras.optimizers.SGD)(momentum=0.9, nesterov=True, **options)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 

@@ -210,6 +210,7 @@ def test_model_card_is_shown(two_runs):
     assert "The card of scratch" in words(open_page("models"))
 
 
+@pytest.mark.slow
 def test_result_pages_open_without_tensorflow(two_runs):
     script = f"""
 import sys

@@ -288,6 +288,7 @@ def test_all_metrics_stand_side_by_side(place, made):
     assert rows.loc["Log loss, calibrated", "Transfer"] == f"{loss['b']:.3f}"
 
 
+@pytest.mark.slow
 def test_speed_is_measured_when_asked_for(place, monkeypatch):
     from tests.miniature import miniature_run  # here, because it loads TensorFlow
 

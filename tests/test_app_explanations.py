@@ -86,6 +86,7 @@ def test_both_maps_stand_beside_the_photo_with_what_they_are_worth(runs):
     assert [button.label for button in app.download_button].count("Download as PNG") == 2
 
 
+@pytest.mark.slow
 def test_every_method_gives_another_map_and_says_what_it_does(runs):
     app, seen = open_page(), {}
     for method, name in explain_words.METHOD_NAMES.items():

@@ -94,6 +94,7 @@ def test_other_classes_and_a_study_of_val_alone(study):
     assert "trash" not in said.lower()
 
 
+@pytest.mark.slow
 def test_page_opens_without_tensorflow(study):
     script = (
         "import sys; from tests.test_app import open_page; open_page('imbalance'); "

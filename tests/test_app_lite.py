@@ -69,12 +69,14 @@ def seen(tmp_path_factory):
     return visit(models, tmp_path_factory.mktemp("place"))
 
 
+@pytest.mark.slow
 def test_every_page_opens(seen):
     pages = {path.stem for path in (ROOT / "pages").glob("*.py")}
     assert pages <= set(seen)
     assert {name: page["failed"] for name, page in seen.items() if page["failed"]} == {}
 
 
+@pytest.mark.slow
 def test_both_models_answer_and_show_their_maps(seen):
     page = seen["classify"]
     assert {"Scratch", "Transfer"} <= set(page["words"])
@@ -84,6 +86,7 @@ def test_both_models_answer_and_show_their_maps(seen):
     ]
 
 
+@pytest.mark.slow
 def test_maps_without_a_gradient_are_explained_and_others_say_what_is_missing(seen):
     assert len([alt for alt in seen["explanations"]["images"] if "map of" in alt]) == 2
     assert not any("TensorFlow" in text for text in seen["explanations"]["words"])
@@ -92,6 +95,7 @@ def test_maps_without_a_gradient_are_explained_and_others_say_what_is_missing(se
     assert all("not installed here" in text for text in refused)
 
 
+@pytest.mark.slow
 def test_page_that_needs_tensorflow_says_so_in_one_line(seen):
     missing = [text for text in seen["augmentation"]["words"] if "TensorFlow" in text]
     assert missing == ["Changing photos as training does needs TensorFlow, which is not installed on this server."]

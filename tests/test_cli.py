@@ -446,6 +446,7 @@ sys.exit(f"loaded {loaded}" if loaded else 0)
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_the_program_classifies_and_says_nothing_else(models, photos):
     result = program("classify", photos / "a.jpg", photos / "notes.txt", "--json", GARBAGE_MODELS=str(models))
     assert result.returncode == 1

@@ -92,6 +92,7 @@ def own_run(run, made, tmp_path):
     return load_run(run.name, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_exported_network_gives_the_same_logits_maps_and_features_for_any_shape_and_batch(format, made, keras_network):
     exported = ExportedNetwork(made(format))
@@ -107,6 +108,7 @@ def test_exported_network_gives_the_same_logits_maps_and_features_for_any_shape_
     assert exported.feature_widths == keras_network.feature_widths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_results_of_one_call_are_not_overwritten_by_the_next(format, made):
     exported = ExportedNetwork(made(format))
@@ -118,6 +120,7 @@ def test_results_of_one_call_are_not_overwritten_by_the_next(format, made):
         np.testing.assert_array_equal(part, copy)
 
 
+@pytest.mark.slow
 def test_many_threads_get_the_answers_of_one(made):
     exported = ExportedNetwork(made("onnx"))
     batches = [photo[np.newaxis] for photo in generated_pictures(SIZE, 12)]
@@ -127,6 +130,7 @@ def test_many_threads_get_the_answers_of_one(made):
     np.testing.assert_allclose(np.stack(found), np.stack(expected * 3), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_report_says_how_far_the_answers_are_and_what_was_not_measured(made):
     export = made("onnx")
     report = json.loads(report_path(export.path).read_text("utf-8"))
@@ -138,6 +142,7 @@ def test_report_says_how_far_the_answers_are_and_what_was_not_measured(made):
     export.check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
 def test_int8_is_smaller_and_checked_on_val_photos(format, run, made, photos, tmp_path, monkeypatch):
     need(format, int8=True)
@@ -213,6 +218,7 @@ def test_what_differs_too_much_is_refused(precision, difference, lost, refused):
             refuse_if_different(checks, precision)
 
 
+@pytest.mark.slow
 def test_refused_export_leaves_nothing_behind(run, made, tmp_path, monkeypatch):
     file = made("onnx").path
     monkeypatch.setattr(exporting, "convert", lambda model, format, path, photos: shutil.copy(file, path))
@@ -235,6 +241,7 @@ def test_wrong_target_is_refused_before_anything_is_loaded(format, out, message,
         export_run(run, format, out=tmp_path / out)
 
 
+@pytest.mark.slow
 def test_classifier_of_a_run_uses_its_export_and_answers_as_keras_does(own_run):
     fast, slow = Classifier.from_run(own_run), Classifier.from_run(own_run, "keras")
     assert (fast.runtime, slow.runtime) == ("onnx", "keras")
@@ -248,6 +255,7 @@ def test_classifier_of_a_run_uses_its_export_and_answers_as_keras_does(own_run):
     np.testing.assert_allclose(heatmap(fast, photo, index, "layercam"), heatmap(slow, photo, index, "layercam"))
 
 
+@pytest.mark.slow
 def test_runtime_is_chosen_by_name_or_by_the_environment(own_run, monkeypatch):
     assert choose(own_run).runtime == "onnx"
     monkeypatch.setenv("GARBAGE_RUNTIME", "keras")
@@ -260,6 +268,7 @@ def test_runtime_is_chosen_by_name_or_by_the_environment(own_run, monkeypatch):
         choose(own_run, "openvino-int8")
 
 
+@pytest.mark.slow
 def test_fastest_export_comes_first(own_run, made):
     for file in made("openvino").path.parent.glob("model.*"):
         if file.suffix in (".xml", ".bin") or ".xml" in file.suffixes:
@@ -268,6 +277,7 @@ def test_fastest_export_comes_first(own_run, made):
     assert found == [name for name in ORDER if name in ("onnx", "openvino")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["file", "report", "weights"])
 def test_export_that_does_not_belong_to_the_run_is_passed_over_with_a_warning(damage, own_run, caplog):
     path = own_run.path / "model.onnx"
@@ -305,6 +315,7 @@ print(json.dumps([answer.label, answer.confidence, float(heat.max()), refused]))
 """
 
 
+@pytest.mark.slow
 def test_classifies_and_explains_without_tensorflow(own_run, tmp_path):
     file = tmp_path / "photo.jpg"
     file.write_bytes(picture(5))
@@ -329,6 +340,7 @@ def test_without_tensorflow_and_without_exports_a_sentence_says_so(run):
     assert can_classify(run)  # here TensorFlow is
 
 
+@pytest.mark.slow
 def test_commands_export_and_classify(run, made, tmp_path, monkeypatch, capsys):
     file = made("onnx").path
     monkeypatch.setattr(exporting, "convert", lambda model, format, path, photos: shutil.copy(file, path))

@@ -316,6 +316,7 @@ def data(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_command_fits_keeps_and_measures(data, capsys):
     arguments = ["novelty", "mini", "--data-dir", str(data / "data"), "--others", str(data / "others.zip"), "--json"]
     table = data / "novelty.csv"

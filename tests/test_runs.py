@@ -1,6 +1,7 @@
 """Reading and writing run folders: what is there is read as it was written, what is broken is named."""
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -44,6 +45,7 @@ def test_the_order_of_runs(tmp_path):
 
 
 def test_unfinished_and_broken_folders_do_not_hide_the_others(tmp_path, caplog):
+    caplog.set_level(logging.WARNING)  # whatever libraries used by other tests set
     for name in ("good", "half", "broken"):
         fake_run(tmp_path, name, counts={"test": 2})
     (tmp_path / "half" / "predictions.csv").unlink()

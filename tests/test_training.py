@@ -140,6 +140,7 @@ def test_refuses_a_split_without_photos(config_file, tmp_path):
         train(load_config(config_file), load_dataset(tmp_path / "few"), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["oversample", "focal", "logit_adjustment", "effective_number"])
 def test_trains_with_every_strategy(strategy, photos, config_file, tmp_path):
     config = load_config(config_file, [f"imbalance={strategy}", "optimizer=sgd", "patience=1"]).with_epochs(1)
@@ -148,6 +149,7 @@ def test_trains_with_every_strategy(strategy, photos, config_file, tmp_path):
     assert np.isfinite(run.history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_ends_a_stage_early_when_nothing_improves(photos, config_file, tmp_path):
     config = load_config(
         config_file, ["patience=1", "stages.whole.learning_rate=1e-9", "stages.top.learning_rate=1e-9"]
@@ -195,6 +197,7 @@ def test_only_photos_of_the_final_size_decide_what_is_kept(photos, tmp_path):
     assert run.info["best_val_macro_f1"] > history["val_macro_f1"].iloc[-1]
 
 
+@pytest.mark.slow
 def test_a_fitted_head_is_kept_if_training_only_ruins_it(photos, config_file, tmp_path):
     changes = [
         "stages.top.learning_rate=3.0",
@@ -208,6 +211,7 @@ def test_a_fitted_head_is_kept_if_training_only_ruins_it(photos, config_file, tm
     assert run.info["best_epoch"] == 1  # a fitted head adds no epoch
 
 
+@pytest.mark.slow
 def test_a_stage_may_consist_of_a_fitted_head(photos, config_file, tmp_path):
     run = train(
         load_config(config_file, ["stages.top.epochs=0", "stages.top.warmup_epochs=0"]), load_dataset(photos), tmp_path
@@ -218,6 +222,7 @@ def test_a_stage_may_consist_of_a_fitted_head(photos, config_file, tmp_path):
         load_config(config_file, ["stages.whole.epochs=0"])
 
 
+@pytest.mark.slow
 def test_stopped_after_a_head_was_fitted_it_resumes_with_that_head(
     photos, config_file, finished, tmp_path, monkeypatch
 ):
@@ -241,6 +246,7 @@ def command(photos, config_file, out, *more):
     return [str(part) for part in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill_after", [1, 4])
 def test_killed_in_the_middle_of_an_epoch_it_resumes_as_if_nothing_had_been(
     kill_after, photos, config_file, finished, tmp_path
