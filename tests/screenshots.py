@@ -1,0 +1,110 @@
+"""Takes the pictures of the app that README shows, with the runs of this repository and without any photo of the data.
+
+    python -m tests.screenshots                     # all of them, a few minutes
+    python -m tests.screenshots training-light      # some
+
+Needs an installed Chromium and the development requirements. A picture shows what a visitor sees of a page at first, or
+from a heading on; each is written to docs/images/, its colours reduced to a palette, and refused above 200 kB.
+"""
+
+import argparse
+import io
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from tests.browser.conftest import FLAGS, PATIENCE, ROOT, chromium_path, running_app
+
+FOLDER = ROOT / "docs" / "images"
+MOST_BYTES = 200_000
+# Plotly fades and grows its figures in for half a second after the page itself stands still.
+SETTLED_MS = 3000
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: which view, in which window, and the heading it begins with; without one, the top of the page."""
+
+    link: str
+    dark: bool = False
+    width: int = 1440
+    height: int = 900
+    heading: str = ""
+
+
+SHOTS = {
+    "evaluation-light": Shot("evaluation", height=1000),
+    "evaluation-phone-dark": Shot("evaluation", dark=True, width=390, height=844),
+    "comparison-light": Shot("comparison", height=1000),
+    "training-light": Shot("training", height=1000),
+    "training-phone-dark": Shot("training", dark=True, width=390, height=844),
+    "data-dark": Shot("data", dark=True, height=1000),
+    "audit-light": Shot("audit", height=860),
+    "imbalance-light": Shot("imbalance", height=1000),
+    "explanations-light": Shot("explanations?photo=Drawing", height=1000),
+}
+
+
+def take(browser, address: str, shot: Shot) -> bytes:
+    """Returns a picture of a view once nothing on it moves any more, as PNG."""
+    context = browser.new_context(
+        viewport={"width": shot.width, "height": shot.height},
+        color_scheme="dark" if shot.dark else "light",
+        device_scale_factor=1 if shot.width > 600 else 2,
+        is_mobile=shot.width < 600,
+        has_touch=shot.width < 600,
+    )
+    context.set_default_timeout(1000 * PATIENCE)
+    page = context.new_page()
+    page.goto(f"{address}/{shot.link}")
+    page.wait_for_selector("h1")
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    if shot.heading:
+        page.get_by_role("heading", name=shot.heading).evaluate("heading => heading.scrollIntoView()")
+    page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length === 0")
+    page.wait_for_timeout(SETTLED_MS)
+    if missing := page.locator("[data-testid=stAlertContentError], [data-testid=stException]").all_inner_texts():
+        raise SystemExit(f"{shot.link} shows an error: {missing[0]}")
+    picture = page.screenshot()
+    context.close()
+    return picture
+
+
+def compressed(picture: bytes) -> bytes:
+    """Returns a PNG with a palette of 256 colours instead of millions, which text and charts do not need."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(picture)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+        buffer, "PNG", optimize=True
+    )
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Reads the arguments, starts the app, takes the pictures."""
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", choices=[[], *SHOTS], help="which (default: all)")
+    parser.add_argument("--models", type=Path, default=ROOT / "models", help="folder of the runs")
+    args = parser.parse_args()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as place,
+        running_app(args.models, Path(place)) as address,
+        sync_playwright() as p,
+    ):
+        browser = p.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+        for name in args.names or SHOTS:
+            picture = compressed(take(browser, address, SHOTS[name]))
+            if len(picture) > MOST_BYTES:
+                raise SystemExit(f"{name} has {len(picture):,} bytes, more than {MOST_BYTES:,}: show less in it.")
+            path = FOLDER / f"{name}.png"
+            path.write_bytes(picture)
+            print(f"{path.relative_to(ROOT)}  {len(picture):,} bytes", flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
