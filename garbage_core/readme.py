@@ -14,6 +14,7 @@ from garbage_core.evaluation import compare, evaluate
 from garbage_core.files import write_text
 from garbage_core.markdown import duration, interval, table
 from garbage_core.runs import FIRST_RUNS, Run, list_runs, load_run, models_dir
+from garbage_core.studies import imbalance_conclusion, read_imbalance
 
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -21,18 +22,19 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 _RAREST = "trash"
 
 
-def results_table(runs: Sequence[Run], split: str = "test") -> str:
-    """Returns the results of runs as Markdown: a table, a note on it, and how the first two compare.
+def results_table(runs: Sequence[Run], split: str = "test", study: Path | None = None) -> str:
+    """Returns the results of runs as Markdown: a table, a note on it, how the first two compare, and what remedies buy.
 
     Args:
         runs: The runs, in order.
         split: Name of the split.
+        study: File of the imbalance study; without it, nothing is said about remedies.
 
     Returns:
         Text between blank lines, with the markers around it.
 
     Raises:
-        GarbageError: If a run has no such split, or the first two cannot be compared.
+        GarbageError: If a run has no such split, the first two cannot be compared, or the study cannot be read.
     """
     if not runs:
         return f"{START}\n\nThere are no runs yet.\n\n{END}"
@@ -66,6 +68,13 @@ def results_table(runs: Sequence[Run], split: str = "test") -> str:
                 *(a.predictions, b.predictions, a.classes, split),
                 *(a.title, b.title, a.temperature, b.temperature),
             ).sentence
+        )
+    if study:
+        rows = read_imbalance(study)
+        conclusion = imbalance_conclusion(rows, split)
+        parts.append(
+            f"Of {rows['strategy'].nunique() - 1} remedies against imbalance, each a head trained on the features of "
+            f"ImageNet's layers: {conclusion[0].lower()}{conclusion[1:]}"
         )
     return "\n\n".join([START, *parts, END])
 
@@ -105,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = options.readme.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise GarbageError(f"{options.readme} cannot be read ({error}); name the right file.") from error
-        fresh = with_table(text, results_table(runs))
+        study = root / "studies" / "imbalance.csv"
+        fresh = with_table(text, results_table(runs, study=study if study.is_file() else None))
     except GarbageError as error:
         print(error, file=sys.stderr)
         return 2

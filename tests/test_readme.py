@@ -8,6 +8,7 @@ from garbage_core import readme
 from garbage_core.errors import GarbageError
 from garbage_core.runs import list_runs
 from tests.helpers import fake_run
+from tests.study_helpers import fake_study
 
 
 @pytest.fixture
@@ -39,6 +40,17 @@ def test_the_table_holds_the_runs_own_figures(models):
     assert "ImageNet" in lines[3]
     assert "120 test photos" in text
     assert "Transfer is better by" in text
+
+
+def test_the_imbalance_study_is_summed_up_where_it_was_made(models, page):
+    options = ["--readme", str(page), "--models", str(models)]
+    assert readme.main(options) == 0
+    assert "remedies" not in page.read_text(encoding="utf-8")
+    (models / "studies").mkdir()
+    fake_study(models / "studies" / "imbalance.csv", {"class_weights": 0.97, "focal": 0.6})
+    assert readme.main([*options, "--check"]) == 1
+    assert readme.main(options) == 0
+    assert re.search(r"Of \d remedies .*: class weights raise macro-F1 by", page.read_text(encoding="utf-8"))
 
 
 def test_runs_on_other_classes_have_no_column_for_trash(tmp_path):
