@@ -39,7 +39,6 @@ SHOTS = {
     "evaluation-phone-dark": Shot("evaluation", dark=True, width=390, height=844),
     "comparison-light": Shot("comparison", height=1000),
     "training-light": Shot("training", height=1000),
-    "training-phone-dark": Shot("training", dark=True, width=390, height=844),
     "data-dark": Shot("data", dark=True, height=1000),
     "audit-light": Shot("audit", height=860),
     "imbalance-light": Shot("imbalance", height=1000),
