@@ -1,8 +1,16 @@
 """Fixtures that several test modules share."""
 
+import os
+
 import pytest
 
 from tests.helpers import fake_run
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests run side by side: one thread each, or they wait for each other's. Read when a library starts, here or in a
+    # program that a test starts.
+    for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
 
 
 @pytest.fixture

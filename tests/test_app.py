@@ -130,7 +130,7 @@ def test_choice_of_run_and_split_changes_the_answer(two_runs):
     assert "no measure of its worth" in words(app)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("data", "augmentation")])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("data", "augmentation", "speed")])
 def test_without_runs_a_page_says_how_to_train(place, page):
     said = words(open_page(page))
     assert "There are no trained models in" in said
@@ -311,6 +311,7 @@ def test_disagreement_is_said(working_runs):
     assert disagreed
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_network_agree(place, working_pair):
     for name in ("scratch", "transfer"):
         shutil.copytree(working_pair / "scratch", place / "models" / name)
@@ -337,12 +338,14 @@ def test_many_photos_make_a_table_and_the_rest_goes_on(working_runs):
     assert len(app.download_button) == 1
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_the_company(working_runs):
     together = upload(open_page("classify"), *((f"{seed}.jpg", picture(seed)) for seed in range(3)))
     alone = upload(open_page("classify"), ("0.jpg", picture(0)))
     assert together.header[1].value == alone.header[0].value
 
 
+@pytest.mark.slow
 def test_a_network_that_was_tampered_with_is_refused_and_the_other_answers(place, working_pair):
     shutil.copytree(working_pair, place / "models", dirs_exist_ok=True)
     with (place / "models" / "scratch" / "model.keras").open("ab") as file:

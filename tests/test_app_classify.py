@@ -67,6 +67,7 @@ def test_a_photo_unlike_the_training_data_is_called_so(place, pair, strange):  #
     assert ("Rules differ from place to place" in said) != strange  # no bin is named for what is no waste
 
 
+@pytest.mark.slow
 def test_strange_photos_have_a_place_of_their_own_in_a_batch(place, pair):  # noqa: F811
     shutil.copytree(pair, place / "models", dirs_exist_ok=True)
     fit_detectors(pair, place / "models", strange=True)
@@ -75,6 +76,7 @@ def test_strange_photos_have_a_place_of_their_own_in_a_batch(place, pair):  # no
     assert set(app.dataframe[0].value["Transfer: sure"]) == {"not like waste"}
 
 
+@pytest.mark.slow
 def test_a_detector_fitted_while_the_app_runs_is_used(place, pair):  # noqa: F811
     shutil.copytree(pair, place / "models", dirs_exist_ok=True)
     app = upload(open_page("classify"), PHOTOS[0])
@@ -99,6 +101,7 @@ def test_the_mirror_image_is_asked_on_request_and_what_it_changes_is_said(runs):
     assert "With the mirror image" not in words(app)
 
 
+@pytest.mark.slow
 def test_the_mirror_images_of_many(runs):
     app = upload(open_page("classify"), *PHOTOS)
     app.toggle(key="flip").set_value(True).run()

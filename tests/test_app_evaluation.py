@@ -138,6 +138,7 @@ def test_a_cell_shows_its_photos_all_of_them_and_no_others(place, made):
     assert f"{len(cell)} of 30 jar photos are rightly called jar" in words(app).replace("*", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("true", "called", "keep"),
     [
@@ -224,6 +225,7 @@ def test_numbers_are_those_of_the_library(place, made):
 # Comparison
 
 
+@pytest.mark.slow
 def test_groups_show_their_photos(place, made):
     a, b = (load_run(name, made) for name in ("scratch", "transfer"))
     comparison = compare(a.predictions, b.predictions, CLASSES, "test", resamples=0)

@@ -98,6 +98,7 @@ def test_every_method_gives_another_map_and_says_what_it_does(runs):
     assert len(set(seen.values())) == len(seen)
 
 
+@pytest.mark.slow
 def test_a_link_says_method_layer_class_and_photo(runs):
     app = open_page(method="LayerCAM", layer="conv2", target="jar", photo="Drawing", drawing="can")
     said = words(app)
@@ -110,6 +111,7 @@ def test_a_link_says_method_layer_class_and_photo(runs):
     assert not set(other.values()) & set(maps(app).values())
 
 
+@pytest.mark.slow
 def test_what_was_computed_is_kept_for_every_session(runs, monkeypatch):
     first = maps(open_page(drawing="can"))
     computed = []
@@ -122,6 +124,7 @@ def test_what_was_computed_is_kept_for_every_session(runs, monkeypatch):
     assert computed == []
 
 
+@pytest.mark.slow
 def test_a_photo_of_the_data_set_by_link_and_by_choice(photos):
     app = open_page(file="jar/jar9.jpg")
     assert app.button_group(key="split").value == "val"  # where this photo lies
@@ -133,6 +136,7 @@ def test_a_photo_of_the_data_set_by_link_and_by_choice(photos):
     assert "The data set calls it **can**" in words(app)
 
 
+@pytest.mark.slow
 def test_mistakes_can_be_looked_at(photos, runs):
     import pandas as pd
 
@@ -169,6 +173,7 @@ def test_a_layer_that_a_network_lacks_is_named_in_place(runs):
     assert not maps(app)
 
 
+@pytest.mark.slow
 def test_a_network_that_was_tampered_with_does_not_hide_the_other(place, pair):
     shutil.copytree(pair, place / "models", dirs_exist_ok=True)
     with (place / "models" / "scratch" / "model.keras").open("ab") as file:
@@ -178,6 +183,7 @@ def test_a_network_that_was_tampered_with_does_not_hide_the_other(place, pair):
     assert len(maps(app)) == 1
 
 
+@pytest.mark.slow
 def test_models_of_different_classes(place, pair):
     shutil.copytree(pair / "scratch", place / "models" / "scratch")
     shutil.copytree(pair / "transfer", place / "models" / "transfer")

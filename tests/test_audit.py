@@ -211,6 +211,7 @@ def test_copy_of_a_photo_does_not_confirm_its_wrong_label():
     assert unseen.argmax() == 0
 
 
+@pytest.mark.slow
 def test_features_that_remember_labels_are_passed_over():
     early, labels = clusters(per_class=100)
     given = labels.copy()

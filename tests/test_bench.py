@@ -84,6 +84,7 @@ def test_command_prints_one_object_per_row_and_keeps_them(runs_dir, monkeypatch,
     assert "no row 'rocket': choose among photo, overhead" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_rows_of_classifying_measure_what_they_say(tmp_path, monkeypatch):
     """On a miniature, whose figures mean nothing; what is tested is that both sides run and give sane numbers."""
     from garbage_core import bench_rows
@@ -101,6 +102,7 @@ def test_rows_of_classifying_measure_what_they_say(tmp_path, monkeypatch):
         assert (found.reference > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_rows_of_training_measure_what_they_say(monkeypatch):
     from garbage_core import bench_training

@@ -354,7 +354,7 @@ def test_a_mistake_gets_one_sentence_and_code_2(two_runs, tmp_path, monkeypatch,
     "argv",
     [
         [],
-        ["bench"],
+        ["race"],
         ["train", "scratch", "--epochs", "0"],
         ["evaluate", "transfer", "--split", "all"],
         ["explain", "a.jpg"],

@@ -88,6 +88,7 @@ def test_pairing_makes_the_interval_narrower():
     assert high - low < 0.7 * max(one[2] - one[1] for one in separate)
 
 
+@pytest.mark.slow
 def test_paired_bootstrap_holds_the_truth_in_93_to_97_of_100_cases():
     rng, held, cases = np.random.default_rng(4), 0, 500
     shares = np.array([0.80, 0.03, 0.10, 0.07])  # Both right, only a, only b, neither.

@@ -117,6 +117,7 @@ def test_components_are_no_more_than_the_photos_can_bear(photos, channels, compo
     assert np.isfinite(vectors).all()
 
 
+@pytest.mark.slow
 def test_map_keeps_neighbours_and_is_the_same_again():
     rng = np.random.default_rng(0)
     group = np.arange(90) % 3
@@ -130,6 +131,7 @@ def test_map_keeps_neighbours_and_is_the_same_again():
     pd.testing.assert_frame_equal(places, flat_map(embeddings))
 
 
+@pytest.mark.slow
 def test_command_embeds_every_photo(tmp_path, monkeypatch, capsys):
     run = miniature_run(tmp_path / "models", "mine", classes=("can", "jar"))
     shapes = ((128, 96), (96, 128), (128, 128))

@@ -201,6 +201,7 @@ def test_same_seed_same_interval_and_other_seed_nearly_so():
     assert (one["value"] <= one["high"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [3.0, pytest.param(1.2, marks=pytest.mark.slow)])  # Accuracy 0.94 and 0.54.
 def test_intervals_hold_the_truth_in_93_to_97_of_100_cases(strength):
     """Draws many test sets of 431 photos from one huge set, whose metrics are the truth."""

@@ -57,6 +57,7 @@ def misbehave(data: bytes, at_least: tuple[int, int] | None) -> str:
     return "ValueError: other" if data == b"other" else "decoded"
 
 
+@pytest.mark.slow
 def test_the_watch_sees_what_must_not_happen_and_goes_on():
     wrong = {b"other": "ValueError: other", b"busy": " in 0.", b"down": "status 3", b"greedy": " MB"}
     files = [("PNG", "none", data) for bad in wrong for data in (b"good", bad)] + [("PNG", "none", b"good")]
@@ -67,6 +68,7 @@ def test_the_watch_sees_what_must_not_happen_and_goes_on():
     assert found.outcomes["PNG", "decoded"] == len(wrong) + 1 + 2  # the slow and the greedy one did decode
 
 
+@pytest.mark.slow
 def test_the_watch_ends_what_does_not_answer():
     found = fuzz(iter([("PNG", "none", b"asleep")]), misbehave, patience=0.5)
     assert "no answer" in found.findings[0]["finding"]

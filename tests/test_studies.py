@@ -171,6 +171,7 @@ def test_augmented_copies_come_after_the_photos_themselves(coloured, maker):
     assert np.abs(passes[1] - passes[2]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_feature_maps_are_computed_once_and_anew_for_another_size(coloured, maker, tmp_path, monkeypatch):
     first = FeatureMaker(coloured, MINI, tmp_path).plain
     np.testing.assert_allclose(first.passes, maker.plain.passes, atol=1e-3)
@@ -219,6 +220,7 @@ def without_remedy():
     return found_and_right("none")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["class_weights", "effective_number", "oversample", "logit_adjustment"])
 def test_remedies_find_more_of_the_rare_class_than_none(without_remedy, strategy):
     found, right = found_and_right(strategy)
@@ -227,6 +229,7 @@ def test_remedies_find_more_of_the_rare_class_than_none(without_remedy, strategy
     assert right > without_remedy[1]  # the classes of the test photos are even
 
 
+@pytest.mark.slow
 def test_heads_depend_on_their_seed_alone():
     source, labels, photos, _ = overlapping(20, 60)
     heads = [train_head(source, labels, 2, "focal", seed, Budget(epochs=2)) for seed in (1, 1, 2)]
@@ -238,6 +241,7 @@ def test_heads_depend_on_their_seed_alone():
 # The imbalance study's table
 
 
+@pytest.mark.slow
 def test_study_has_every_strategy_seed_split_and_metric(study, coloured):
     table, path = study
     assert tuple(table.columns) == IMBALANCE_COLUMNS
@@ -253,6 +257,7 @@ def test_study_has_every_strategy_seed_split_and_metric(study, coloured):
     pd.testing.assert_frame_equal(read_imbalance(path), table, atol=1e-5, check_dtype=False)
 
 
+@pytest.mark.slow
 def test_study_averages_seeds_and_measures_differences_from_none(study):
     table, _ = study
     for split in ("val", "test"):
@@ -493,6 +498,7 @@ def test_imbalance_command_passes_its_options_on_and_says_the_conclusion(
         assert asked.pop() == (54, maps, Budget(epochs=7, learning_rate=0.01, weight_decay=0), 3, path, splits)
 
 
+@pytest.mark.slow
 def test_probe_command_writes_the_table_into_the_models(miniature, capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
     code, out, _ = run_command(capsys, "study", "crossval", "--probe", "--cache", tmp_path / "maps")

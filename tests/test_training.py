@@ -116,6 +116,7 @@ def test_predictions_are_those_of_the_stored_network(finished, photos):
     np.testing.assert_allclose(network_probabilities(network, prepared), table[columns], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_history_and_another_seed_another(photos, config_file, finished, tmp_path):
     dataset = load_dataset(photos)
     train(load_config(config_file), dataset, tmp_path / "again")
@@ -187,6 +188,7 @@ def val_macro_f1(run):
     return f1_score(rows["label"], answers, average="macro")
 
 
+@pytest.mark.slow
 def test_only_photos_of_the_final_size_decide_what_is_kept(photos, tmp_path):
     """A last stage that ruins the network: kept is what it began with, and its value at the final size."""
     (tmp_path / "sizes.toml").write_text(SIZES)
