@@ -88,7 +88,8 @@ def test_both_maps_stand_beside_the_photo_with_what_they_are_worth(runs):
 
 @pytest.mark.slow
 def test_every_method_gives_another_map_and_says_what_it_does(runs):
-    app, seen = open_page(), {}
+    # Before the last layer: there two methods may agree for a head without hidden layers.
+    app, seen = open_page(layer="conv2"), {}
     for method, name in explain_words.METHOD_NAMES.items():
         app.button_group(key="method").set_value(method).run()
         assert not app.exception
