@@ -73,6 +73,7 @@ def words(app: AppTest) -> str:
     return re.sub(r"\\(.)", r"\1", text.replace("\u00a0", " "))
 
 
+@pytest.mark.slow
 def test_the_menu_leads_to_the_pages(place):
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300).run()
     titles = [app.title[0].value]
@@ -120,6 +121,7 @@ def test_headline_is_what_the_table_gives(two_runs):
     assert re.fullmatch(r"\d\d\.\d to \d\d\.\d", app.metric[0].delta)
 
 
+@pytest.mark.slow
 def test_choice_of_run_and_split_changes_the_answer(two_runs):
     app = open_page("evaluation")
     app.button_group(key="run").set_value("scratch").run()

@@ -156,6 +156,7 @@ def test_without_the_photos_their_download_is_offered(runs):
     assert not app.image
 
 
+@pytest.mark.slow
 def test_an_own_photo(runs):
     app = open_page(photo="Own photo")
     assert not app.image

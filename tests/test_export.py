@@ -175,6 +175,7 @@ def test_loss_by_rounding(kernel, lost):
     assert low <= lost_by_rounding(kernel) <= high
 
 
+@pytest.mark.slow
 def test_layer_that_would_be_rounded_away_is_split_without_changing_the_network():
     network = miniature(3)
     shortcut = network.get_layer("conv3_block1_0_conv")

@@ -479,6 +479,7 @@ def run_command(capsys, *argv):
     return code, printed.out, printed.err
 
 
+@pytest.mark.slow
 def test_imbalance_command_passes_its_options_on_and_says_the_conclusion(
     miniature, study, capsys, tmp_path, monkeypatch
 ):
