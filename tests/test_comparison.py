@@ -64,6 +64,21 @@ def test_mcnemar_is_symmetric_and_the_doubled_binomial_tail():
         assert p == mcnemar_test(right_b, right_a)[1]
 
 
+def test_mcnemar_is_that_of_statsmodels_on_random_tables():
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    rng = np.random.default_rng(4)
+    for photos in (1, 3, 10, 60, 431, 2527):
+        for _ in range(20):
+            agree, a_better = rng.random(2)
+            right_a = rng.random(photos) < 0.8
+            right_b = np.where(rng.random(photos) < agree, right_a, rng.random(photos) < a_better)
+            table, p = mcnemar_test(right_a, right_b)
+            expected = mcnemar(table.to_numpy(), exact=True)
+            assert p == pytest.approx(expected.pvalue, rel=1e-9)
+            assert min(table.iloc[0, 1], table.iloc[1, 0]) == expected.statistic
+
+
 def test_differences_are_b_minus_a_of_the_two_evaluations():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 3, 200)

@@ -254,6 +254,26 @@ def test_wilson_interval_is_that_of_scipy():
     assert wilson_interval(0, 0) == (0, 1)
 
 
+def test_intervals_of_random_tables_are_those_of_statsmodels():
+    from statsmodels.stats.proportion import proportion_confint
+
+    rng = np.random.default_rng(5)
+    trials = rng.integers(1, 3000, 500)
+    right = rng.binomial(trials, rng.random(500))
+    expected = proportion_confint(right, trials, method="wilson")
+    np.testing.assert_allclose(wilson_interval(right, trials), expected, rtol=1e-12, atol=1e-12)
+    # And as they reach a reader: the recall and precision of every class of random answers.
+    y, p = random_answers(431, 6, 1.2)
+    rows = evaluate(table_of(y, p), CLASSES, resamples=0).per_class
+    answers = p.argmax(axis=1)
+    found = np.bincount(y[answers == y], minlength=len(CLASSES))
+    for name, of in (("recall", y), ("precision", answers)):
+        counts = np.bincount(of, minlength=len(CLASSES))
+        np.testing.assert_allclose(rows[name], found / counts)
+        expected = np.transpose(proportion_confint(found, counts, method="wilson"))
+        np.testing.assert_allclose(rows[[f"{name}_low", f"{name}_high"]], expected, rtol=1e-9, atol=1e-12)
+
+
 def test_most_common_confusion_prefers_the_greater_share_and_then_the_order_of_classes():
     three = [("a", "b")] * 2 + [("a", "a")] * 8 + [("b", "c")] * 2 + [("b", "b")] * 2 + [("c", "c")]
     evaluation = evaluate(small_table(three), ("a", "b", "c"), resamples=0)
