@@ -20,7 +20,7 @@ from PIL import Image
 
 from garbage_core.errors import GarbageError
 from garbage_core.filetypes import PHOTO_EXTENSIONS, describe, jpeg_scans, photo_format, shown
-from garbage_core.pixels import to_rgb, upright
+from garbage_core.pixels import to_rgb
 
 if TYPE_CHECKING:
     from pillow_heif import HeifFile
@@ -270,7 +270,7 @@ def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) 
     factor = 1
     if at_least:
         factor = max(min(max(image.size) // max(at_least), min(image.size) // min(at_least)), 1)
-    return upright(to_rgb(image, factor), orientation)
+    return to_rgb(image, factor, orientation)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -1,13 +1,15 @@
 """Pictures as decoders deliver them, in any of Pillow's modes -> RGB arrays of 8 bits."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageCms
 
-# Pictures are converted in strips of about so many pixels: a picture of 60 megapixels takes 240 MB as it comes out of
-# its decoder, and every conversion in one piece would take as much again.
-STRIP_PIXELS = 2**22
+# Pictures are converted and turned in squares of so many pixels a side. A picture of 60 megapixels takes 240 MB as it
+# comes out of its decoder: in one piece, every step would take as much again, and NumPy would turn it pixel by pixel
+# all over the memory. A square of 256x256 stays in the processor's cache, which makes turning three times as fast.
+TILE = 256
 # How to turn a picture upright, by EXIF orientation: as a view of the array, and by Pillow.
 _VIEWS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda rgb: rgb[:, ::-1],
@@ -30,63 +32,54 @@ _TRANSPOSITIONS = {
 _INVERSE = {6: 8, 8: 6}  # the other orientations undo themselves
 
 
-def to_rgb(image: Image.Image, factor: int = 1) -> np.ndarray:
-    """Converts a picture of any mode; transparent parts are shown on white.
+def to_rgb(image: Image.Image, factor: int = 1, orientation: int = 1) -> np.ndarray:
+    """Converts a picture of any mode and turns it upright; transparent parts are shown on white.
 
     Args:
         image: The decoded picture.
         factor: Average squares of so many by so many pixels into one.
-
-    Returns:
-        uint8 (height, width, 3), RGB; height and width divided by `factor` and rounded up.
-    """
-    scale = _grey_scale(image)
-    rgb = np.empty((-(-image.height // factor), -(-image.width // factor), 3), np.uint8)
-    rows = max(STRIP_PIXELS // image.width // factor, 1) * factor
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height))) if image.height > rows else image
-        strip = _grey_to_8_bits(strip, *scale) if scale else _colour_to_8_bits(strip)
-        if factor > 1:
-            strip = strip.reduce(factor)
-        rgb[top // factor : top // factor + strip.height] = strip
-    return rgb
-
-
-def upright(rgb: np.ndarray, orientation: int) -> np.ndarray:
-    """Turns a picture upright.
-
-    NumPy copies a turned picture pixel by pixel all over the memory, which takes seconds for 60 megapixels. Pillow
-    does it block by block; it gets one strip after the other.
-
-    Args:
-        rgb: uint8 (height, width, 3), contiguous.
         orientation: As in EXIF, 1 to 8; any other number leaves the picture as it is.
 
     Returns:
-        uint8, contiguous; (width, height, 3) for orientations from 5 to 8, else of the same shape.
+        uint8 (height, width, 3), RGB, contiguous; height and width divided by `factor` and rounded up, and exchanged
+        for orientations from 5 to 8.
     """
-    if orientation not in _VIEWS:
-        return rgb
-    turned = np.empty(_VIEWS[orientation](rgb).shape, np.uint8)
-    lying = _VIEWS[_INVERSE.get(orientation, orientation)](turned)
-    rows = max(STRIP_PIXELS // rgb.shape[1], 1)
-    for top in range(0, len(rgb), rows):
-        strip = Image.fromarray(rgb[top : top + rows]).transpose(_TRANSPOSITIONS[orientation])
-        _VIEWS[orientation](lying[top : top + rows])[...] = strip
-    return turned
+    scale = _grey_scale(image)
+    width, height = image.size
+    rows, columns = -(-height // factor), -(-width // factor)
+    turns = orientation in _VIEWS
+    rgb = np.empty((columns, rows, 3) if turns and orientation >= 5 else (rows, columns, 3), np.uint8)
+    lying = _VIEWS[_INVERSE.get(orientation, orientation)](rgb) if turns else rgb
+    side = max(TILE // factor, 1)  # of a square once it is reduced
+    for top in range(0, rows, side):
+        for left in range(0, columns, side):
+            place = lying[top : top + side, left : left + side]
+            right, bottom = min((left + side) * factor, width), min((top + side) * factor, height)
+            tile = image if side >= max(rows, columns) else image.crop((left * factor, top * factor, right, bottom))
+            tile = _grey_to_8_bits(tile, *scale) if scale else _colour_to_8_bits(tile)
+            if factor > 1:
+                tile = tile.reduce(factor)
+            if turns:
+                tile, place = tile.transpose(_TRANSPOSITIONS[orientation]), _VIEWS[orientation](place)
+            place[...] = tile
+    return rgb
 
 
 def _colour_to_8_bits(image: Image.Image) -> Image.Image:
     """Converts the modes that have 8 bits per channel to RGB."""
     if image.mode == "LAB":
-        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+        return ImageCms.applyTransform(image, _lab_to_srgb())
     if image.has_transparency_data:
         image = image.convert("RGBA")
         canvas = Image.new("RGB", image.size, "white")
         canvas.paste(image, mask=image)
         return canvas
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+@cache
+def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
 
 
 def _grey_scale(image: Image.Image) -> tuple[float, float] | None:

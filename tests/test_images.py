@@ -23,7 +23,7 @@ from garbage_core.images import (
     photo_size,
     prepare_photo,
 )
-from garbage_core.pixels import upright
+from garbage_core.pixels import to_rgb
 from tests.photo_helpers import encode, jpeg, picture
 
 
@@ -71,7 +71,7 @@ def test_exif_rotation_is_applied_once(orientation):
 
 
 @pytest.mark.parametrize("orientation", range(10))
-def test_large_pictures_are_turned_in_strips_without_seams(monkeypatch, orientation):
+def test_large_pictures_are_turned_piece_by_piece_without_seams(monkeypatch, orientation):
     rgb = np.random.default_rng(0).integers(0, 256, (37, 20, 3), dtype=np.uint8)
     by_hand = {
         2: rgb[:, ::-1],
@@ -82,15 +82,17 @@ def test_large_pictures_are_turned_in_strips_without_seams(monkeypatch, orientat
         7: rgb[::-1, ::-1].swapaxes(0, 1),
         8: np.rot90(rgb),
     }
-    monkeypatch.setattr("garbage_core.pixels.STRIP_PIXELS", 5 * 20)
-    assert np.array_equal(upright(rgb, orientation), by_hand.get(orientation, rgb))
+    monkeypatch.setattr("garbage_core.pixels.TILE", 8)
+    turned = to_rgb(Image.fromarray(rgb), orientation=orientation)
+    assert turned.flags.c_contiguous
+    assert np.array_equal(turned, by_hand.get(orientation, rgb))
 
 
 def test_turning_the_largest_photo_keeps_no_processor_busy():
-    lying = np.zeros((7700, 7700, 3), np.uint8)
+    lying = Image.new("RGB", (7700, 7700))
     start = time.process_time()
-    upright(lying, 6)
-    assert time.process_time() - start < 2
+    to_rgb(lying, orientation=6)
+    assert time.process_time() - start < 1.5
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
@@ -162,13 +164,14 @@ def test_floating_point_without_a_known_white_is_stretched():
     assert rgb[..., 0].tolist() == [[0, 255], [128, 255]]
 
 
-def test_large_pictures_are_converted_in_strips_without_seams(monkeypatch):
-    image = picture(60, 50).convert("RGBA")
-    whole = decode_image(encode(image, "PNG")), decode_image(encode(image, "PNG"), at_least=(10, 12))
-    monkeypatch.setattr("garbage_core.pixels.STRIP_PIXELS", 60 * 7)
-    strips = decode_image(encode(image, "PNG")), decode_image(encode(image, "PNG"), at_least=(10, 12))
-    assert np.array_equal(whole[0], strips[0])
-    assert np.array_equal(whole[1], strips[1])
+@pytest.mark.parametrize("mode", ["RGBA", "LAB", "F"])
+def test_large_pictures_are_converted_piece_by_piece_without_seams(monkeypatch, mode):
+    image = picture(60, 50)
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    image = ImageCms.profileToProfile(image, *profiles, outputMode="LAB") if mode == "LAB" else image.convert(mode)
+    whole = [to_rgb(image, factor) for factor in (1, 4)]
+    monkeypatch.setattr("garbage_core.pixels.TILE", 7)
+    assert all(map(np.array_equal, whole, [to_rgb(image, factor) for factor in (1, 4)]))
 
 
 # Refused files -------------------------------------------------------------------------------------------------------
