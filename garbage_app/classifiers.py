@@ -10,6 +10,7 @@ import hashlib
 import io
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +18,7 @@ import streamlit as st
 from PIL import Image
 
 from garbage_app.shared import plain
-from garbage_core.errors import GarbageError
-from garbage_core.images import decode_image, prepare_photo
+from garbage_core.images import PhotoFile, prepare_photo
 from garbage_core.novelty import NOVELTY_FILE
 from garbage_core.runs import Run
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _LOADER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-model")
 MOST_MODELS = 3  # each takes about 100 MB
 THUMBNAIL = 96  # pixels
+PREVIEW = (480, 640)  # pixels that a photo is shown with, and what most networks want it decoded to
 
 
 def model_key(run: Run) -> str:
@@ -140,6 +141,11 @@ class Photo:
     label: str | None = None
     shown: bool = False
 
+    @cached_property
+    def file(self) -> PhotoFile:
+        """The file, decoded once for all that one run of the page does with it; goes with the run."""
+        return PhotoFile(self.data, self.name)
+
 
 def photo_of(name: str, data: bytes, label: str | None = None, shown: bool = False) -> Photo:
     """Makes a `Photo` from the content of a file."""
@@ -150,7 +156,7 @@ def photo_of(name: str, data: bytes, label: str | None = None, shown: bool = Fal
 def look(digest: str, model: str, _run: Run, _photo: Photo):
     """Returns the answer for a photo and its heat map as float16 (h, w), cached by content. Raises GarbageError."""
     classifier = classifier_of(_run)
-    prediction, heat = classifier.classify_with_activation(classifier.prepare(_photo.data, _photo.name), _photo.name)
+    prediction, heat = classifier.classify_with_activation(_photo.file.prepared(*classifier.size), _photo.name)
     return prediction, heat.astype(np.float16)
 
 
@@ -158,24 +164,21 @@ def look(digest: str, model: str, _run: Run, _photo: Photo):
 def look_twice(digest: str, model: str, _run: Run, _photo: Photo):
     """Returns the answer for a photo and its mirror image together, cached by content. Raises GarbageError."""
     classifier = classifier_of(_run)
-    return classifier.classify_photo(classifier.prepare(_photo.data, _photo.name), _photo.name, flip=True)
+    return classifier.classify_photo(_photo.file.prepared(*classifier.size), _photo.name, flip=True)
 
 
 def preview_of(photo: Photo) -> np.ndarray:
     """Returns the photo in the size it is shown in; kept for this session until another takes its place."""
     kept = st.session_state.get("preview")
     if kept is None or kept[0] != photo.digest:
-        kept = (photo.digest, prepare_photo(decode_image(photo.data, photo.name, at_least=(480, 640)), 480, 640))
+        kept = (photo.digest, prepare_photo(photo.file.decoded(PREVIEW), *PREVIEW))
         st.session_state["preview"] = kept
     return kept[1]
 
 
-def thumbnail_of(photo: Photo) -> str | None:
-    """Returns a small JPEG of a photo as a data address for the table, or None if it cannot be read."""
-    try:
-        picture = Image.fromarray(decode_image(photo.data, photo.name, at_least=(THUMBNAIL, THUMBNAIL)))
-    except GarbageError:
-        return None
+def thumbnail_of(rgb: np.ndarray) -> str:
+    """Returns a small JPEG of a photo as a data address for the table."""
+    picture = Image.fromarray(rgb)
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=80)
@@ -192,22 +195,31 @@ def answers_for(photos: list[Photo], runs: list[Run], flip: bool = False) -> dic
     """
     by_digest = {photo.digest: photo for photo in photos}
     kept = {key: value for key, value in st.session_state.get("answers", {}).items() if key[0] in by_digest}
-    wanted = {(digest, model_key(run), flip) for digest in by_digest for run in runs}
-    missing = wanted - kept.keys()
     thumbnails = {d: t for d, t in st.session_state.get("thumbnails", {}).items() if d in by_digest}
     # Kept from the start: if the reader does something meanwhile, what was computed so far is not lost.
     st.session_state["answers"], st.session_state["thumbnails"] = kept, thumbnails
-    if missing or len(thumbnails) < len(by_digest):
+    wanted = {(digest, model_key(run), flip) for digest in by_digest for run in runs}
+    missing = wanted - kept.keys()
+    new = [photo for photo in by_digest.values() if any(key[0] == photo.digest for key in missing)]
+    asked = [run for run in runs if any(key[1] == model_key(run) for key in missing)]
+    if missing:
+        from garbage_core.classify import classify_together
+
         bar = st.progress(0.0, "Looking at the photos")
-        for run in runs:
-            new = [photo for digest, photo in by_digest.items() if (digest, model_key(run), flip) in missing]
-            stream = classifier_of(run).classify_many(((photo.name, photo.data) for photo in new), flip=flip)
-            for photo, prediction in zip(new, stream, strict=True):
-                kept[photo.digest, model_key(run), flip] = prediction
-                done = len(wanted & kept.keys()) / len(wanted)
-                bar.progress(done, f"{plain(run.title)}: {plain(photo.name)}")
-        for digest, photo in by_digest.items():
-            if digest not in thumbnails:
-                thumbnails[digest] = thumbnail_of(photo)
+        classifiers = [classifier_of(run) for run in asked]
+        read = partial(_file_with_thumbnail, thumbnails=thumbnails, size=max(one.size for one in classifiers))
+        stream = classify_together(classifiers, ((photo.name, partial(read, photo)) for photo in new), flip=flip)
+        for done, (photo, answers) in enumerate(zip(new, stream, strict=True), 1):
+            for run, answer in zip(asked, answers, strict=True):
+                kept[photo.digest, model_key(run), flip] = answer
+            bar.progress(done / len(new), plain(photo.name))
         bar.empty()
     return {key[:2]: kept[key] for key in wanted}
+
+
+def _file_with_thumbnail(photo: Photo, thumbnails: dict[str, str], size: tuple[int, int]) -> PhotoFile:
+    """Returns the file of a photo after making its thumbnail from what a network of this size needs of it anyway."""
+    file = PhotoFile(photo.data, photo.name)  # not the photo's own, which would keep the pixels of all of a batch
+    if photo.digest not in thumbnails:
+        thumbnails[photo.digest] = thumbnail_of(file.decoded((2 * size[0], 2 * size[1])))
+    return file

@@ -21,7 +21,7 @@ import numpy as np
 
 from garbage_core.errors import GarbageError
 from garbage_core.explain import to_heat
-from garbage_core.images import MAX_BYTES, load_photo
+from garbage_core.images import MAX_BYTES, PhotoFile, load_photo
 from garbage_core.inference import CompiledNetwork, Look, network_probabilities, softmax
 from garbage_core.novelty import Detector
 from garbage_core.novelty import load as load_detector
@@ -31,9 +31,12 @@ from garbage_core.runtimes import KERAS, ExportedNetwork, choose, keras_network
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["BATCH_SIZE", "Classifier", "Prediction", "network_probabilities"]
+__all__ = ["BATCH_SIZE", "Classifier", "Prediction", "classify_together", "network_probabilities"]
 
 BATCH_SIZE = 16  # larger batches are no faster on a processor, and hold more memory
+
+# The bytes of an image file, the file itself, its path, or what fetches it; called by a thread, may raise GarbageError.
+Source = bytes | PhotoFile | Path | Callable[[], bytes | PhotoFile]
 
 
 @dataclass(frozen=True)
@@ -189,39 +192,13 @@ class Classifier:
 
     def classify_many(
         self,
-        photos: Iterable[tuple[str, bytes | Path | Callable[[], bytes]]],
+        photos: Iterable[tuple[str, Source]],
         batch_size: int = BATCH_SIZE,
         workers: int | None = None,
         flip: bool = False,
     ) -> Iterator[Prediction]:
-        """Answers for any number of photos in flat memory: threads decode the next two batches during inference.
-
-        Args:
-            photos: Pairs of a name and the bytes of an image file, its path, or what fetches its bytes (called by one
-                of the threads; may raise GarbageError).
-            batch_size: Photos in one call of the network.
-            workers: Threads that decode; None for one per processor core.
-            flip: As in `probabilities`.
-
-        Yields:
-            A `Prediction` per photo, in order. A photo that cannot be read gets one with `error` set.
-        """
-        source = iter(photos)
-        pending: deque[tuple[str, Future]] = deque()
-        pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode")
-
-        def read_ahead() -> None:
-            for name, item in islice(source, 2 * batch_size - len(pending)):
-                pending.append((name, pool.submit(self._read, name, item)))
-
-        try:
-            read_ahead()
-            while pending:
-                batch = [(name, future.result()) for name, future in _take(pending, batch_size)]
-                read_ahead()
-                yield from self._answer(batch, flip)
-        finally:
-            pool.shutdown(cancel_futures=True)
+        """Answers for any number of photos, see `classify_together`."""
+        return (answer for (answer,) in classify_together([self], photos, batch_size, workers, flip))
 
     def class_activation(self, photo: np.ndarray, class_index: int | None = None) -> np.ndarray:
         """Returns where a photo speaks for a class.
@@ -260,14 +237,6 @@ class Classifier:
             raise GarbageError(f"There is no class {index}: choose a number from 0 to {len(self.classes) - 1}.")
         return look, to_heat(look.maps[0] @ self._class_weights[:, index], *photo.shape[:2])
 
-    def _read(self, name: str, item: bytes | Path | Callable[[], bytes]) -> np.ndarray | GarbageError:
-        try:
-            if not isinstance(item, bytes):
-                item = read_file(item) if isinstance(item, Path) else item()
-            return self.prepare(item, name)
-        except GarbageError as error:
-            return error
-
     def _answer(self, batch: list[tuple[str, np.ndarray | GarbageError]], flip: bool) -> Iterator[Prediction]:
         readable = [photo for _, photo in batch if isinstance(photo, np.ndarray)]
         found, features = self._forward.answers(readable, self.temperature, flip, batch_size=max(1, len(readable)))
@@ -290,6 +259,61 @@ class Classifier:
         accepted = confidence >= self.threshold
         unfamiliar = familiarity is not None and self.detector.is_unfamiliar(familiarity)
         return Prediction(name, self.classes[best], confidence, by_class, accepted, None, familiarity, unfamiliar)
+
+
+def classify_together(
+    classifiers: Sequence[Classifier],
+    photos: Iterable[tuple[str, Source]],
+    batch_size: int = BATCH_SIZE,
+    workers: int | None = None,
+    flip: bool = False,
+) -> Iterator[tuple[Prediction, ...]]:
+    """Answers for any number of photos by several classifiers, in flat memory.
+
+    Threads decode the next two batches during inference, each photo once for all classifiers of one size.
+
+    Args:
+        classifiers: Whom to ask.
+        photos: Pairs of a name and where the photo comes from.
+        batch_size: Photos in one call of a network.
+        workers: Threads that decode; None for one per processor core.
+        flip: As in `Classifier.probabilities`.
+
+    Yields:
+        Per photo, in order, a `Prediction` of each classifier. A photo that cannot be read gets some with `error` set.
+    """
+    source = iter(photos)
+    sizes = {classifier.size for classifier in classifiers}
+    pending: deque[tuple[str, Future]] = deque()
+    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode")
+
+    def read_ahead() -> None:
+        for name, item in islice(source, 2 * batch_size - len(pending)):
+            pending.append((name, pool.submit(_prepared, name, item, sizes)))
+
+    try:
+        read_ahead()
+        while pending:
+            batch = [(name, future.result()) for name, future in _take(pending, batch_size)]
+            read_ahead()
+            answers = []
+            for classifier in classifiers:
+                own = [(name, found[classifier.size] if isinstance(found, dict) else found) for name, found in batch]
+                answers.append(list(classifier._answer(own, flip)))
+            yield from zip(*answers, strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepared(name: str, item: Source, sizes: Iterable[tuple[int, int]]) -> dict | GarbageError:
+    """Returns a photo as networks of these sizes see it, {(height, width): uint8 (h, w, 3)}."""
+    try:
+        if not isinstance(item, bytes | PhotoFile):
+            item = read_file(item) if isinstance(item, Path) else item()
+        file = PhotoFile(item, name) if isinstance(item, bytes) else item
+        return {size: file.prepared(*size) for size in sizes}
+    except GarbageError as error:
+        return error
 
 
 def _take(queue: deque, count: int) -> list:

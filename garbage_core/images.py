@@ -30,6 +30,7 @@ __all__ = [
     "MAX_BYTES",
     "MAX_PIXELS",
     "PHOTO_EXTENSIONS",
+    "PhotoFile",
     "decode_image",
     "fit_canvas",
     "load_photo",
@@ -160,8 +161,30 @@ def load_photo(data: bytes, height: int, width: int, name: str = "photo") -> np.
     Raises:
         GarbageError: As for `decode_image`.
     """
-    # Twice the target leaves the resampling filter enough pixels to work on.
-    return prepare_photo(decode_image(data, name, at_least=(2 * height, 2 * width)), height, width)
+    return PhotoFile(data, name).prepared(height, width)
+
+
+class PhotoFile:
+    """The bytes of a photo for several readers, such as networks of different sizes: no size is decoded twice.
+
+    What was decoded is kept as long as the object lives.
+    """
+
+    def __init__(self, data: bytes, name: str = "photo") -> None:
+        """Takes the file's content, and what to call the file in an error."""
+        self._data, self._name = data, name
+        self._decoded: dict[tuple[int, int], np.ndarray] = {}
+
+    def decoded(self, at_least: tuple[int, int]) -> np.ndarray:
+        """Returns what `decode_image` does. Raises GarbageError."""
+        if at_least not in self._decoded:
+            self._decoded[at_least] = decode_image(self._data, self._name, at_least)
+        return self._decoded[at_least]
+
+    def prepared(self, height: int, width: int) -> np.ndarray:
+        """Returns what `load_photo` does. Raises GarbageError."""
+        # Twice the target leaves the resampling filter enough pixels to work on.
+        return prepare_photo(self.decoded((2 * height, 2 * width)), height, width)
 
 
 def fit_canvas(rgb: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -194,3 +194,28 @@ def test_an_upload_is_not_written_to_disk(runs):
     with ThreadPoolExecutor(1) as thread:
         received = thread.submit(asyncio.run, receive()).result()
     assert received == (False, 20 * 2**20)
+
+
+def test_a_photo_is_decoded_once_for_all_that_see_it_in_one_size(place, monkeypatch):  # noqa: F811
+    from garbage_core import images
+
+    for seed, name in enumerate(("scratch", "transfer")):
+        miniature_run(place / "models", name, size=(240, 320), seed=seed, threshold=0.0)
+    decoded, decode = [], images.decode_image
+    monkeypatch.setattr(images, "decode_image", lambda data, *args: decoded.append(data) or decode(data, *args))
+    photos = [(f"{seed}.jpg", draw(seed, 1280, 960)) for seed in range(90, 94)]
+
+    def decodes() -> list[int]:
+        counted = [decoded.count(data) for _, data in photos]
+        decoded.clear()
+        return counted
+
+    app = upload(open_page("classify"), photos[0])
+    assert not app.exception
+    assert decodes() == [1, 0, 0, 0]  # for both models and the picture on the page
+    app.run()
+    assert decodes() == [0, 0, 0, 0]
+    upload(app, *photos)
+    assert decodes() == [1, 1, 1, 1]  # for both models and the table; the first one's details are still known
+    app.run()
+    assert decodes() == [0, 0, 0, 0]
