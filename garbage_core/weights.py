@@ -53,7 +53,8 @@ def load_starting_weights(network: keras.Model, source: str | Path | None) -> St
     Args:
         network: The network, changed in place. Nothing is changed when the source is refused.
         source: None for random weights; `"imagenet"` for the weights that `keras.applications` downloads and checks by
-            their hash; or the path of a `.weights.h5` file (or an `.npz` with the same keys) with some or all layers.
+            their hash; or the path of a `.weights.h5` file (or an `.npz` with the same keys) with some or all layers,
+            or of the `.keras` file of a trained run, to go on from it.
 
     Returns:
         What was loaded, and what starts at random.
@@ -206,7 +207,11 @@ def _read_arrays(path: Path, network_layers: list) -> dict[str, list[np.ndarray]
 
 
 def _h5_groups(path: Path) -> Iterator[tuple[str, tuple[str | None, list[np.ndarray]]]]:
-    with h5py.File(path) as file:
+    source = path
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            source = io.BytesIO(archive.read("model.weights.h5"))
+    with h5py.File(source) as file:
         for key, group in file["layers"].items():
             variables = group.get("vars", {})
             if len(variables):

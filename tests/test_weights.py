@@ -85,6 +85,15 @@ def test_full_file_gives_the_same_network(tmp_path):
     assert len(report.sha256) == 64
 
 
+def test_the_network_of_a_run_can_be_gone_on_from(tmp_path):
+    network = build(seed=1)
+    save_network(network, tmp_path / "model.keras")
+    other = build(seed=2)
+    report = load_starting_weights(other, tmp_path / "model.keras")
+    assert report.random == ()
+    np.testing.assert_array_equal(answers(other), answers(load_network(tmp_path / "model.keras")))
+
+
 def test_partial_file_loads_what_it_has_and_says_what_it_has_not(tmp_path):
     network = build(seed=1)
     part = keras.Model(network.input, network.get_layer("conv2_block1_out").output)
@@ -141,10 +150,11 @@ def test_reads_numbered_arrays_without_names(tmp_path):
     np.testing.assert_allclose(answers(other), answers(network), atol=5e-3)
 
 
-@pytest.mark.parametrize("name", ["missing.weights.h5", "broken.weights.h5", "broken.npz"])
+@pytest.mark.parametrize("name", ["missing.weights.h5", "broken.weights.h5", "broken.npz", "broken.keras"])
 def test_refuses_a_file_that_is_no_weights_file(tmp_path, name):
     (tmp_path / "broken.weights.h5").write_bytes(b"nonsense")
     (tmp_path / "broken.npz").write_bytes(b"nonsense")
+    (tmp_path / "broken.keras").write_bytes(b"nonsense")
     with pytest.raises(GarbageError, match=name.replace(".", r"\.")):
         load_starting_weights(build(), tmp_path / name)
 
