@@ -1,5 +1,7 @@
 """The imbalance study: what each remedy against imbalance buys, over all classes and for each."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 
@@ -18,6 +20,41 @@ COMMAND = "python -m garbage_core study imbalance --weights imagenet"
 def read(path: str, stamp: tuple) -> pd.DataFrame:
     """Reads the study's table once for all sessions, until its file changes."""
     return studies.read_imbalance(path)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the study found on a split. Shared by all sessions: the tables must not be changed.
+
+    Attributes:
+        sentence: The answer to the page's question.
+        note: What it rests on.
+        rarest: The class with the fewest training photos.
+        classes: From `studies.classes_of`.
+        numbers: Every strategy's numbers as a reader sees them.
+    """
+
+    sentence: str
+    note: str
+    rarest: str
+    classes: pd.DataFrame
+    numbers: pd.DataFrame
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def findings(path: str, stamp: tuple, split: str, _study: pd.DataFrame) -> Findings:
+    """Works out once for all sessions what the study found on a split."""
+    rarest = studies.rarest_class(_study)
+    photos = int(studies.rows_of(_study, "macro_f1", split)["photos"].iloc[0])
+    seeds = _study["seed"].nunique() - 1  # the rows of the mean over the seeds are named like one more
+    return Findings(
+        plain(studies.imbalance_conclusion(_study, split), 600),
+        f"{count(photos, f'{SPLIT_NAMES[split]} photo')}, mean over {count(seeds, 'seed')}, against no remedy on the "
+        "same photos. Said is only what the 95\u00a0% intervals bear out.",
+        rarest,
+        studies.classes_of(_study),
+        numbers_table(_study, split, rarest),
+    )
 
 
 def study_or_stop() -> tuple[pd.DataFrame, tuple]:
@@ -51,6 +88,7 @@ def choose_split(study: pd.DataFrame) -> str:
     )
 
 
+@st.fragment
 def write_strategies(study: pd.DataFrame, key: tuple, split: str, rarest: str) -> None:
     """Draws one measure for every strategy, and how far each is from no remedy."""
     st.subheader("What each remedy buys", anchor=False)
@@ -96,11 +134,10 @@ def write_strategies(study: pd.DataFrame, key: tuple, split: str, rarest: str) -
         show(figure, f"differences-{measure}", data=rows)
 
 
-def write_classes(study: pd.DataFrame, key: tuple, split: str) -> None:
+def write_classes(study: pd.DataFrame, key: tuple, split: str, classes: pd.DataFrame) -> None:
     """Draws the class distribution next to the recall of every class."""
     st.subheader("Which classes gain and which pay", anchor=False)
     st.caption("Recall: of the photos of a class, how many are found. Under each class its training photos.")
-    classes = studies.classes_of(study)
     left, right = st.columns([2, 3], gap="medium")
     with left:
         st.markdown("**Photos to learn from**")
@@ -108,11 +145,13 @@ def write_classes(study: pd.DataFrame, key: tuple, split: str) -> None:
     with right:
         st.markdown("**Recall**")
         figure = drawn(lambda: recall_by_strategy(study, classes, split), "recall by strategy", *key, split)
-        show(figure, "recall-by-strategy", data=study[(study["metric"] == "recall") & (study["split"] == split)])
+        show(
+            figure, "recall-by-strategy", data=lambda: study[(study["metric"] == "recall") & (study["split"] == split)]
+        )
 
 
-def write_numbers(study: pd.DataFrame, split: str, rarest: str) -> None:
-    """Writes the headline numbers of every strategy as a table."""
+def numbers_table(study: pd.DataFrame, split: str, rarest: str) -> pd.DataFrame:
+    """Returns the headline numbers of every strategy in words."""
     columns = {
         "Strategy": [studies.strategy_name(name) for name in studies.rows_of(study, "accuracy", split)["strategy"]]
     }
@@ -133,8 +172,13 @@ def write_numbers(study: pd.DataFrame, split: str, rarest: str) -> None:
         columns[title] = [
             interval(*row) if share else f"{row[0]:.3f}" for row in rows[["value", "low", "high"]].to_numpy()
         ]
+    return pd.DataFrame(columns)
+
+
+def write_numbers(numbers: pd.DataFrame) -> None:
+    """Writes the headline numbers of every strategy as a table."""
     with st.expander("All numbers"):
-        table(pd.DataFrame(columns), "strategies-table")
+        table(numbers, "strategies-table")
         st.caption("Log loss and calibration error after temperature scaling; 95\u00a0% intervals in brackets.")
 
 
@@ -163,17 +207,10 @@ def write_method() -> None:
 place = question("What does a remedy against imbalance buy?")
 study, key = study_or_stop()
 split = choose_split(study)
-rarest = studies.rarest_class(study)
-baseline = studies.rows_of(study, "macro_f1", split).iloc[0]
-seeds = study["seed"].nunique() - 1
-answer(
-    place,
-    plain(studies.imbalance_conclusion(study, split), 600),
-    f"{count(int(baseline['photos']), f'{SPLIT_NAMES[split]} photo')}, mean over {count(seeds, 'seed')}, against no "
-    "remedy on the same photos. Said is only what the 95\u00a0% intervals bear out.",
-)
-write_strategies(study, key, split, rarest)
-write_classes(study, key, split)
-write_numbers(study, split, rarest)
+found = findings(*key, split, study)
+answer(place, found.sentence, found.note)
+write_strategies(study, key, split, found.rarest)
+write_classes(study, key, split, found.classes)
+write_numbers(found.numbers)
 write_strategy_words()
 write_method()
