@@ -9,7 +9,7 @@ from PIL import Image
 from garbage_app.classifiers import Photo, photo_of
 from garbage_app.drawings import drawing
 from garbage_app.gallery import dataset_or_none, offer_download
-from garbage_app.shared import SPLIT_NAMES, capital
+from garbage_app.shared import SPLIT_NAMES, capital, run_key
 from garbage_core.images import MAX_BYTES
 from garbage_core.runs import Run
 
@@ -69,7 +69,7 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
     if dataset is None:
         offer_download("The photos of the data set are not on this machine. Until then, use an own photo or a drawing.")
         return None
-    photos = _photos(runs)
+    photos = _photos(tuple(map(run_key, runs)), runs)
     photos = photos[photos["file"].isin(dataset.photos["file"])]
     if photos.empty:
         st.info("None of the photos that these models know is on this machine.")
@@ -108,10 +108,11 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
     return photo_of(file, dataset.read_bytes(file), row["label"])
 
 
-def _photos(runs: list[Run]) -> pd.DataFrame:
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _photos(key: tuple, _runs: list[Run]) -> pd.DataFrame:
     """Returns file, split and label of every photo, and in a column p_<name> what each model takes it for."""
-    table = runs[-1].predictions[["file", "split", "label"]].drop_duplicates("file")
-    for run in runs:
+    table = _runs[-1].predictions[["file", "split", "label"]].drop_duplicates("file")
+    for run in _runs:
         known = run.predictions.drop_duplicates("file").set_index("file")
         answer = known[[f"p_{name}" for name in run.classes]].idxmax(axis=1).str.removeprefix("p_")
         # A photo that a model has no answer for is not its mistake.

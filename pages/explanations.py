@@ -1,13 +1,9 @@
 """Why a model answers as it does: heat maps of the models side by side, and whether they show what counts."""
 
-import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
-from PIL import Image
 
 from garbage_app.classifiers import (
     Photo,
@@ -21,12 +17,14 @@ from garbage_app.classifiers import (
 )
 from garbage_app.explain_words import ANSWER, METHOD_NAMES, answers_in_words, conclusion, in_words, note
 from garbage_app.explaining import Wish, Work, faithfulness_work, map_work, wait_for, yardstick_work
+from garbage_app.map_pictures import Picture, Shown, choose_opacity, jpeg
 from garbage_app.pick import pick_photo
 from garbage_app.router import ensure_routed
 from garbage_app.shared import (
     answer,
     capital,
     chance,
+    drawn,
     percent,
     plain,
     question,
@@ -34,7 +32,7 @@ from garbage_app.shared import (
     show,
 )
 from garbage_core.errors import GarbageError
-from garbage_core.explain import METHOD_HINTS, METHODS, overlay, to_heat
+from garbage_core.explain import METHOD_HINTS, METHODS
 from garbage_core.runs import Run
 
 if TYPE_CHECKING:
@@ -51,8 +49,8 @@ CHART_HEIGHT = 290
 # What to explain
 
 
-def choose_map(classes: list[str]) -> tuple[str, str, str, float]:
-    """Lets the reader choose; returns the method, the layers, the class and the opacity."""
+def choose_map(classes: list[str], shown: Shown) -> tuple[str, str, str]:
+    """Lets the reader choose; returns the method, the layers and the class. The opacity goes to what is shown."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
         method = st.segmented_control(
@@ -86,54 +84,22 @@ def choose_map(classes: list[str]) -> tuple[str, str, str, float]:
             "seen, but only roughly where; earlier ones see edges and textures in finer detail. SmoothGrad looks at "
             "single pixels and needs no layer.",
         )
-        opacity = st.slider("Opacity of the map", 0.0, 1.0, 0.6, 0.05, key="opacity", format="percent")
-    return method, "last" if method == "saliency" else stack, label, opacity
+        choose_opacity(shown)
+    return method, "last" if method == "saliency" else stack, label
 
 
 # The maps
 
 
-def write_photo(photo: Photo, preview: np.ndarray, method: str) -> None:
+def write_photo(photo: Photo, preview: bytes, method: str) -> None:
     """Shows the photo by itself, what the colours of the maps beside it mean, and how the maps are made."""
     from garbage_core import figures
 
     st.subheader("The photo", anchor=False)
     st.markdown(f"The data set calls it **{plain(photo.label)}**" if photo.label else plain(photo.name))
-    st.image(preview, width="stretch", output_format="JPEG", alt=f"The photo {photo.name}")
-    show(figures.heat_scale(), "heat-scale", toolbar=False)
+    st.image(preview, width="stretch", alt=f"The photo {photo.name}")
+    show(drawn(figures.heat_scale, "heat scale"), "heat-scale", toolbar=False)
     st.caption(f"{METHOD_NAMES[method]}: {METHOD_HINTS[method]}")
-
-
-def write_map(wish: Wish, preview: np.ndarray, heat: np.ndarray, opacity: float, place: "DeltaGenerator") -> None:
-    """Shows a photo under its map, in the place that was kept for it, and offers the picture as PNG."""
-    picture = overlay(preview, to_heat(heat.astype(np.float32), *preview.shape[:2]), opacity)
-    words = f"what speaks for {plain(wish.label)}"
-    with place.container():
-        st.image(
-            picture,
-            width="stretch",
-            output_format="JPEG",
-            caption=f"Bright: {words}",
-            alt=f"{METHOD_NAMES[wish.method]} map of {wish.run.title} over the photo {wish.photo.name}, {words}",
-        )
-        stem = Path(wish.photo.name).stem.replace(" ", "-")
-        st.download_button(
-            "Download as PNG",
-            lambda: png(picture),
-            f"{stem}-{wish.run.name}-{wish.label}-{wish.method}.png",
-            "image/png",
-            icon=":material/download:",
-            type="tertiary",
-            key=f"png-{wish.run.name}",
-            on_click="ignore",
-        )
-
-
-def png(picture: np.ndarray) -> bytes:
-    """Returns a picture as the content of a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 # How far they can be trusted
@@ -147,7 +113,8 @@ def write_faithfulness(wish: Wish, result: "Faithfulness", place: "DeltaGenerato
         st.markdown(f"**{plain(wish.run.title)}**, {plain(wish.label)}")
         draws = len(result.random)
         curve = result.to_table()
-        show(figures.removal_curve(curve, wish.label, draws), f"removal-{wish.run.name}", data=curve)
+        figure = drawn(lambda: figures.removal_curve(curve, wish.label, draws), "removal", *wish.key)
+        show(figure, f"removal-{wish.run.name}", data=curve)
         st.markdown(in_words(result, wish.label))
         low, high = result.chance_range
         st.caption(
@@ -180,6 +147,7 @@ class Slots:
 
     words: "DeltaGenerator"
     picture: "DeltaGenerator"
+    download: "DeltaGenerator"
     chart: "DeltaGenerator"
 
     def fail(self, message: str, icon: str = ":material/error:") -> None:
@@ -188,9 +156,9 @@ class Slots:
         self.chart.empty()
 
 
-def lay_out(photo: Photo, preview: np.ndarray, runs: list[Run], method: str) -> dict[str, Slots]:
+def lay_out(photo: Photo, preview: bytes, runs: list[Run], method: str) -> dict[str, Slots]:
     """Shows the photo and keeps places for the results of every model beside it; returns them by the models' names."""
-    words, pictures, charts = {}, {}, {}
+    words, pictures, downloads, charts = {}, {}, {}, {}
     grid = st.grid(1 + len(runs), min_column_width=260)
     with grid.cell():
         write_photo(photo, preview, method)
@@ -200,7 +168,8 @@ def lay_out(photo: Photo, preview: np.ndarray, runs: list[Run], method: str) -> 
             words[run.name] = st.empty()
             words[run.name].markdown(":gray[...]")
             pictures[run.name] = st.empty()
-            pictures[run.name].image(preview, width="stretch", output_format="JPEG", alt="The map is on its way")
+            pictures[run.name].image(preview, width="stretch", alt="The map is on its way")
+            downloads[run.name] = st.empty()
     st.subheader("Do the maps show what counts?", anchor=False)
     grid = st.grid(1 + len(runs), min_column_width=260)
     with grid.cell():
@@ -209,7 +178,7 @@ def lay_out(photo: Photo, preview: np.ndarray, runs: list[Run], method: str) -> 
         with grid.cell():
             charts[run.name] = st.empty()
             charts[run.name].skeleton(height=CHART_HEIGHT)
-    return {run.name: Slots(words[run.name], pictures[run.name], charts[run.name]) for run in runs}
+    return {run.name: Slots(*(places[run.name] for places in (words, pictures, downloads, charts))) for run in runs}
 
 
 def predictions_of(photo: Photo, runs: list[Run], place: "DeltaGenerator", slots: dict[str, Slots]) -> dict:
@@ -237,11 +206,11 @@ def results_of(works: dict[str, Work], slots: dict[str, Slots]) -> dict:
 
 
 def explain(
-    photo: Photo, runs: list[Run], method: str, stack: str, label: str, opacity: float, place: "DeltaGenerator"
+    photo: Photo, runs: list[Run], method: str, stack: str, label: str, shown: Shown, place: "DeltaGenerator"
 ) -> None:
     """Shows the maps of all models and how far they can be trusted, each as soon as it is there."""
     preview = preview_of(photo)
-    slots = lay_out(photo, preview, runs, method)
+    slots = lay_out(photo, jpeg(preview), runs, method)
     predictions = predictions_of(photo, runs, place, slots)
     runs = [run for run in runs if run.name in predictions]
     wishes = {}
@@ -269,7 +238,7 @@ def explain(
     wait_for(list(maps.values()), show_progress, 0.0, 0.5)
     heats = results_of(maps, slots)
     for name, heat in heats.items():
-        write_map(wishes[name], preview, heat, opacity, slots[name].picture)
+        shown.add(Picture(wishes[name], preview, heat, slots[name].picture), slots[name].download)
     wait_for(list(yardsticks.values()), show_progress, 0.5, 0.8)
     random = results_of(yardsticks, slots)
     tests = {name: faithfulness_work(wishes[name], heats[name], random[name]) for name in heats if name in random}
@@ -289,10 +258,11 @@ place = question("Which part of the photo decides?")
 runs = sorted(choose_models(runs_or_stop()), key=val_accuracy, reverse=True)
 photo = pick_photo(runs)
 classes = list(dict.fromkeys(name for run in runs for name in run.classes))
-method, stack, label, opacity = choose_map(classes)
+shown = Shown()
+method, stack, label = choose_map(classes, shown)
 if photo is None:
     answer(place, "Choose a photo, and see what in it speaks for the answer.")
 else:
-    explain(photo, runs, method, stack, label, opacity, place)
+    explain(photo, runs, method, stack, label, shown, place)
 for run in runs:
     start_loading(run)
