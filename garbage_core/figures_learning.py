@@ -148,13 +148,18 @@ def _stage_traces(training: Training, position: int, along: str, dark: bool) -> 
     """Returns the row of a run's stages, and the mark of the network that was kept."""
     color = model_color(training.title, position)
     traces, history = [], training.history
+    kept = training.kept.epoch
+    mark = None if kept is None else float(positions(history, kept, along))
     for number, stage in enumerate(training.stages.itertuples()):
         start, end = _span(history, stage.first, stage.last, along)
+        # The mark of what was kept must not cover the name of its stage: the name stands in the bar's other half.
+        inside = mark is not None and start <= mark < end
+        anchor = "middle" if not inside else "end" if mark < (start + end) / 2 else "start"
         size = f", {stage.width} x {stage.height} pixels" if stage.width and stage.height else ""
         traces.append(
             go.Bar(
                 **{"x": [end - start], "base": [start], "y": [training.title], "orientation": "h", "yaxis": "y"},
-                **{"text": [str(stage.stage)], "textposition": "inside", "insidetextanchor": "middle", "textangle": 0},
+                **{"text": [str(stage.stage)], "textposition": "inside", "insidetextanchor": anchor, "textangle": 0},
                 **{
                     "constraintext": "inside",
                     "insidetextfont": {"color": "#E8EDED" if dark else "#1B2426"},
@@ -168,9 +173,8 @@ def _stage_traces(training: Training, position: int, along: str, dark: bool) -> 
                 meta=f"{stage.stage}: {stage.epochs} epochs{size}",
             )
         )
-    if training.kept.epoch is not None:
-        place = float(positions(history, training.kept.epoch, along))
-        traces.append(_mark(training, position, place, training.title, "y", legend=True))
+    if mark is not None:
+        traces.append(_mark(training, position, mark, training.title, "y", legend=True))
     return traces
 
 
