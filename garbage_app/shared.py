@@ -225,8 +225,19 @@ def is_dark() -> bool:
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
-def _drawn(key: tuple, _draw: Callable[[], "go.Figure"]) -> "go.Figure":
-    return _draw()
+def _drawn(key: tuple, dark: bool, _draw: Callable[[], "go.Figure"]) -> "go.Figure":
+    figure = _draw()
+    _color_words(figure, dark)
+    content = figure.to_dict()
+    # Streamlit asks for it in every run of a page; copying it anew takes Plotly longer than all that follows.
+    figure.to_dict = lambda: content
+    return figure
+
+
+def _color_words(figure: "go.Figure", dark: bool) -> None:
+    from garbage_core.figures_style import color_words
+
+    color_words(figure, dark)
 
 
 def drawn(draw: Callable[[], "go.Figure"], *key: object) -> "go.Figure":
@@ -234,12 +245,12 @@ def drawn(draw: Callable[[], "go.Figure"], *key: object) -> "go.Figure":
 
     Args:
         draw: Makes the figure; what it needs may be computed in it.
-        key: All that the figure depends on: its kind, `run_key` of every run, split, options, `is_dark`.
+        key: All that the figure depends on besides the theme: its kind, `run_key` of every run, split, options.
 
     Returns:
         The shared figure, which must not be changed.
     """
-    return _drawn(key, draw)
+    return _drawn(key, is_dark(), draw)
 
 
 def show(
@@ -260,6 +271,7 @@ def show(
     """
     from garbage_app.downloads import downloads
 
+    _color_words(figure, is_dark())  # changes nothing in what comes from `drawn`
     alt = figure.layout.meta["alt"]
     st.plotly_chart(
         figure,
