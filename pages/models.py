@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from garbage_app.cards import write_card
 from garbage_app.router import ensure_routed
 from garbage_app.shared import answer, listing, plain, question, runs_or_stop
 from garbage_core.markdown import count, duration
@@ -23,9 +24,7 @@ for tab, run in zip(st.tabs([plain(run.title) for run in runs]), runs, strict=Tr
     with tab:
         card = run.path / "card.md"
         if card.is_file():
-            # Its first line is the name of the model, which the tab already says.
-            lines = card.read_text(encoding="utf-8").splitlines()
-            st.markdown("\n".join(lines[1:] if lines and lines[0].startswith("# ") else lines), anchors=False)
+            write_card(card.read_text(encoding="utf-8"), run.name)
         else:
             st.markdown(
                 "No card was written for this model. It was trained in "

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from garbage_core import markdown
 from tests.helpers import fake_run
 from tests.photo_helpers import small_dataset, write_folder
 
@@ -210,6 +211,18 @@ def test_own_photos_are_shown_and_unreadable_files_named(with_photos):
 def test_model_card_is_shown(two_runs):
     (two_runs / "models" / "scratch" / "card.md").write_text("# Scratch\n\nThe card of scratch")
     assert "The card of scratch" in words(open_page("models"))
+
+
+def test_tables_of_a_card_are_tables_of_the_page(two_runs):
+    rows = markdown.table(["class", "photos"], [["can|tin", "1,200"], ["jar", "7"]])
+    (two_runs / "models" / "scratch" / "card.md").write_text(f"# Scratch\n\nBefore.\n\n{rows}\n\nAfter.\n")
+    app = open_page("models")
+    said = words(app)
+    assert "Before." in said
+    assert "After." in said
+    assert "| jar" not in said
+    table = next(table.value for table in app.dataframe if "class" in table.value)
+    assert table.to_dict("list") == {"class": ["can|tin", "jar"], "photos": ["1,200", "7"]}
 
 
 @pytest.mark.slow
