@@ -156,7 +156,9 @@ def write_samples(dataset: "Dataset | None", photos: pd.DataFrame, classes: list
 
 def _pills(title: str, options: list[str], key: str, name) -> str:
     keep_valid(key, [ALL, *options])
-    return st.pills(title, [ALL, *options], default=ALL, required=True, format_func=name, key=key, bind="query-params")
+    return st.pills(
+        title, [ALL, *options], default=ALL, required=True, format_func=name, key=key, bind="query-params", wrap=True
+    )
 
 
 def photo_caption(row: tuple, classes: list[str]) -> str:
