@@ -4,7 +4,7 @@
     images, dataset         bytes to RGB arrays; finding, checking and splitting TrashNet or any folder of classes
     properties, balance     what a photo is like without a network; how evenly classes and splits are filled
     resnet, weights         the network by hand; its starting weights, and the file of a trained one
-    augment, imbalance      augmentation on the accelerator; weights, samplers and losses against imbalance
+    augment, imbalance      augmentation on the accelerator, in augment_layers; remedies against imbalance
     config, training        what a training is (presets/*.toml), and train()
     runs, card              models/<name>/: what a training leaves behind, and its model card
     histories               the stages of a training, and the epoch that was kept

@@ -19,6 +19,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from garbage_core.augment_layers import EraseBox, MixBatch, MoveAndColor
 from garbage_core.errors import GarbageError
 
 
@@ -154,7 +155,9 @@ def draw(
         values["affine"] = _affine(angle, shear, 1 + spread(a.zoom), spread(a.shift, 2), flips, height, width)
     if a.colors:
         values["gain"] = 1 + spread(a.brightness, 1)
-        values["contrast"] = 1 + spread(a.contrast, 1)
+        contrast = 1 + spread(a.contrast, 1)  # drawn in any case, so that what follows does not depend on it
+        if a.contrast:  # costs a mean over all pixels
+            values["contrast"] = contrast
         values["offset"] = spread(a.channel_shift, 3)
     if a.erase:
         share = rng.uniform(0.02, 0.25, count) * (rng.random(count) < a.erase)
@@ -193,16 +196,14 @@ def apply(images, values: Mapping[str, object]):
 
     Args:
         images: Photos of shape (N, height, width, 3), 0..255, or, for mixing alone, any (N, height, width, channels);
-            a tensor, an array, or a symbolic input of a model.
+            a tensor, an array, or a symbolic input of a model; of any number type.
         values: What `draw` returned, or symbolic inputs of the same names and shapes.
 
     Returns:
         Tensor of the same shape, float; photos stay within 0..255.
     """
-    if "affine" in values:
-        images = AffineTransform()([images, values["affine"]])
-    if "gain" in values:
-        images = ColorTransform()([images, values["gain"], values["contrast"], values["offset"]])
+    moves = {name: values[name] for name in ("affine", "gain", "contrast", "offset") if name in values}
+    images = MoveAndColor()({"images": images, **moves}) if moves else ops.cast(images, keras.config.floatx())
     if "erase" in values:
         images = EraseBox()([images, values["erase"]])
     if "mix" in values:
@@ -226,78 +227,8 @@ def augment_batch(
     """
     count, height, width = images.shape[:3]
     values = draw(augmentation, np.random.default_rng(seed), count, height, width)
-    changed = ops.convert_to_numpy(apply(ops.convert_to_tensor(images.astype("float32")), values))
+    changed = ops.convert_to_numpy(apply(ops.convert_to_tensor(images), values))
     return changed, labels if labels is None else mix_labels(labels, values)
-
-
-@keras.saving.register_keras_serializable("garbage_core")
-class AffineTransform(keras.layers.Layer):
-    """Moves photos by affine maps (N, 8) from output to input pixels; beyond the edge the nearest pixel is repeated."""
-
-    def call(self, inputs):
-        """Returns the photos of `[photos, maps]`, moved, as float32."""
-        images, maps = inputs
-        # float32 also under mixed precision: bfloat16 cannot count to the width of a photo.
-        images, maps = ops.cast(images, "float32"), ops.cast(maps, "float32")
-        return ops.image.affine_transform(images, maps, interpolation="bilinear", fill_mode="nearest")
-
-
-@keras.saving.register_keras_serializable("garbage_core")
-class ColorTransform(keras.layers.Layer):
-    """Multiplies brightness (N, 1) and contrast (N, 1), and adds to each channel (N, 3)."""
-
-    def call(self, inputs):
-        """Returns the photos of `[photos, gain, contrast, offset]`, changed."""
-        images, gain, contrast, offset = inputs
-        images = ops.cast(images, self.compute_dtype) * _per_photo(gain)
-        mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
-        return ops.clip((images - mean) * _per_photo(contrast) + mean + _per_photo(offset), 0, 255)
-
-
-@keras.saving.register_keras_serializable("garbage_core")
-class EraseBox(keras.layers.Layer):
-    """Fills a box (N, 4) of each photo with the photo's mean colour."""
-
-    def call(self, inputs):
-        """Returns the photos of `[photos, boxes]`, changed."""
-        images, boxes = inputs
-        images = ops.cast(images, self.compute_dtype)
-        return ops.where(_inside(boxes, images), ops.mean(images, axis=(1, 2), keepdims=True), images)
-
-
-@keras.saving.register_keras_serializable("garbage_core")
-class MixBatch(keras.layers.Layer):
-    """Mixes each photo with the one at the mirrored place of the batch: all of it by a share (N, 1), or a box (N, 4).
-
-    Batches are shuffled, so the mirrored place is a random partner, and one that needs no index, which is what lets a
-    batch be dealt out to several devices.
-    """
-
-    def call(self, inputs):
-        """Returns the photos of `[photos, shares, boxes]`, mixed."""
-        images, shares, boxes = inputs
-        images = ops.cast(images, self.compute_dtype)
-        partners = ops.flip(images, axis=0)
-        is_cut = _per_photo(boxes[:, 2:3]) > 0
-        share = _per_photo(ops.cast(shares, images.dtype))
-        mixed = share * images + (1 - share) * partners
-        return ops.where(is_cut, ops.where(_inside(boxes, images), partners, images), mixed)
-
-
-def _per_photo(values):
-    """Gives (N, k) the shape (N, 1, 1, k), to be broadcast over a photo."""
-    return ops.expand_dims(ops.expand_dims(values, 1), 1)
-
-
-def _inside(boxes, images):
-    """Returns a mask (N, height, width, 1) of the pixels whose centre lies in the box."""
-    height, width = ops.shape(images)[1:3]
-    y = (ops.arange(height, dtype="float32") + 0.5) / ops.cast(height, "float32")
-    x = (ops.arange(width, dtype="float32") + 0.5) / ops.cast(width, "float32")
-    boxes = ops.cast(boxes, "float32")
-    rows = (y[None] >= boxes[:, 0:1]) & (y[None] < boxes[:, 2:3])
-    columns = (x[None] >= boxes[:, 1:2]) & (x[None] < boxes[:, 3:4])
-    return (rows[:, :, None] & columns[:, None, :])[..., None]
 
 
 def _affine(angle, shear, scale, shift, flips, height, width) -> np.ndarray:

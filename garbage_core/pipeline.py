@@ -127,7 +127,7 @@ class Augmented:
         values = {name: keras.Input(value.shape[1:], name=name) for name, value in drawn.items()}
         rows = keras.Input(shape, name="rows", dtype="uint8" if shape[-1] == 3 else "float16")
         self.inputs = {"rows": rows, **values}
-        self.output = augment.apply(keras.ops.cast(rows, keras.config.floatx()), values)
+        self.output = augment.apply(rows, values)
 
 
 class Batches(keras.utils.PyDataset):

@@ -40,6 +40,26 @@ def test_each_transformation_alone_changes_photos(name):
     np.testing.assert_array_equal(unchanged, photos())
 
 
+@pytest.mark.parametrize("name", ["standard", "strong"])
+def test_in_a_training_photos_change_as_they_do_alone(name):
+    """One is compiled, the other is not; values fall out at either end of the range, moves beyond every edge."""
+    import keras
+
+    from garbage_core.pipeline import Augmented
+
+    batch = np.random.default_rng(3).integers(0, 256, (6, 40, 56, 3), dtype="uint8")
+    augmentation = pipeline(name, 1.5)
+    values = augment.draw(augmentation, np.random.default_rng(8), 6, 40, 56)
+    values["affine"][0, [2, 5]] += [500, -500]
+    values["affine"][1] = [-1, 0, 55, 0, 1, 0, 0, 0]
+    alone = keras.ops.convert_to_numpy(augment.apply(keras.ops.convert_to_tensor(batch), values))
+    augmented = Augmented(augmentation, batch.shape[1:])
+    trained = keras.Model(augmented.inputs, augmented.output).predict_on_batch({"rows": batch, **values})
+    assert trained.dtype == np.float32
+    np.testing.assert_allclose(trained, alone, atol=0.02)
+    assert alone.std() > 10
+
+
 def test_flips_mirror_about_the_middle():
     batch = photos(count=32)
     for name, axis in (("horizontal_flip", 2), ("vertical_flip", 1)):

@@ -103,7 +103,6 @@ def test_rows_of_classifying_measure_what_they_say(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_rows_of_training_measure_what_they_say(monkeypatch):
     from garbage_core import bench_training
     from tests.miniature import miniature
