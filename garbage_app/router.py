@@ -15,6 +15,7 @@ from pathlib import Path
 import streamlit as st
 
 from garbage_app.shared import stop_without
+from garbage_app.theme import follow_theme
 
 _ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
@@ -59,8 +60,10 @@ def route() -> None:
     routed = _ROUTED.set(True)
     try:
         # One column of content: on a wide screen lines stay short enough to read, on a phone it takes all there is.
-        with st.container(horizontal_alignment="center"), st.container(width=1100), stop_without():
-            chosen.run()
+        with st.container(horizontal_alignment="center", gap=None):
+            follow_theme()
+            with st.container(width=1100), stop_without():
+                chosen.run()
     finally:
         _ROUTED.reset(routed)
 
