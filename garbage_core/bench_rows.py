@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from garbage_core.bench import Measured, Settings
-from garbage_core.classify import Classifier
+from garbage_core.classify import Classifier, classify_together
 from garbage_core.errors import GarbageError
 from garbage_core.runtimes import ExportedNetwork, find_exports, keras_network
 from garbage_core.timing import in_turns
@@ -30,9 +30,9 @@ def photo(settings: Settings) -> Measured:
     sizes = [classifier.size for classifier in classifiers]
 
     def ours() -> None:
-        for classifier in classifiers:
-            if classifier.classify_bytes(data).error:
-                raise GarbageError("The photo that was made for measuring cannot be read.")
+        (answers,) = classify_together(classifiers, [("photo", data)], workers=1)
+        if any(answer.error for answer in answers):
+            raise GarbageError("The photo that was made for measuring cannot be read.")
 
     def usual() -> None:
         image = Image.open(io.BytesIO(data)).convert("RGB")
