@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 # comes out of its decoder: in one piece, every step would take as much again, and NumPy would turn it pixel by pixel
 # all over the memory. A square of 256x256 stays in the processor's cache, which makes turning three times as fast.
 TILE = 256
+WHOLE = 2**20  # pixels up to which cutting costs more than it saves
 # How to turn a picture upright, by EXIF orientation: as a view of the array, and by Pillow.
 _VIEWS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda rgb: rgb[:, ::-1],
@@ -50,7 +51,7 @@ def to_rgb(image: Image.Image, factor: int = 1, orientation: int = 1) -> np.ndar
     turns = orientation in _VIEWS
     rgb = np.empty((columns, rows, 3) if turns and orientation >= 5 else (rows, columns, 3), np.uint8)
     lying = _VIEWS[_INVERSE.get(orientation, orientation)](rgb) if turns else rgb
-    side = max(TILE // factor, 1)  # of a square once it is reduced
+    side = max(rows, columns) if width * height <= WHOLE else max(TILE // factor, 1)  # of a square once it is reduced
     for top in range(0, rows, side):
         for left in range(0, columns, side):
             place = lying[top : top + side, left : left + side]

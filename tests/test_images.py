@@ -83,6 +83,7 @@ def test_large_pictures_are_turned_piece_by_piece_without_seams(monkeypatch, ori
         8: np.rot90(rgb),
     }
     monkeypatch.setattr("garbage_core.pixels.TILE", 8)
+    monkeypatch.setattr("garbage_core.pixels.WHOLE", 0)
     turned = to_rgb(Image.fromarray(rgb), orientation=orientation)
     assert turned.flags.c_contiguous
     assert np.array_equal(turned, by_hand.get(orientation, rgb))
@@ -171,6 +172,7 @@ def test_large_pictures_are_converted_piece_by_piece_without_seams(monkeypatch, 
     image = ImageCms.profileToProfile(image, *profiles, outputMode="LAB") if mode == "LAB" else image.convert(mode)
     whole = [to_rgb(image, factor) for factor in (1, 4)]
     monkeypatch.setattr("garbage_core.pixels.TILE", 7)
+    monkeypatch.setattr("garbage_core.pixels.WHOLE", 0)
     assert all(map(np.array_equal, whole, [to_rgb(image, factor) for factor in (1, 4)]))
 
 
