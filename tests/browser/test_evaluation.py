@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from garbage_core.classes import CLASS_NAMES
-from garbage_core.evaluation import photo_table
+from garbage_core.evaluation import compare, photo_table
 from garbage_core.runs import load_run
 from tests.browser.conftest import running_app
 from tests.browser.test_browser import PHONE, fits
@@ -57,6 +57,13 @@ def press(page, figure: str, row: int, column: int, rows: int, columns: int, tap
     (page.touchscreen.tap if tap else page.mouse.click)(x, y)
 
 
+def tiles(page) -> set[str]:
+    """Returns the files whose photos the tiles show, once the page stands still."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    shown = page.get_by_alt_text(re.compile("^Photo ")).all()
+    return {image.get_attribute("alt").removeprefix("Photo ") for image in shown}
+
+
 def shows(page, files: set[str]) -> None:
     """Waits until the tiles show these photos and no others."""
     page.wait_for_function(
@@ -86,6 +93,28 @@ def test_a_cell_of_the_matrix_leads_to_its_photos_and_these_to_their_heat_maps(o
     assert re.search(r"file=(\w+)(/|%2F)\1\d+\.jpg", page.url)
     # The address alone gives the same view to somebody else.
     page.goto(address)
+    shows(page, files)
+
+
+@pytest.mark.parametrize("window", [{}, PHONE], ids=["click", "tap"])
+def test_a_field_of_the_comparison_leads_to_its_photos(open_page, models, window):
+    a, b = (load_run(name, models) for name in ("scratch", "transfer"))
+    comparison = compare(a.predictions, b.predictions, a.classes, "test", resamples=0)
+    page = open_page("comparison", **window)
+    names = {"both_right": "Both right", "only_a": "Only Scratch right", "only_b": "Only Transfer right"}
+    for group, row, column in (("both_right", 0, 0), ("only_a", 0, 1), ("both_wrong", 1, 1), ("only_b", 1, 0)):
+        press(page, "right-and-wrong", row, column, 2, 2, tap=bool(window))
+        files = set(comparison.group(group)["file"])
+        assert files
+        name = names.get(group, "Both wrong")
+        page.get_by_text(f"{name}: {len(files)} photo").wait_for()
+        assert page.get_by_role("combobox", name="Photos").input_value() == name
+        shown = tiles(page)
+        assert len(shown) == min(len(files), 8)
+        assert shown <= files
+    assert fits(page)
+    page.goto(page.url)  # the address alone gives the same view to somebody else
+    page.get_by_text(f"Only Transfer right: {len(files)} photo").wait_for()
     shows(page, files)
 
 
