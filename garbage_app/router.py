@@ -14,6 +14,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from garbage_app.memory import settle
 from garbage_app.shared import stop_without
 from garbage_app.theme import follow_theme
 
@@ -66,6 +67,7 @@ def route() -> None:
                 chosen.run()
     finally:
         _ROUTED.reset(routed)
+        settle()
 
 
 def ensure_routed() -> None:
