@@ -17,7 +17,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from garbage_app.shared import plain
+from garbage_app.shared import plain, run_key
 from garbage_core.images import PhotoFile, prepare_photo
 from garbage_core.novelty import NOVELTY_FILE
 from garbage_core.runs import Run
@@ -115,9 +115,14 @@ def _stamps(run: Run) -> tuple:
 
 def val_accuracy(run: Run) -> float:
     """Returns the share of right answers on the validation photos; the model that leads there gives the headline."""
-    rows = run.predictions[run.predictions["split"] == "val"]
-    answers = rows[[f"p_{name}" for name in run.classes]].to_numpy().argmax(axis=1)
-    return float((np.asarray(run.classes)[answers] == rows["label"].to_numpy()).mean()) if len(rows) else 0.0
+    return _val_accuracy(run_key(run), run)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _val_accuracy(key: tuple, _run: Run) -> float:
+    rows = _run.predictions[_run.predictions["split"] == "val"]
+    answers = rows[[f"p_{name}" for name in _run.classes]].to_numpy().argmax(axis=1)
+    return float((np.asarray(_run.classes)[answers] == rows["label"].to_numpy()).mean()) if len(rows) else 0.0
 
 
 # Photos and their answers

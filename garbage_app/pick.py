@@ -58,10 +58,15 @@ def pick_photo(runs: list[Run]) -> Photo | None:
             help="Drawn by the app, for machines without photos. The models never saw a drawing, so their answers may "
             "be odd.",
         )
-        buffer = io.BytesIO()
-        Image.fromarray(drawing(DRAWINGS[name])).save(buffer, "PNG")
-        return photo_of(f"drawing of a {name}", buffer.getvalue())
+        return photo_of(f"drawing of a {name}", _drawing(name))
     return _from_data_set(runs)
+
+
+@st.cache_data(show_spinner=False, max_entries=len(DRAWINGS))
+def _drawing(name: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(drawing(DRAWINGS[name])).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _from_data_set(runs: list[Run]) -> Photo | None:
