@@ -21,15 +21,12 @@ from garbage_core.figures_style import (
     model_symbol,
     percent,
 )
-from garbage_core.figures_training import smooth
+from garbage_core.figures_training import smooth, val_dash
 from garbage_core.histories import Kept, positions
 from garbage_core.markdown import count
 
 PANELS = ("loss", "accuracy", "macro_f1", "learning_rate", "seconds")
 _ON_BOTH = ("loss", "accuracy", "macro_f1")  # measured on train and on val
-# Lines of val; train is dotted in every run.
-_DASHES = {"transfer": "solid", "scratch": "dash"}
-_OTHER_DASHES = ("dashdot", "longdash", "longdashdot")
 _SPLIT_NAMES = {"train": "training", "val": "validation"}
 _PANEL, _GAP, _ROW, _FOOT = 150, 46, 30, 92  # pixels: a panel, between panels, a row of the stages, axis and legend
 _AXIS_TITLES = {"epoch": "Epoch", "share": "Share of the training", "time": "Minutes of training"}
@@ -61,7 +58,7 @@ def learning_curves(
 ) -> go.Figure:
     """Draws any number of trainings.
 
-    Train is dotted and val solid. The network that was kept is marked with the run's symbol: among the stages, and on
+    Train is dotted. The network that was kept is marked with the run's symbol: among the stages, and on
     the val curves; in the panel of macro-F1 at its value on photos of the final size, which may lie off the curve.
 
     Args:
@@ -218,11 +215,7 @@ def _curves(
             raw = {"x": x, "y": values, "yaxis": axis, "line": faint, "mode": "lines"}
             traces.append(go.Scatter(**raw, hoverinfo="skip", showlegend=False))
         line = {"color": color, "width": 1.4 if split == "train" else 2.2}
-        line["dash"] = (
-            "dot"
-            if split == "train"
-            else _DASHES.get(training.title.lower(), _OTHER_DASHES[position % len(_OTHER_DASHES)])
-        )
+        line["dash"] = "dot" if split == "train" else val_dash(training.title, position)
         traces.append(
             go.Scatter(
                 **{"x": x, "y": smooth(values, amount), "yaxis": axis, "name": name, "legendgroup": name},

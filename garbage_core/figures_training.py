@@ -21,6 +21,14 @@ from garbage_core.figures_style import (
 
 # Measured on both splits; the other columns of a history are the same for both.
 _ON_BOTH = ("loss", "accuracy", "macro_f1")
+# Of val; train is dotted in every run.
+_DASHES = {"transfer": "solid", "scratch": "dash"}
+_OTHER_DASHES = ("dashdot", "longdash", "longdashdot")
+
+
+def val_dash(title: str, position: int = 0) -> str:
+    """Returns how the val curve of a run is dashed, so that runs can be told apart without colour."""
+    return _DASHES.get(title.lower(), _OTHER_DASHES[position % len(_OTHER_DASHES)])
 
 
 def smooth(values: np.ndarray | pd.Series, amount: float) -> np.ndarray:
@@ -48,8 +56,8 @@ def history_curves(
 ) -> go.Figure:
     """Draws one column of the histories of any number of runs over the epochs.
 
-    Train is dotted, val is solid. Where a new stage begins there is a thin vertical line, named if there is one run.
-    The best epoch is a marker on the val curve.
+    Train is dotted, val dashed as `val_dash` says. Where a new stage begins there is a thin vertical line, named if
+    there is one run. The best epoch is a marker on the val curve.
 
     Args:
         histories: Title and history of every run, columns as in `history.csv`.
@@ -73,7 +81,7 @@ def history_curves(
             column = f"val_{metric}" if both and split == "val" else metric
             values = scale * history[column].to_numpy(float)
             name = f"{title}, {split}" if both else title
-            line = {"color": color, "width": 2.2, "dash": "dot" if split == "train" else "solid"}
+            line = {"color": color, "width": 2.2, "dash": "dot" if split == "train" else val_dash(title, position)}
             if smoothing > 0:
                 faint = {"color": faded(color, 0.45), "width": 1}
                 traces.append(go.Scatter(x=epochs, y=values, line=faint, hoverinfo="skip", showlegend=False))
