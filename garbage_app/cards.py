@@ -6,31 +6,28 @@ from itertools import groupby
 import pandas as pd
 import streamlit as st
 
+from garbage_app.shared import NBSP
 
-def write_card(text: str, key: str) -> None:
-    """Writes the card of a run.
 
-    Args:
-        text: Content of `card.md`. Its first line, the name of the model, is left out, for the page says it already.
-        key: Unique on the page.
-    """
+def write_card(text: str) -> None:
+    """Writes the card of a run, the content of `card.md`, without its first line: the page names the model already."""
     lines = text.splitlines()
     lines = lines[1:] if lines and lines[0].startswith("# ") else lines
-    for number, (is_table, block) in enumerate(groupby(lines, key=lambda line: line.startswith("|"))):
-        if is_table and len(rows := [_cells(line) for line in block]) > 1:
-            header, separators, *rows = rows
-            right = [name for name, dashes in zip(header, separators, strict=False) if dashes.endswith(":")]
-            columns = {name: st.column_config.TextColumn(alignment="right") for name in right}
-            st.dataframe(
-                pd.DataFrame(rows, columns=header),
-                hide_index=True,
-                width="content",
-                height="content",
-                column_config=columns,
-                key=f"card-{key}-{number}",
-            )
-        elif not is_table and (words := "\n".join(block)).strip():
+    for is_table, block in groupby(lines, key=lambda line: line.startswith("|")):
+        words = "\n".join(block)
+        if is_table:
+            _write_table(words.splitlines())
+        elif words.strip():
             st.markdown(words, anchors=False)
+
+
+def _write_table(lines: list[str]) -> None:
+    header, separators, *rows = map(_cells, lines)
+    right = [name for name, dashes in zip(header, separators, strict=True) if dashes.endswith(":")]
+    # A number and its interval stay in one line: on a phone the table scrolls.
+    cells = pd.DataFrame(rows, columns=header).apply(lambda column: column.str.replace(" ", NBSP))
+    styled = cells.style.set_properties(subset=right, **{"text-align": "right"})
+    st.table(styled, width="content", hide_index=True, border="horizontal")
 
 
 def _cells(line: str) -> list[str]:

@@ -24,7 +24,7 @@ for tab, run in zip(st.tabs([plain(run.title) for run in runs]), runs, strict=Tr
     with tab:
         card = run.path / "card.md"
         if card.is_file():
-            write_card(card.read_text(encoding="utf-8"), run.name)
+            write_card(card.read_text(encoding="utf-8"))
         else:
             st.markdown(
                 "No card was written for this model. It was trained in "

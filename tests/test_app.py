@@ -221,8 +221,7 @@ def test_tables_of_a_card_are_tables_of_the_page(two_runs):
     assert "Before." in said
     assert "After." in said
     assert "| jar" not in said
-    table = next(table.value for table in app.dataframe if "class" in table.value)
-    assert table.to_dict("list") == {"class": ["can|tin", "jar"], "photos": ["1,200", "7"]}
+    assert app.table[0].value.to_dict("list") == {"class": ["can|tin", "jar"], "photos": ["1,200", "7"]}
 
 
 @pytest.mark.slow
