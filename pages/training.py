@@ -181,6 +181,7 @@ answer(
 write_curves(runs, kept)
 write_caveats(runs, kept)
 share = st.column_config.NumberColumn(format=f"%.1f{NBSP}%%")
+st.subheader("Run by run", anchor=False)
 table(summary(runs, kept), "training-summary", {"Macro-F1": share})
 st.subheader("Stage by stage", anchor=False)
 table(stage_rows(runs), "training-stages", {"Best macro-F1 at that size": share})
