@@ -50,8 +50,9 @@ class Prediction:
         probabilities: Calibrated probability of each class, in the run's order; empty if the photo could not be read.
         accepted: Whether the confidence reaches the run's threshold; if not, the honest answer is "not sure".
         error: One sentence that says why the photo could not be read, else None.
-        familiarity: Share of the run's val photos that look at least as strange as this one, above 0 to 1; None if the
-            run has no detector, see `garbage_core.novelty`, or the photo could not be read.
+        familiarity: Share of the run's val photos, as they are and as another camera might have shown them, that look
+            at least as strange as this one, above 0 to 1; None if the run has no detector, see `garbage_core.novelty`,
+            or the photo could not be read.
         unfamiliar: Whether the photo is unlike those the network learnt from. Networks are often sure of the class of
             a photo of something else, so the answer is then doubtful even if it is accepted.
     """

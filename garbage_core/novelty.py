@@ -13,7 +13,8 @@ arXiv:1807.03888; without a mean for each class, as Kamoi and Kobayashi 2020, ar
 The Gaussian is that of probabilistic principal components (Tipping and Bishop 1999): a full covariance along the first
 few directions, one common variance along all others, because there are more features than photos. Distances become
 familiarities through the val photos, as conformal p-values do (Bates et al. 2023, arXiv:2104.08279): were val and a new
-photo drawn alike, a share of at most `level` of such photos would be called unfamiliar.
+photo drawn alike, at most a share of `level` of such photos would be called unfamiliar. The val photos are taken as
+they are, and altered as another camera would show them, see `novelty_study`.
 
 Nothing here loads Keras. The file holds plain numbers, is read without pickle, and names the weights it was fitted to.
 """
@@ -33,7 +34,7 @@ from garbage_core.files import write_bytes
 from garbage_core.runs import Run
 
 NOVELTY_FILE = "novelty.npz"
-LEVEL = 0.05  # share of val photos that may be called unfamiliar
+LEVEL = 0.05  # share of the val photos, half of them altered, that may be called unfamiliar
 LAYERS = ("conv4",)  # of `LAYER_NAMES`; each gets the same weight, whatever its range
 COMPONENTS = 64  # directions with a variance of their own; 32 to 128 do equally well
 LAYER_NAMES = ("conv3", "conv4", "conv5")  # where the parts of `Look.features` come from, in a ResNet-50
@@ -103,7 +104,7 @@ def fit(
 
     Args:
         train: Features of the training photos, (N, D), as `inference.Look` gives them.
-        val: Features of the val photos, (M, D): photos the network has not learnt from.
+        val: Features of the val photos, as they are and altered, (M, D): photos the network has not learnt from.
         widths: Number of features of each of `LAYER_NAMES`, in order.
         weights_sha256: Of the network's file.
         layers: Which of `LAYER_NAMES` to look at; each gets the same weight, whatever the range of its features.

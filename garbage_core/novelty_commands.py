@@ -45,7 +45,7 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
     measured = measure(seen, detector.distance(seen.features), detector.level)
     if args.compare:
         with tqdm(desc="compare", total=len(METHODS), unit="method", disable=None) as bar:
-            compared = compare_methods(seen, run, detector.level, bar.update)
+            compared = compare_methods(seen, run, bar.update)
         _write(pd.concat([earlier[earlier["run"] != run.name], compared]), args.compare)
     report = measured[measured["half"] == "report"]
     summary = {

@@ -1,6 +1,7 @@
 """Ways of telling strange photos from what a network saw of them; `garbage_core.novelty` keeps one of them.
 
-Every method gives a score for each picture, the higher the stranger, having learnt from the training photos only.
+Every method gives a score for each picture, the higher the stranger, having learnt from the training photos only, as
+they are and altered.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 from garbage_core.novelty import LAYER_NAMES, LAYERS, fit
 
 NEIGHBOURS = 10
+LEARNT = ("train", "altered train")  # kinds that methods learn from, see `novelty_study`
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +21,8 @@ class Seen:
     """What a network saw of many pictures.
 
     Attributes:
-        kinds: `train`, `val` or `test` for the run's own photos, or what kind of strange picture it is, (N,).
+        kinds: `train`, `val` or `test` for the run's own photos, how they were altered, or what kind of strange picture
+            it is, (N,); see `novelty_study`.
         names: Of the pictures, (N,).
         labels: Place of the class in the run's order, -1 for strange pictures, (N,).
         features: As `inference.Look` has them, float32 (N, channels).
@@ -35,6 +38,11 @@ class Seen:
     widths: tuple[int, ...]
     logits: np.ndarray
     head: tuple[np.ndarray, np.ndarray]
+
+    @property
+    def learnt(self) -> np.ndarray:
+        """Which pictures a method may learn from, (N,): training photos, as they are and altered."""
+        return np.isin(self.kinds, LEARNT)
 
     def layer(self, name: str) -> np.ndarray:
         """Returns the features of one of `novelty.LAYER_NAMES`."""
@@ -55,7 +63,7 @@ def _energy(seen: Seen, _: None) -> np.ndarray:
 
 def _mahalanobis(seen: Seen, layer: str) -> np.ndarray:
     """Lee et al. 2018, arXiv:1807.03888: distance to the nearest class, one covariance for all."""
-    values, train = seen.layer(layer), seen.kinds == "train"
+    values, train = seen.layer(layer), seen.learnt
     known = np.unique(seen.labels[train])
     means = [values[train & (seen.labels == label)].mean(axis=0) for label in known]
     residuals = values[train] - np.stack(means)[np.searchsorted(known, seen.labels[train])]
@@ -65,7 +73,7 @@ def _mahalanobis(seen: Seen, layer: str) -> np.ndarray:
 
 def _relative_mahalanobis(seen: Seen, layer: str) -> np.ndarray:
     """Ren et al. 2021, arXiv:2106.09022: the same, less the distance to all training photos taken together."""
-    values, train = seen.layer(layer), seen.kinds == "train"
+    values, train = seen.layer(layer), seen.learnt
     mean = values[train].mean(axis=0)
     return _mahalanobis(seen, layer) - _quadratic(values - mean, _precision(values[train] - mean))
 
@@ -74,7 +82,7 @@ def _neighbours(seen: Seen, layer: str) -> np.ndarray:
     """Sun et al. 2022, arXiv:2204.06507: distance of the direction to that of the k-th nearest training photo."""
     values = seen.layer(layer)
     values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-    train = values[seen.kinds == "train"]
+    train = values[seen.learnt]
     k = min(NEIGHBOURS, len(train)) - 1
     return np.concatenate(
         [
@@ -87,7 +95,7 @@ def _neighbours(seen: Seen, layer: str) -> np.ndarray:
 def _vim(seen: Seen, layer: str) -> np.ndarray:
     """Wang et al. 2022, arXiv:2203.10807: what the main directions leave over, as a logit beside the classes'."""
     weights, bias = seen.head
-    train = seen.kinds == "train"
+    train = seen.learnt
     values = seen.layer(layer) + np.linalg.pinv(weights.T) @ bias
     _, directions = np.linalg.eigh(values[train].T @ values[train])
     rest = np.linalg.norm(values @ directions[:, : values.shape[1] // 2], axis=1)
@@ -97,7 +105,7 @@ def _vim(seen: Seen, layer: str) -> np.ndarray:
 
 def _one_gaussian(seen: Seen, layers: str) -> np.ndarray:
     """`garbage_core.novelty`, the method that is kept."""
-    train, val = (seen.features[seen.kinds == kind] for kind in ("train", "val"))
+    train, val = seen.features[seen.learnt], seen.features[seen.kinds == "val"]
     return fit(train, val, seen.widths, "", layers.split("+")).distance(seen.features)
 
 

@@ -4,7 +4,12 @@
 
 Strange are the photos of a folder or an archive that the command is given, and pictures that `made_up` draws. Half of
 them, by a hash of their names, were there to choose the method; figures are reported from the other half, against the
-test photos. The table holds both halves and every method of `METHODS`, so the choice can be looked into.
+test photos. The table holds both halves, every method of `METHODS` and several levels, so that the choice can be looked
+into.
+
+The detector learns the training photos as they are and altered as another camera, light and hand would have shown them,
+and how strange is too strange is decided on the val photos in the same way: the data set is of one camera on one table,
+and its own photos alone would have every other phone's refused.
 """
 
 import hashlib
@@ -24,8 +29,8 @@ from garbage_core.errors import GarbageError
 from garbage_core.filetypes import PHOTO_EXTENSIONS
 from garbage_core.images import MAX_BYTES, decode_image, load_photo, prepare_photo
 from garbage_core.made_up import KINDS, altered, drawn
-from garbage_core.novelty import Detector, fit
-from garbage_core.novelty_methods import KEPT, METHODS, Seen
+from garbage_core.novelty import LEVEL, Detector, fit
+from garbage_core.novelty_methods import KEPT, LEARNT, METHODS, Seen
 from garbage_core.runs import Run
 
 if TYPE_CHECKING:
@@ -35,13 +40,20 @@ BATCH = 32  # pictures in memory at once
 DRAWN = 100  # pictures of each kind
 OTHERS = "photo"  # kind of the photos that the command is given
 ALTERED = "altered waste"  # test photos that another camera might have taken: these should not be refused
+ALTERED_VAL = (
+    "altered val"  # the same of the val photos, which decide what is too strange; other numbers, other changes
+)
+ALTERED_TRAIN = LEARNT[1]
+COMPARED = ("val", ALTERED_VAL)
+FIRST_SEED = {ALTERED: 0, ALTERED_TRAIN: 10_000, ALTERED_VAL: 20_000}
+LEVELS = tuple(sorted({0.01, 0.02, 0.05, 0.1, LEVEL}))  # that the table compares
 HALVES = {"develop": "val", "report": "test"}  # half of the strange pictures -> photos they are compared with
 COLUMNS = (
-    *("run", "weights", "method", "layers", "kept", "half", "kind", "pictures"),
+    *("run", "weights", "method", "layers", "level", "kept", "half", "kind", "pictures"),
     *("auroc", "let_through_at_95", "let_through", "val_refused", "test_refused"),
 )
 
-_OWN = ("train", "val", "test", ALTERED)
+_OWN = ("train", "val", "test", *FIRST_SEED)
 
 
 class Picture(NamedTuple):
@@ -72,11 +84,13 @@ def fit_run(
     Raises:
         GarbageError: If photos of the run are missing or damaged.
     """
-    pictures = list(_own_photos(run, dataset, ("train", "val"), classifier.size))
+    size = classifier.size
+    pictures = list(_own_photos(run, dataset, ("train", "val"), size))
+    for kind in (ALTERED_TRAIN, ALTERED_VAL):
+        pictures += _altered_photos(run, dataset, kind, size)
     features = _features(classifier, pictures, progress)
     kinds = np.array([picture.kind for picture in pictures])
-    train, val = (features[kinds == kind] for kind in ("train", "val"))
-    return fit(train, val, classifier.feature_widths, run.weights_sha256)
+    return _fitted(kinds, features, classifier.feature_widths, run)
 
 
 def look_at_all(
@@ -101,7 +115,8 @@ def look_at_all(
         GarbageError: If a photo of the run is missing or damaged, or the others cannot be read.
     """
     size = classifier.size
-    pictures = [*_own_photos(run, dataset, ("train", "val", "test"), size), *_altered_photos(run, dataset, size)]
+    pictures = list(_own_photos(run, dataset, ("train", "val", "test"), size))
+    pictures += [picture for kind in FIRST_SEED for picture in _altered_photos(run, dataset, kind, size)]
     pictures += [*_drawn_pictures(size), *(_other_photos(Path(others), size) if others else ())]
     expect(len(pictures))
     features = _features(classifier, pictures, progress)
@@ -120,8 +135,7 @@ def look_at_all(
 
 def fit_seen(seen: Seen, run: Run) -> Detector:
     """Fits a run's detector on what its network saw; the same as `fit_run`, without another look."""
-    train, val = (seen.features[seen.kinds == kind] for kind in ("train", "val"))
-    return fit(train, val, seen.widths, run.weights_sha256)
+    return _fitted(seen.kinds, seen.features, seen.widths, run)
 
 
 def half(name: str) -> str:
@@ -129,15 +143,15 @@ def half(name: str) -> str:
     return tuple(HALVES)[hashlib.sha256(name.encode()).digest()[0] % 2]
 
 
-def compare_methods(
-    seen: Seen, run: Run, level: float, progress: Callable[[int], None] = lambda done: None
-) -> pd.DataFrame:
-    """Measures every method of `METHODS`; returns a table with `COLUMNS`, see `measure`."""
+def compare_methods(seen: Seen, run: Run, progress: Callable[[int], None] = lambda done: None) -> pd.DataFrame:
+    """Measures every method of `METHODS` at each of `LEVELS`; returns a table with `COLUMNS`, see `measure`."""
     tables = []
     for method, layers, function in METHODS:
-        table = measure(seen, function(seen, layers), level)
-        kept = (method, layers) == KEPT
-        tables.append(table.assign(method=method, layers=layers or "logits", kept=kept))
+        scores = function(seen, layers)
+        for level in LEVELS:
+            kept = (method, layers) == KEPT and level == LEVEL
+            table = measure(seen, scores, level)
+            tables.append(table.assign(method=method, layers=layers or "logits", level=level, kept=kept))
         progress(1)
     table = pd.concat(tables).assign(run=run.name, weights=run.weights_sha256[:12])
     return table[list(COLUMNS)].reset_index(drop=True)
@@ -149,18 +163,18 @@ def measure(seen: Seen, scores: np.ndarray, level: float) -> pd.DataFrame:
     Args:
         seen: The pictures.
         scores: The higher the stranger, (N,).
-        level: Share of val photos that may be refused.
+        level: Share of the val photos, as they are and altered, that may be refused.
 
     Returns:
         One row per half and kind: `half`; `kind`; `pictures`; `auroc`, the chance that a strange picture scores higher
         than one of the photos the half is compared with (see `HALVES`); `let_through_at_95`, the share of the strange
         that is let through where 95 % of those photos are; `let_through`, the same at the level's threshold, and what
-        it refuses of the val and test photos: `val_refused`, `test_refused`.
+        it refuses of the val and test photos as they are: `val_refused`, `test_refused`.
     """
     from sklearn.metrics import roc_auc_score
 
     scores = np.nan_to_num(np.asarray(scores, dtype=np.float64), nan=np.finfo(np.float64).max)
-    val = np.sort(scores[seen.kinds == "val"])
+    val = np.sort(scores[np.isin(seen.kinds, COMPARED)])
     # As `Detector.familiarity`: refused is what fewer than this share of val photos exceed or equal.
     familiarity = (1 + len(val) - np.searchsorted(val, scores)) / (1 + len(val))
     refused = familiarity < level
@@ -200,12 +214,18 @@ def _own_photos(run: Run, dataset: Dataset, splits: Sequence[str], size: tuple[i
             yield Picture(split, file, partial(prepare, file))
 
 
-def _altered_photos(run: Run, dataset: Dataset, size: tuple[int, int]) -> Iterator[Picture]:
+def _fitted(kinds: np.ndarray, features: np.ndarray, widths: Sequence[int], run: Run) -> Detector:
+    train, val = (features[np.isin(kinds, wanted)] for wanted in (LEARNT, COMPARED))
+    return fit(train, val, widths, run.weights_sha256)
+
+
+def _altered_photos(run: Run, dataset: Dataset, kind: str, size: tuple[int, int]) -> Iterator[Picture]:
     def prepare(file: str, seed: int) -> np.ndarray:
         return prepare_photo(altered(decode_image(dataset.read_bytes(file), file), seed), *size)
 
-    for seed, photo in enumerate(_own_photos(run, dataset, ("test",), size)):
-        yield Picture(ALTERED, photo.name, partial(prepare, photo.name, seed))
+    split = {ALTERED: "test", ALTERED_TRAIN: "train", ALTERED_VAL: "val"}[kind]
+    for seed, photo in enumerate(_own_photos(run, dataset, (split,), size), FIRST_SEED[kind]):
+        yield Picture(kind, photo.name, partial(prepare, photo.name, seed))
 
 
 def _drawn_pictures(size: tuple[int, int]) -> Iterator[Picture]:

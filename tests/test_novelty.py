@@ -260,7 +260,7 @@ def test_without_a_detector_no_photo_is_unfamiliar(run):
 
 def made_up_study():
     """What a network might have seen: strange pictures have the opposite features."""
-    kinds = np.repeat(["train", "val", "test", "photo", "altered waste"], [200, 100, 100, 100, 100])
+    kinds = np.repeat(["train", "val", "altered val", "test", "photo", "altered waste"], [200, 50, 50, 100, 100, 100])
     strange = kinds == "photo"
     labels = np.where(strange, -1, np.arange(600) % 3)
     middles = np.random.default_rng(4).normal(size=(3, sum(WIDTHS))) * np.repeat([1, 3, 50], WIDTHS)
@@ -276,7 +276,8 @@ def test_measures_of_perfect_and_of_useless_scores():
     perfect = measure(seen, (seen.kinds == "photo") + np.arange(600) / 1e6, 0.05).set_index(["half", "kind"])
     row = perfect.loc["report", "photo"]
     assert (row["auroc"], row["let_through_at_95"], row["let_through"]) == (1.0, 0.0, 0.0)
-    assert row["val_refused"] == 0.04  # at most 5 % of 100 photos that count themselves
+    assert row["val_refused"] == 0  # the scores rise with the number: the altered ones are all stranger
+    assert row["test_refused"] == 1
     assert perfect["pictures"].groupby("kind").sum().to_dict() == {"photo": 100, "altered waste": 100}
     useless = measure(seen, np.random.default_rng(0).normal(size=600), 0.05).set_index(["half", "kind"])
     assert useless.loc["report", "photo"]["auroc"] == pytest.approx(0.5, abs=0.12)
@@ -333,7 +334,8 @@ def test_the_command_fits_keeps_and_measures(data, capsys):
     assert set(rows["run"]) == {"other", "mini"}
     mine = rows[rows["run"] == "mini"]
     assert len(mine.groupby(["method", "layers"])) == len(METHODS)
-    assert not mine.duplicated(["method", "layers", "half", "kind"]).any()
+    assert not mine.duplicated(["method", "layers", "level", "half", "kind"]).any()
+    assert set(mine["level"]) == set(novelty_study.LEVELS)
     assert mine[mine["half"] == "report"]["kept"].sum() == len(summary["kinds"])
     both = mine[mine["kept"] & (mine["kind"] == "photo")]
     assert both["pictures"].sum() == 12
