@@ -4,11 +4,11 @@
 
 Starts the app, and lets sessions upload photos of 12 megapixels through the doors that a browser uses: the websocket
 with Streamlit's messages, and the address that takes files. Each session has a drawing of its own, told from the others
-by its answers, which are computed beforehand by the library; every upload differs from all before in a comment inside
-the file, so that no cache can answer. Counted are uploads with an error, without an answer, and with another answer
-than the drawing's; the server's resident memory is read after every upload. The last line says how much it grew from
-the 100th upload to the last (the median of the ten up to each). Ends with status 1 if anything was wrong. What the
-visitors cost the processor is said too, for they share it with the server.
+by its answers and the probabilities under them, which the library computes beforehand; every upload differs from all
+before in a comment inside the file, so that no cache can answer. Counted are uploads with an error, without an answer,
+and with another answer than the drawing's; the server's resident memory is read after every upload. The last line says
+how much it grew from the 100th upload to the last (the median of the ten up to each). Ends with status 1 if anything
+was wrong. What the visitors cost the processor is said too, for they share it with the server.
 """
 
 import argparse
@@ -38,7 +38,7 @@ SETTLED = 100  # uploads until the caches of the server are full
 GROWTH = 10  # per cent of resident memory that is allowed from there to the end
 PATIENCE = 1800.0  # seconds for one answer, when many wait on a slow machine
 SWAPPED = "the answer of another session"
-_HEADER = "header"
+_HEADER, _BARS = "header", " bars: "
 
 
 def drawing(seed: int) -> bytes:
@@ -65,18 +65,24 @@ def numbered(data: bytes, number: int) -> bytes:
 
 
 def expected_answers(drawings: list[bytes]) -> list[dict[str, str]]:
-    """Returns what the page must say to each drawing: the headline, and each model's line by its title."""
+    """Returns what the page must say to each drawing: the headline, and by each model's title its line and its bars."""
     from garbage_app.classifiers import val_accuracy
     from garbage_app.judging import sentence
     from garbage_core.classify import Classifier
+    from garbage_core.figures import probability_bars
     from garbage_core.runs import list_runs
 
     runs = sorted((run for run in list_runs() if run.has_weights), key=val_accuracy, reverse=True)[:2]
     classifiers = {run.title: Classifier.from_run(run) for run in runs}
     found = []
     for data in drawings:
-        said = {title: sentence(one.classify_bytes(data)) for title, one in classifiers.items()}
-        found.append({_HEADER: said[runs[0].title], **said})
+        answers = {title: one.classify_bytes(data) for title, one in classifiers.items()}
+        said = {title: sentence(answer) for title, answer in answers.items()}
+        bars = {
+            title + _BARS: _BARS + " ".join(probability_bars(answer.probabilities).data[0].text)
+            for title, answer in answers.items()
+        }
+        found.append({_HEADER: said[runs[0].title], **said, **bars})
     return found
 
 
@@ -99,6 +105,7 @@ class Visitor:
             address, subprotocols=["streamlit"], max_size=None, open_timeout=PATIENCE, ping_timeout=None
         )
         self._uploader = ""
+        self._kept = {}  # messages that the server may refer to instead of sending them again
         await self._send(rerun_script={})
         await self._finish()
         return self
@@ -145,6 +152,10 @@ class Visitor:
         self.said = []
         while True:
             message = await self._next()
+            if message.WhichOneof("type") == "ref_hash":
+                message = self._kept.get(message.ref_hash, message)
+            elif message.hash:
+                self._kept[message.hash] = message
             kind = message.WhichOneof("type")
             if kind == "new_session":
                 self.said = []  # a new run of the page
@@ -156,6 +167,9 @@ class Visitor:
                         self.said.append(element.heading.body)
                     case "markdown":
                         self.said.append(element.markdown.body)
+                    case "plotly_chart":
+                        (bars,) = json.loads(element.plotly_chart.spec)["data"]
+                        self.said.append(_BARS + " ".join(bars["text"]))
                     case "alert":
                         self.said.append(f"error: {element.alert.body}")
                     case "exception":
@@ -171,10 +185,12 @@ def verdict(said: list[str], expected: dict[str, str], others: list[dict[str, st
     errors = [text for text in said if text.startswith("error: ")]
     if errors:
         return errors[0]
-    page = {_HEADER: said[1] if len(said) > 1 else ""}
+    page, title = {_HEADER: said[1] if len(said) > 1 else ""}, ""
     for place, text in enumerate(said[:-1]):
         if text in expected and re.fullmatch(r"\*\*(.*)\*\*", said[place + 1]):
-            page[text] = said[place + 1][2:-2]
+            page[text], title = said[place + 1][2:-2], text
+        if said[place + 1].startswith(_BARS):
+            page[title + _BARS] = said[place + 1]
     if page == expected:
         return "right"
     if any(page == other for other in others):
@@ -274,13 +290,12 @@ def main() -> int:
     settled = min(SETTLED, len(memory) // 2)
     before, after = (float(np.median(memory[max(end - 10, 0) : end])) for end in (settled, len(memory)))
     wrong = [text for text in verdicts if text != "right"]
-    swapped = verdicts.count(SWAPPED)
     summary = {
         "sessions": args.sessions,
         "uploads": len(verdicts),
         "right": len(verdicts) - len(wrong),
         "errors": sum(text.startswith("error") for text in wrong),
-        "swapped": swapped,
+        "swapped": verdicts.count(SWAPPED),
         "lost": args.uploads - len(verdicts) + sum(text.startswith("lost") for text in wrong),
         "different_answers_expected": len({json.dumps(answer, sort_keys=True) for answer in expected}),
         "minutes": round((time.perf_counter() - start) / 60, 1),
