@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from garbage_core.classes import CLASS_NAMES
-from garbage_core.config import load_config
+from garbage_core.config import Stage, load_config
 from garbage_core.runs import Run, file_sha256, load_run, probability_columns, write_csv, write_json, write_predictions
 
 STARTING_WEIGHTS = "resnet50v2_imagenet_conv1-4.weights.h5"
@@ -94,6 +94,17 @@ def fake_history(stages: Sequence[str], accuracy: float, seed: int = 0) -> pd.Da
     )
 
 
+_SCRATCH = dataclasses.replace(
+    load_config("scratch"),
+    height=96,
+    width=128,
+    stages=(
+        Stage("small", 40, 1e-3, warmup_epochs=2, height=72, width=96, ema=0.99),
+        Stage("full", 25, 5e-4, warmup_epochs=1, ema=0.99),
+    ),
+)
+
+
 def fake_run(
     root: str | Path,
     name: str = "transfer",
@@ -108,7 +119,8 @@ def fake_run(
 
     Args:
         root: Folder of the runs.
-        name: Name of the run; "transfer" has its preset's stages and starting weights, every other starts at random.
+        name: Name of the run; "transfer" has its preset's stages and starting weights, every other starts at random and
+            has two stages, 40 parts `small` photos of 96 by 72 pixels and 25 parts `full` ones of 128 by 96.
         accuracy: Accuracy on val and test.
         epochs: Length of the history.
         classes: Names of the classes.
@@ -118,7 +130,7 @@ def fake_run(
     """
     path = Path(root) / name
     transfer = name == "transfer"
-    config = load_config("transfer" if transfer else "scratch").with_epochs(epochs)
+    config = (load_config("transfer") if transfer else _SCRATCH).with_epochs(epochs)
     config = dataclasses.replace(config, name=name, seed=seed, weights=STARTING_WEIGHTS if transfer else "")
     stages = [stage.name for stage in config.stages for _ in range(stage.epochs)]
     photos = fake_photos(classes, counts)
