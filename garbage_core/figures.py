@@ -1,7 +1,7 @@
 """Every chart of the app, as pure functions from tables to Plotly figures.
 
     data      class_distribution, photo_sizes, file_sizes
-    training  history_curves
+    training  Training, learning_curves
     results   confusion_matrix, per_class_bars, probability_bars
     compare   metric_comparison, recall_comparison, differences, right_and_wrong, agreement_matrix
     curves    reliability, coverage_curve, roc_curves, pr_curves
@@ -20,6 +20,7 @@ from garbage_core.figures_compare import (
 from garbage_core.figures_curves import coverage_curve, pr_curves, reliability, roc_curves
 from garbage_core.figures_data import class_distribution, file_sizes, photo_sizes
 from garbage_core.figures_explain import heat_scale, removal_curve
+from garbage_core.figures_learning import Training, learning_curves
 from garbage_core.figures_results import confusion_matrix, matrix, per_class_bars, probability_bars
 from garbage_core.figures_style import (
     MODEL_COLORS,
@@ -32,12 +33,12 @@ from garbage_core.figures_style import (
     number,
     percent,
 )
-from garbage_core.figures_training import history_curves
 
 __all__ = [
     "MODEL_COLORS",
     "NEUTRAL",
     "PRIMARY",
+    "Training",
     "agreement_matrix",
     "alt_text",
     "class_distribution",
@@ -46,8 +47,8 @@ __all__ = [
     "differences",
     "file_sizes",
     "heat_scale",
-    "history_curves",
     "is_share",
+    "learning_curves",
     "matrix",
     "metric_comparison",
     "metric_name",

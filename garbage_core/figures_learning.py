@@ -21,14 +21,17 @@ from garbage_core.figures_style import (
     model_symbol,
     percent,
 )
-from garbage_core.figures_training import smooth, val_dash
-from garbage_core.histories import Kept, positions
+from garbage_core.histories import Kept, positions, smooth
 from garbage_core.markdown import count
 
 PANELS = ("loss", "accuracy", "macro_f1", "learning_rate", "seconds")
 _ON_BOTH = ("loss", "accuracy", "macro_f1")  # measured on train and on val
 _SPLIT_NAMES = {"train": "training", "val": "validation"}
 _PANEL, _GAP, _ROW, _FOOT = 150, 46, 30, 92  # pixels: a panel, between panels, a row of the stages, axis and legend
+_NARROW = 0.06  # of the axis: what a stage needs for its name beside a mark
+# Of val; train is dotted in every run.
+_DASHES = {"transfer": "solid", "scratch": "dash"}
+_OTHER_DASHES = ("dashdot", "longdash", "longdashdot")
 _AXIS_TITLES = {"epoch": "Epoch", "share": "Share of the training", "time": "Minutes of training"}
 
 
@@ -75,10 +78,12 @@ def learning_curves(
     height = _ROW * rows + len(PANELS) * (_PANEL + _GAP) + _FOOT
     inner = height - _FOOT
     tops = [1 - (_ROW * rows + _GAP + k * (_PANEL + _GAP)) / inner for k in range(len(PANELS))]
+    along_axis = _along_axis(trainings, along)
+    start, end = along_axis["range"]
     axes, notes = {"yaxis": _stage_axis(trainings, 1 - _ROW * rows / inner)}, []
     traces, shapes = [], []
     for position, training in enumerate(trainings):
-        traces += _stage_traces(training, position, along, dark)
+        traces += _stage_traces(training, position, along, _NARROW * (end - start), dark)
         shapes += _edges(training, position, along, single=rows == 1)
     for panel, (metric, top) in enumerate(zip(PANELS, tops, strict=True)):
         axis = f"y{panel + 2}"
@@ -106,7 +111,7 @@ def learning_curves(
         shapes=shapes,
         annotations=notes,
         margin={"l": 4, "r": 12, "t": 4, "b": 4},
-        xaxis=_along_axis(trainings, along) | {"anchor": f"y{len(PANELS) + 1}"},
+        xaxis=along_axis | {"anchor": f"y{len(PANELS) + 1}"},
         **axes,
     )
 
@@ -141,22 +146,28 @@ def _stage_axis(trainings: Sequence[Training], bottom: float) -> dict:
     }
 
 
-def _stage_traces(training: Training, position: int, along: str, dark: bool) -> list[go.Bar | go.Scatter]:
-    """Returns the row of a run's stages, and the mark of the network that was kept."""
+def _stage_traces(
+    training: Training, position: int, along: str, narrow: float, dark: bool
+) -> list[go.Bar | go.Scatter]:
+    """Returns the row of a run's stages, and the mark of the network that was kept.
+
+    The mark must not cover the name of its stage: the name stands in the bar's other half, or not at all in a bar
+    that is narrower than `narrow`, in units of the axis.
+    """
     color = model_color(training.title, position)
     traces, history = [], training.history
     kept = training.kept.epoch
     mark = None if kept is None else float(positions(history, kept, along))
     for number, stage in enumerate(training.stages.itertuples()):
         start, end = _span(history, stage.first, stage.last, along)
-        # The mark of what was kept must not cover the name of its stage: the name stands in the bar's other half.
         inside = mark is not None and start <= mark < end
         anchor = "middle" if not inside else "end" if mark < (start + end) / 2 else "start"
+        name = "" if inside and end - start < narrow else str(stage.stage)
         size = f", {stage.width} x {stage.height} pixels" if stage.width and stage.height else ""
         traces.append(
             go.Bar(
                 **{"x": [end - start], "base": [start], "y": [training.title], "orientation": "h", "yaxis": "y"},
-                **{"text": [str(stage.stage)], "textposition": "inside", "insidetextanchor": anchor, "textangle": 0},
+                **{"text": [name], "textposition": "inside", "insidetextanchor": anchor, "textangle": 0},
                 **{
                     "constraintext": "inside",
                     "insidetextfont": {"color": "#E8EDED" if dark else "#1B2426"},
@@ -215,7 +226,7 @@ def _curves(
             raw = {"x": x, "y": values, "yaxis": axis, "line": faint, "mode": "lines"}
             traces.append(go.Scatter(**raw, hoverinfo="skip", showlegend=False))
         line = {"color": color, "width": 1.4 if split == "train" else 2.2}
-        line["dash"] = "dot" if split == "train" else val_dash(training.title, position)
+        line["dash"] = "dot" if split == "train" else _val_dash(training.title, position)
         traces.append(
             go.Scatter(
                 **{"x": x, "y": smooth(values, amount), "yaxis": axis, "name": name, "legendgroup": name},
@@ -249,6 +260,11 @@ def _mark(training: Training, position: int, x: float, y: float | str, axis: str
             **{"symbol": model_symbol(training.title, position), "line": {"color": "#FFFFFF", "width": 1.5}},
         },
     )
+
+
+def _val_dash(title: str, position: int) -> str:
+    """Returns how the val curve of a run is dashed, so that runs can be told apart without colour."""
+    return _DASHES.get(title.lower(), _OTHER_DASHES[position % len(_OTHER_DASHES)])
 
 
 def _form(metric: str) -> str:

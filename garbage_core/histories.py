@@ -93,6 +93,21 @@ def positions(history: pd.DataFrame, epochs: float | np.ndarray, along: str = "e
     return np.interp(epochs, np.concatenate([[0], numbers]), np.concatenate([[0], minutes]))
 
 
+def smooth(values: np.ndarray | pd.Series, amount: float) -> np.ndarray:
+    """Returns the exponential moving average that TensorBoard draws, without its pull towards zero at the start.
+
+    Args:
+        values: Shape (N,); NaN are passed over.
+        amount: Weight of the past, 0 (none) up to but without 1.
+
+    Returns:
+        Shape (N,).
+    """
+    if amount <= 0:
+        return np.asarray(values, float)
+    return pd.Series(np.asarray(values, float)).ewm(alpha=1 - min(amount, 0.99), ignore_na=True).mean().to_numpy()
+
+
 def _macro_f1(run: Run) -> float:
     """Returns the macro-F1 of a run's predictions for val, NaN without any."""
     from sklearn.metrics import f1_score

@@ -12,8 +12,7 @@ import pytest
 from garbage_core import evaluation, figures
 from garbage_core.classes import CLASSES, class_color, class_edge
 from garbage_core.figures_style import NBSP, WORSE, cell_text_color, contrast, faded, matrix_scale, percent
-from garbage_core.figures_training import smooth
-from tests.helpers import fake_history, fake_photos, fake_predictions
+from tests.helpers import fake_photos, fake_predictions
 
 NAMES = tuple(c.name for c in CLASSES)
 PAGES = {False: "#FFFFFF", True: "#12171A"}
@@ -37,9 +36,8 @@ def tables(classes=NAMES):
 
 
 def gallery(classes=NAMES) -> dict[str, go.Figure]:
-    """One of every figure."""
+    """One of every figure but the many panels of a training, which have tests of their own."""
     t = tables(classes)
-    histories = [("Scratch", fake_history(["one"] * 6, 0.7)), ("Transfer", fake_history(["one", "two", "two"], 0.9))]
     cal = evaluation.reliability_table(t["y"], t["p"])
     coverage = evaluation.coverage_table(t["y"], t["p"])
     counts = pd.DataFrame({"train": 30, "test": 15}, index=list(classes))
@@ -48,8 +46,6 @@ def gallery(classes=NAMES) -> dict[str, go.Figure]:
         "grouped": figures.class_distribution(counts, "grouped"),
         "photo_sizes": figures.photo_sizes(t["photos"]),
         "file_sizes": figures.file_sizes(t["photos"], classes),
-        "history": figures.history_curves(histories, "macro_f1", smoothing=0.5),
-        "rate": figures.history_curves(histories, "learning_rate", log=True),
         "confusion": figures.confusion_matrix(t["a"].confusion),
         "normalised": figures.confusion_matrix(t["a"].confusion, True, dark=True),
         "per_class": figures.per_class_bars(t["a"].per_class),
@@ -219,55 +215,6 @@ def test_probability_bars_keep_the_order_of_classes():
     )
     # Never sure is no line beyond the axis.
     assert not figures.probability_bars({"glass": 0.1, "metal": 0.9}, evaluation.NEVER_SURE).layout.shapes
-
-
-def test_history_marks_stages_and_the_best_epoch():
-    history = fake_history(["head"] * 3 + ["all"] * 3, 0.9)
-    history["val_macro_f1"] = [0.1, 0.5, 0.4, 0.8, 0.3, 0.2]
-    chart = figures.history_curves([("Transfer", history)])
-    assert [shape.x0 for shape in chart.layout.shapes] == [3.5]
-    assert texts(chart) == ["head", "all"]
-    best = next(trace for trace in chart.data if trace.text is not None)
-    assert (best.x[0], best.y[0], best.text[0]) == (4, pytest.approx(80), "best: 4")
-    chosen = figures.history_curves([("Transfer", history)], "loss", best_epochs={"Transfer": 6})
-    best = next(trace for trace in chosen.data if trace.text is not None)
-    assert (best.x[0], best.y[0]) == (6, history["val_loss"].iloc[-1])
-
-
-def test_history_of_one_epoch_or_without_numbers_is_still_drawn():
-    history = fake_history(["all"], 0.5)
-    assert figures.history_curves([("mine", history)]).data[0].mode == "markers"
-    empty = history.assign(val_macro_f1=np.nan)
-    assert (
-        figures.alt_text(figures.history_curves([("mine", empty)]))
-        == "Line chart of macro-F1 over epochs: mine has 1 epoch."
-    )
-
-
-def test_one_split_alone():
-    names = [
-        trace.name for trace in figures.history_curves([("A", fake_history(["x"] * 3, 0.5))], splits=["train"]).data
-    ]
-    assert names == ["A, train"]
-
-
-def test_smoothing_is_the_unbiased_moving_average():
-    values = [1.0, 3.0, 2.0, 6.0]
-    expected, total, weight = [], 0.0, 0.0
-    for value in values:
-        total, weight = 0.8 * total + 0.2 * value, 0.8 * weight + 0.2
-        expected.append(total / weight)
-    assert smooth(values, 0.8) == pytest.approx(expected)
-    assert list(smooth(values, 0)) == values
-    assert smooth([1.0, np.nan, 3.0], 0.5)[2] == pytest.approx((0.5 * 1 + 3) / 1.5)
-
-
-def test_smoothing_keeps_what_was_measured_in_sight():
-    history = fake_history(["x"] * 5, 0.8)
-    chart = figures.history_curves([("A", history)], splits=["val"], smoothing=0.9)
-    raw, smoothed = (trace for trace in chart.data if trace.mode != "markers+text")
-    assert list(raw.y) == pytest.approx(list(100 * history["val_macro_f1"]))
-    assert np.ptp(smoothed.y) < np.ptp(raw.y)
 
 
 def test_coverage_marks_what_the_threshold_accepts():

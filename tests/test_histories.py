@@ -4,11 +4,12 @@ import dataclasses
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from garbage_core import figures
 from garbage_core.figures_learning import PANELS, Training, learning_curves
-from garbage_core.histories import kept_by, positions, smaller_stages, stages_of
+from garbage_core.histories import Kept, kept_by, positions, smaller_stages, smooth, stages_of
 from tests.helpers import fake_history, fake_run
 
 
@@ -120,15 +121,15 @@ def test_stages_fill_the_row_from_end_to_end(run):
 
 
 def test_smoothing_leaves_rates_and_times_and_what_was_measured(run):
-    rough, smooth = (learning_curves([training(run)], smoothing=s, splits=["val"]) for s in (0, 0.9))
+    rough, smoothed = (learning_curves([training(run)], smoothing=s, splits=["val"]) for s in (0, 0.9))
     for axis in ("y2", "y3", "y4"):
         line = traces(rough, axis, "lines")[0]
-        faint, drawn = [trace for trace in traces(smooth, axis) if trace.mode != "markers"]
+        faint, drawn = [trace for trace in traces(smoothed, axis) if trace.mode != "markers"]
         assert list(faint.y) == list(line.y)
         assert np.ptp(drawn.y) < np.ptp(line.y)
         assert list(drawn.customdata[:, 1]) == list(line.y)
     for axis in ("y5", "y6"):
-        assert [list(t.y) for t in traces(smooth, axis)] == [list(t.y) for t in traces(rough, axis)]
+        assert [list(t.y) for t in traces(smoothed, axis)] == [list(t.y) for t in traces(rough, axis)]
 
 
 def test_runs_can_be_told_apart_without_colour(run, tmp_path):
@@ -158,3 +159,23 @@ def test_one_epoch_is_a_dot_and_what_was_not_measured_is_left_out(tmp_path):
     chart = learning_curves([Training("mine", history, stages_of(run), kept_by(changed(run, best_epoch=None)))])
     assert {trace.mode for trace in traces(chart, "y2")} == {"markers"}
     assert "mine has 1 epoch in" in figures.alt_text(chart)
+
+
+def test_a_stage_too_narrow_for_its_name_beside_the_mark_goes_without():
+    history = fake_history(["small"] * 60 + ["full"], 0.9)
+    stages = pd.DataFrame({"stage": ["small", "full"], "first": [1, 61], "last": [60, 61], "epochs": [60, 1]})
+    stages = stages.assign(height=240, width=320)
+    for epoch, names in ((61, ["small", ""]), (30, ["small", "full"])):
+        chart = learning_curves([Training("mine", history, stages, Kept(epoch, 0.9))])
+        assert [trace.text[0] for trace in chart.data if trace.type == "bar"] == names
+
+
+def test_smoothing_is_the_unbiased_moving_average():
+    values = [1.0, 3.0, 2.0, 6.0]
+    expected, total, weight = [], 0.0, 0.0
+    for value in values:
+        total, weight = 0.8 * total + 0.2 * value, 0.8 * weight + 0.2
+        expected.append(total / weight)
+    assert smooth(values, 0.8) == pytest.approx(expected)
+    assert list(smooth(values, 0)) == values
+    assert smooth([1.0, np.nan, 3.0], 0.5)[2] == pytest.approx((0.5 * 1 + 3) / 1.5)
