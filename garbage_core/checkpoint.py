@@ -128,11 +128,6 @@ class Checkpoint:
         return self._state["best"]["value"]
 
     @property
-    def best_size(self) -> list[int] | None:
-        """Height and width of the photos on which the best epoch was validated; None before the first."""
-        return self._state["best"]["size"]
-
-    @property
     def start_file(self) -> str | None:
         """Weights that the stage under way begins with, as a file of the whole network; None takes those at random."""
         file = self._state["start"] or self._state["best"]["file"]

@@ -70,29 +70,6 @@ class Picture(NamedTuple):
     prepare: Callable[[], np.ndarray]
 
 
-def fit_run(
-    run: Run, dataset: Dataset, classifier: "Classifier", progress: Callable[[int], None] = lambda done: None
-) -> Detector:
-    """Fits a run's detector on its own training and val photos; `novelty.save` keeps it.
-
-    Args:
-        run: The run.
-        dataset: The data set it was trained on.
-        classifier: Of that run, answered by Keras: the features must be those of the weights themselves.
-        progress: Called after every batch with the number of photos done.
-
-    Raises:
-        GarbageError: If photos of the run are missing or damaged.
-    """
-    size = classifier.size
-    pictures = list(_own_photos(run, dataset, ("train", "val"), size))
-    for kind in (ALTERED_TRAIN, ALTERED_VAL):
-        pictures += _altered_photos(run, dataset, kind, size)
-    features = _features(classifier, pictures, progress)
-    kinds = np.array([picture.kind for picture in pictures])
-    return _fitted(kinds, features, classifier.feature_widths, run)
-
-
 def look_at_all(
     run: Run,
     dataset: Dataset,
@@ -134,8 +111,9 @@ def look_at_all(
 
 
 def fit_seen(seen: Seen, run: Run) -> Detector:
-    """Fits a run's detector on what its network saw; the same as `fit_run`, without another look."""
-    return _fitted(seen.kinds, seen.features, seen.widths, run)
+    """Fits a run's detector on what its network saw; `novelty.save` keeps it."""
+    train, val = (seen.features[np.isin(seen.kinds, wanted)] for wanted in (LEARNT, COMPARED))
+    return fit(train, val, seen.widths, run.weights_sha256)
 
 
 def half(name: str) -> str:
@@ -212,11 +190,6 @@ def _own_photos(run: Run, dataset: Dataset, splits: Sequence[str], size: tuple[i
     for split, file in run.predictions[["split", "file"]].itertuples(index=False):
         if split in splits:
             yield Picture(split, file, partial(prepare, file))
-
-
-def _fitted(kinds: np.ndarray, features: np.ndarray, widths: Sequence[int], run: Run) -> Detector:
-    train, val = (features[np.isin(kinds, wanted)] for wanted in (LEARNT, COMPARED))
-    return fit(train, val, widths, run.weights_sha256)
 
 
 def _altered_photos(run: Run, dataset: Dataset, kind: str, size: tuple[int, int]) -> Iterator[Picture]:

@@ -24,8 +24,6 @@ from garbage_core.errors import GarbageError
 
 VERSIONS = ("v1", "v2")
 RESNET50_STACKS = (3, 4, 6, 3)
-# The layer whose output is the last feature map: what is pooled, and what activation maps are drawn from.
-LAST_FEATURE_MAP = {"v1": "conv5_block3_out", "v2": "post_relu"}
 
 _EPSILON = 1.001e-5  # of the batch norms, as in keras.applications: the ImageNet weights were trained with it
 # Means of ImageNet's blue, green and red channels, subtracted by the Caffe weights that v1 starts from.

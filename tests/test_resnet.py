@@ -6,7 +6,6 @@ import pytest
 
 from garbage_core.errors import GarbageError
 from garbage_core.resnet import (
-    LAST_FEATURE_MAP,
     build_resnet,
     build_resnet50,
     freeze,
@@ -46,7 +45,8 @@ def test_halves_the_resolution_five_times_and_pools_the_last_feature_map(version
     network = build_resnet(version, 4, (1, 2, 1, 2), 4)
     assert network.output_shape == (None, 4)
     assert last_feature_map(network) == {"v1": "conv5_block2_out", "v2": "post_relu"}[version]
-    assert last_feature_map(build_resnet(version, 4, width=4)) == LAST_FEATURE_MAP[version]
+    whole = build_resnet(version, 4, width=4)
+    assert last_feature_map(whole) == {"v1": "conv5_block3_out", "v2": "post_relu"}[version]
     features = keras.Model(network.input, network.get_layer(last_feature_map(network)).output)
     assert features(np.zeros((1, 64, 96, 3))).shape == (1, 2, 3, 4 * 4 * 8)
 
