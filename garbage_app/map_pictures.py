@@ -46,9 +46,8 @@ class Shown:
     pictures: list[Picture] = field(default_factory=list)
 
     def add(self, picture: Picture, download: "DeltaGenerator") -> None:
-        """Shows a picture from now on, and offers it as PNG in a place of its own, always as it is shown just then."""
+        """Takes in a picture, and offers it as PNG in a place of its own, always as it is shown just then."""
         self.pictures.append(picture)
-        _write(picture, self.opacity)
         wish = picture.wish
         stem = Path(wish.photo.name).stem.replace(" ", "-")
         download.download_button(
@@ -64,11 +63,11 @@ class Shown:
 
 
 @st.fragment
-def choose_opacity(shown: Shown) -> None:
-    """Lets the reader choose how strongly the maps cover the photo; a change draws the pictures and nothing else.
+def show_maps(shown: Shown) -> None:
+    """Shows the maps, and lets the reader choose how strongly they cover the photo.
 
-    Args:
-        shown: Empty when the page is drawn from its top, and filled by the page as the maps arrive.
+    A change of that draws the pictures anew and nothing else. They stand outside, and Streamlit lets a fragment write
+    only where it wrote when the whole page was drawn: so all of them must have been taken in before.
     """
     shown.opacity = st.slider(
         "Opacity of the map", 0.0, 1.0, OPACITY, 0.05, key="opacity", bind="query-params", format="percent"

@@ -17,7 +17,7 @@ from garbage_app.classifiers import (
 )
 from garbage_app.explain_words import ANSWER, METHOD_NAMES, answers_in_words, conclusion, in_words, note
 from garbage_app.explaining import Wish, Work, faithfulness_work, map_work, wait_for, yardstick_work
-from garbage_app.map_pictures import Picture, Shown, choose_opacity, jpeg
+from garbage_app.map_pictures import Picture, Shown, jpeg, show_maps
 from garbage_app.pick import pick_photo
 from garbage_app.router import ensure_routed
 from garbage_app.shared import (
@@ -44,13 +44,14 @@ ensure_routed()
 
 STACKS = ("last", "conv4", "conv3", "conv2")
 CHART_HEIGHT = 290
+SLIDER_HEIGHT = 66
 
 
 # What to explain
 
 
-def choose_map(classes: list[str], shown: Shown) -> tuple[str, str, str]:
-    """Lets the reader choose; returns the method, the layers and the class. The opacity goes to what is shown."""
+def choose_map(classes: list[str]) -> tuple[str, str, str, "DeltaGenerator"]:
+    """Lets the reader choose; returns the method, the layers, the class, and the place for the opacity of the maps."""
     left, right = st.columns([3, 2], gap="medium")
     with left:
         method = st.segmented_control(
@@ -84,8 +85,8 @@ def choose_map(classes: list[str], shown: Shown) -> tuple[str, str, str]:
             "seen, but only roughly where; earlier ones see edges and textures in finer detail. SmoothGrad looks at "
             "single pixels and needs no layer.",
         )
-        choose_opacity(shown)
-    return method, "last" if method == "saliency" else stack, label
+        opacity = st.empty()
+    return method, "last" if method == "saliency" else stack, label, opacity
 
 
 # The maps
@@ -206,9 +207,16 @@ def results_of(works: dict[str, Work], slots: dict[str, Slots]) -> dict:
 
 
 def explain(
-    photo: Photo, runs: list[Run], method: str, stack: str, label: str, shown: Shown, place: "DeltaGenerator"
+    photo: Photo,
+    runs: list[Run],
+    method: str,
+    stack: str,
+    label: str,
+    opacity: "DeltaGenerator",
+    place: "DeltaGenerator",
 ) -> None:
     """Shows the maps of all models and how far they can be trusted, each as soon as it is there."""
+    opacity.skeleton(height=SLIDER_HEIGHT)
     preview = preview_of(photo)
     slots = lay_out(photo, jpeg(preview), runs, method)
     predictions = predictions_of(photo, runs, place, slots)
@@ -222,6 +230,7 @@ def explain(
         else:
             slots[run.name].fail(f"It knows no {plain(label)}.", icon=":material/info:")
     if not wishes:
+        opacity.empty()
         answer(place, "No model can answer this.")
         return
     sentence = answers_in_words([run for run in runs if run.name in wishes], predictions, label)
@@ -237,8 +246,13 @@ def explain(
     yardsticks = {name: yardstick_work(wish) for name, wish in wishes.items()}
     wait_for(list(maps.values()), show_progress, 0.0, 0.5)
     heats = results_of(maps, slots)
+    shown = Shown()
     for name, heat in heats.items():
         shown.add(Picture(wishes[name], preview, heat, slots[name].picture), slots[name].download)
+    opacity.empty()
+    if heats:
+        with opacity.container():
+            show_maps(shown)
     wait_for(list(yardsticks.values()), show_progress, 0.5, 0.8)
     random = results_of(yardsticks, slots)
     tests = {name: faithfulness_work(wishes[name], heats[name], random[name]) for name in heats if name in random}
@@ -258,11 +272,10 @@ place = question("Which part of the photo decides?")
 runs = sorted(choose_models(runs_or_stop()), key=val_accuracy, reverse=True)
 photo = pick_photo(runs)
 classes = list(dict.fromkeys(name for run in runs for name in run.classes))
-shown = Shown()
-method, stack, label = choose_map(classes, shown)
+method, stack, label, opacity = choose_map(classes)
 if photo is None:
     answer(place, "Choose a photo, and see what in it speaks for the answer.")
 else:
-    explain(photo, runs, method, stack, label, shown, place)
+    explain(photo, runs, method, stack, label, opacity, place)
 for run in runs:
     start_loading(run)
