@@ -169,6 +169,7 @@ def _training(run: Run) -> str:
         f"- Best epoch, by macro-F1 on val: {info.get('best_epoch', 'unknown')}{reached}. Its weights are the model"
         f"{', with the head as it was fitted before the first epoch' if info.get('best_epoch') == 0 else ''}.",
         f"- {_origin_details(info.get('starting_weights') or {}, config.get('version', 'v2'))}",
+        *_teacher(info),
         f"- Parameters: {info.get('parameters', 0):,}. Photos are made {config.get('width')} x {config.get('height')} "
         "pixels large without squashing them.",
         f"- Against imbalance: {config.get('imbalance', 'unknown')}. "
@@ -207,6 +208,18 @@ def _origin_details(started: dict[str, Any], version: str) -> str:
     slim = f", from {_SLIM}" if "TensorFlow" in _origin_sentence(started, version) else ""
     rest = f"; {count(len(random), 'layer')} at random, the first `{random[0]}`" if random else ""
     return f"Starting weights: {file}{slim}: {count(len(loaded), 'layer')}{rest}."
+
+
+def _teacher(info: dict[str, Any]) -> list[str]:
+    """Says whose answers were learnt beside the labels, if any were."""
+    teacher, config = info.get("teacher"), info.get("config", {})
+    if not teacher:
+        return []
+    return [
+        f"- Teacher: the run `{teacher['name']}` (SHA-256 of its weights `{teacher['sha256'][:16]}`), trained on the "
+        f"same photos; its answers weigh {config['teacher_weight']:g} times what the labels do, at temperature "
+        f"{config['teacher_temperature']:g}."
+    ]
 
 
 def _results(evaluation: Evaluation) -> str:

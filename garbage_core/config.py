@@ -11,7 +11,8 @@ from typing import Any
 
 from garbage_core.errors import GarbageError
 
-PRESETS = ("scratch", "transfer")
+PRESETS = ("scratch", "transfer", "teacher")
+VERSIONS = ("v1", "v2", "efficientnet_lite2")
 TRAINABLE_FROM = ("all", "conv2", "conv3", "conv4", "conv5", "head")
 OPTIMIZERS = ("adamw", "sgd")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -72,7 +73,7 @@ class TrainingConfig:
     Attributes:
         name: Name of the run and of its folder.
         stages: The stages, in order; each starts from the best epoch so far.
-        version: Version of ResNet-50, `v1` or `v2`.
+        version: Version of ResNet-50, `v1` or `v2`; or `efficientnet_lite2`, a network to teach it.
         filters: Filters of the first stack's bottlenecks; 64 is ResNet-50, less makes a miniature.
         blocks: Number of blocks in each of the four stacks; 3, 4, 6, 3 is ResNet-50.
         weights: Starting weights: empty for random ones, `imagenet`, or the path of a weights file.
@@ -89,6 +90,10 @@ class TrainingConfig:
         zero_init_residual: Whether each block starts as the identity.
         pass_through: Whether a conv5 without starting weights first hands on conv4's features, see
             `garbage_core.resnet.pass_through`.
+        teacher: Name of a run whose answers are learnt beside the labels, see `garbage_core.distillation`; empty for
+            none. Stages on cached features do without.
+        teacher_weight: What they weigh next to the labels.
+        teacher_temperature: Softens both networks' answers before they are compared.
         precision: `auto` is mixed_bfloat16 on a GPU and float32 elsewhere.
         patience: Epochs of a stage without a better macro-F1 on val before the stage ends; 0 never ends it early.
     """
@@ -111,12 +116,18 @@ class TrainingConfig:
     batch_norm_momentum: float = 0.9
     zero_init_residual: bool = True
     pass_through: bool = False
+    teacher: str = ""
+    teacher_weight: float = 1.0
+    teacher_temperature: float = 2.0
     precision: str = "auto"
     patience: int = 0
 
     def __post_init__(self) -> None:
         _check(self.stages, "stages", "at least one stage", bool(self.stages))
         _check(self.optimizer, "optimizer", " or ".join(OPTIMIZERS), self.optimizer in OPTIMIZERS)
+        _check(self.version, "version", ", ".join(VERSIONS), self.version in VERSIONS)
+        _check(self.teacher_weight, "teacher_weight", "at least 0", self.teacher_weight >= 0)
+        _check(self.teacher_temperature, "teacher_temperature", "above 0", self.teacher_temperature > 0)
         _check(self.precision, "precision", ", ".join(PRECISIONS), self.precision in PRECISIONS)
         _check(self.label_smoothing, "label_smoothing", "at least 0 and below 1", 0 <= self.label_smoothing < 1)
         _check(

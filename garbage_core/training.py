@@ -27,15 +27,17 @@ from garbage_core.card import write_card
 from garbage_core.checkpoint import Checkpoint
 from garbage_core.config import Stage, TrainingConfig, load_config
 from garbage_core.dataset import SPLITS, Dataset, split_dataset
+from garbage_core.distillation import Distillation, find_teacher, load_teacher
 from garbage_core.errors import GarbageError
 from garbage_core.files import write_json
 from garbage_core.images import load_photo
 from garbage_core.imbalance import check_strategy, loss_weights, make_loss
 from garbage_core.inference import network_probabilities
+from garbage_core.networks import build_network
 from garbage_core.pipeline import Augmented, Batches, PhotoSource, Source, cache_features
 from garbage_core.predictions import to_arrays
 from garbage_core.probe import fit_head
-from garbage_core.resnet import build_resnet, freeze, pass_through, split_network
+from garbage_core.resnet import freeze, pass_through, split_network
 from garbage_core.runs import SCHEMA_VERSION, Run, check_name, load_run, models_dir, write_predictions
 from garbage_core.weights import StartingWeights, load_network, load_starting_weights, save_network
 
@@ -72,6 +74,8 @@ def train(
         augment.pipeline(stage.augmentation, stage.strength)  # refuses what is unknown before hours have passed
     check_strategy(config.imbalance)
     photos = _limited(split_dataset(dataset, config.protocol or None), limit)
+    protocol = config.protocol or ("official" if dataset.official else "stratified")
+    teacher_run = find_teacher(config.teacher, folder.parent, dataset, protocol) if config.teacher else None
     checkpoint = Checkpoint.open(folder, config, f"{dataset.fingerprint}/{limit or 'all'}", resume)
 
     keras.utils.set_random_seed(config.seed)
@@ -80,26 +84,28 @@ def train(
     keras.config.set_dtype_policy(precision)
     try:
         with devices.all_devices() as shards, devices.deterministic():
-            network = _build(config, dataset)
+            network = build_network(config.to_dict(), len(dataset.classes))
             started = load_starting_weights(network, config.weights or None)
             say(str(started))
             if config.pass_through and "conv5_block1_0_conv" in started.random:
                 pass_through(network)
+            teacher = load_teacher(teacher_run) if teacher_run else None
             for number in range(checkpoint.stage, len(config.stages)):
                 if checkpoint.start_file:
                     network.load_weights(checkpoint.start_file)
-                _run_stage(config, number, network, dataset, photos, checkpoint, shards)
+                _run_stage(config, number, network, teacher, dataset, photos, checkpoint, shards)
     finally:
         keras.config.set_dtype_policy(previous_policy)
-    final = _build(config, dataset)  # in float32, whatever the training computed in
+    final = build_network(config.to_dict(), len(dataset.classes))  # in float32, whatever the training computed in
     final.load_weights(checkpoint.best_file)
-    return _finish(config, final, started, dataset, photos, checkpoint, folder, precision)
+    return _finish(config, final, started, teacher_run, dataset, photos, protocol, checkpoint, folder, precision)
 
 
 def _run_stage(
     config: TrainingConfig,
     number: int,
     network: keras.Model,
+    teacher: keras.Model | None,
     dataset: Dataset,
     photos: pd.DataFrame,
     checkpoint: Checkpoint,
@@ -145,7 +151,10 @@ def _run_stage(
     size = min(stage.batch_size, len(sources["train"])) // shards * shards
     steps = len(sources["train"]) * stage.passes_per_epoch // size
     augmented = Augmented(augmentation, sources["train"].shape)
-    model = keras.Model(augmented.inputs, trained(augmented.output))
+    logits = trained(augmented.output)
+    if teacher and not stage.cached_passes:
+        logits = Distillation(config.teacher_weight, config.teacher_temperature)([logits, teacher(augmented.output)])
+    model = keras.Model(augmented.inputs, logits)
     model.compile(
         _optimizer(config, stage, steps),
         make_loss(config.imbalance, counts, config.label_smoothing),
@@ -196,8 +205,8 @@ def _run_stage(
 
 
 def _finish(
-    config: TrainingConfig, network: keras.Model, started: StartingWeights, dataset: Dataset, photos: pd.DataFrame,
-    checkpoint: Checkpoint, folder: Path, precision: str,
+    config: TrainingConfig, network: keras.Model, started: StartingWeights, teacher: Run | None, dataset: Dataset,
+    photos: pd.DataFrame, protocol: str, checkpoint: Checkpoint, folder: Path, precision: str,
 ) -> Run:  # fmt: skip
     """Writes weights, predictions, `run.json` and card; `run.json` last but one, because it makes the run complete."""
     digest = save_network(network, folder / "model.keras")
@@ -224,11 +233,12 @@ def _finish(
         "classes": list(dataset.classes),
         "config": config.to_dict() | {"weights": Path(config.weights).name},
         "seed": config.seed,
-        "protocol": config.protocol or ("official" if dataset.official else "stratified"),
+        "protocol": protocol,
         "splits": {s: {c: int(counts.get((s, c), 0)) for c in dataset.classes} for s in SPLITS},
         "data_fingerprint": dataset.fingerprint,
         "data_problems": len(dataset.problems),
         "starting_weights": vars(started),
+        "teacher": {"name": teacher.name, "sha256": teacher.weights_sha256} if teacher else None,
         "software": devices.software()
         | {"python": platform.python_version(), "garbage_core": garbage_core.__version__},
         "device": devices.description(),
@@ -247,19 +257,6 @@ def _finish(
     write_card(run)
     checkpoint.delete()
     return run
-
-
-def _build(config: TrainingConfig, dataset: Dataset) -> keras.Model:
-    """Returns the config's network with random weights."""
-    return build_resnet(
-        config.version,
-        len(dataset.classes),
-        config.blocks,
-        config.filters,
-        dropout=config.dropout,
-        batch_norm_momentum=config.batch_norm_momentum,
-        zero_init_residual=config.zero_init_residual,
-    )
 
 
 def _optimizer(config: TrainingConfig, stage: Stage, steps: int) -> keras.optimizers.Optimizer:

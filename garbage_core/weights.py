@@ -17,6 +17,7 @@ import h5py
 import keras
 import numpy as np
 
+from garbage_core import efficientnet
 from garbage_core.errors import GarbageError
 from garbage_core.files import file_sha256
 
@@ -171,6 +172,8 @@ def _check_fit(network_layers: list, arrays: dict[str, list[np.ndarray]], source
 
 
 def _imagenet_arrays(network: keras.Model) -> dict[str, list[np.ndarray]]:
+    if network.name == efficientnet.VERSION:
+        return efficientnet.imagenet_arrays()
     version = "v2" if any(layer.name == "post_bn" for layer in network.layers) else "v1"
     try:
         reference = getattr(keras.applications, _IMAGENET_NETWORKS[version])(weights="imagenet", include_top=False)
