@@ -6,8 +6,15 @@ import keras
 from keras import ops
 
 
+class _Augmenting(keras.layers.Layer):
+    """A layer that takes its inputs as they are: bfloat16 cannot count to the width of a photo."""
+
+    def __init__(self, **options) -> None:
+        super().__init__(**{"autocast": False} | options)
+
+
 @keras.saving.register_keras_serializable("garbage_core")
-class MoveAndColor(keras.layers.Layer):
+class MoveAndColor(_Augmenting):
     """Moves photos by affine maps (N, 8) from output to input pixels, and changes their colours, see `draw`.
 
     Beyond the edge the nearest pixel is repeated.
@@ -20,7 +27,6 @@ class MoveAndColor(keras.layers.Layer):
         else:
             changed = inputs["images"]
             if "affine" in inputs:
-                # float32 also under mixed precision: bfloat16 cannot count to the width of a photo.
                 changed, maps = ops.cast(changed, "float32"), ops.cast(inputs["affine"], "float32")
                 changed = ops.image.affine_transform(changed, maps, interpolation="bilinear", fill_mode="nearest")
             changed = _recolor(changed, inputs, self.compute_dtype)
@@ -80,15 +86,18 @@ def _recolor(images, values, dtype: str):
     images = ops.cast(images, dtype)
     if "gain" not in values:
         return images
-    images = images * _per_photo(values["gain"])
-    if "contrast" in values:
+    gain, contrast, offset = (
+        _per_photo(ops.cast(values[name], dtype)) if name in values else None for name in ("gain", "contrast", "offset")
+    )
+    images = images * gain
+    if contrast is not None:
         mean = ops.mean(images, axis=(1, 2, 3), keepdims=True)
-        images = (images - mean) * _per_photo(values["contrast"]) + mean
-    return ops.clip(images + _per_photo(values["offset"]), 0, 255)
+        images = (images - mean) * contrast + mean
+    return ops.clip(images + offset, 0, 255)
 
 
 @keras.saving.register_keras_serializable("garbage_core")
-class EraseBox(keras.layers.Layer):
+class EraseBox(_Augmenting):
     """Fills a box (N, 4) of each photo with the photo's mean colour."""
 
     def call(self, inputs):
@@ -99,7 +108,7 @@ class EraseBox(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("garbage_core")
-class MixBatch(keras.layers.Layer):
+class MixBatch(_Augmenting):
     """Mixes each photo with the one at the mirrored place of the batch: all of it by a share (N, 1), or a box (N, 4).
 
     Batches are shuffled, so the mirrored place is a random partner, and one that needs no index, which is what lets a

@@ -1,5 +1,6 @@
 """Augmentation does what its numbers say, the same for the same seed, and mixes labels as it mixes photos."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -153,3 +154,21 @@ def test_each_device_mixes_its_own_part_of_a_batch():
 def test_refuses_unknown_names_and_ranges(make, words):
     with pytest.raises(GarbageError, match=words):
         make()
+
+
+@pytest.mark.parametrize("name", ["light", "strong"])
+def test_bfloat16_moves_photos_as_far_as_float32(name):
+    """Networks that are trained in mixed precision must see the same copies, but for the rounding of colours."""
+    batch = photos(height=40, width=304)
+    values = augment.draw(pipeline(name), np.random.default_rng(2), *batch.shape[:3])
+    results = []
+    for policy in ("float32", "mixed_bfloat16"):
+        keras.config.set_dtype_policy(policy)
+        try:
+            inputs = {key: keras.Input(value.shape[1:]) for key, value in values.items()}
+            rows = keras.Input(batch.shape[1:], dtype="uint8")
+            model = keras.Model([rows, inputs], augment.apply(rows, inputs))
+            results.append(model.predict([batch, values], verbose=0).astype("float32"))
+        finally:
+            keras.config.set_dtype_policy("float32")
+    assert np.abs(results[0] - results[1]).max() <= 4  # of 255; bfloat16 has eight bits
