@@ -35,7 +35,8 @@ def fit_head(
         class_weights: What a photo of each class weighs, shape (C,), or None.
         batch_size: Rows per call.
     """
-    rest = keras.Model(frozen.output, network.get_layer("avg_pool").output)
+    # The identity is for a frozen part that ends in the pooled features: a model cannot consist of its input.
+    rest = keras.Model(frozen.output, keras.layers.Identity()(network.get_layer("avg_pool").output))
     rng = np.random.default_rng(0)
     order = rng.permutation(len(source))
     for start in range(0, len(order) // batch_size * batch_size or 1, batch_size):

@@ -39,3 +39,14 @@ def test_class_weights_pull_towards_their_class():
         answers.append(keras.ops.convert_to_numpy(rest(features[0].astype("float32"))).argmax(axis=1).mean())
     assert answers[0] < 0.1
     assert answers[1] > 0.9
+
+
+def test_pooled_features_are_told_apart_too():
+    """Where only the head learns, nothing lies between the cached features and the head."""
+    network = build_resnet("v2", 2, (1, 1), 4)
+    frozen, rest = split_network(network, "head")
+    labels = np.arange(48) % 2
+    features = (labels[:, None] + np.random.default_rng(0).normal(0, 0.2, (1, 48, 32))).astype("float16")
+    fit_head(network, frozen, FeatureSource(features), labels, 1.0)
+    answers = keras.ops.convert_to_numpy(rest(features[0].astype("float32"))).argmax(axis=1)
+    assert (answers == labels).mean() > 0.95
