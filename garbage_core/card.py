@@ -213,12 +213,15 @@ def _origin_details(started: dict[str, Any], version: str) -> str:
 def _teacher(info: dict[str, Any]) -> list[str]:
     """Says whose answers were learnt beside the labels, if any were."""
     teacher, config = info.get("teacher"), info.get("config", {})
-    if not teacher:
+    taught = [stage for stage in config.get("stages", []) if stage.get("teacher_weight")]
+    if not teacher or not taught:
         return []
+    words = ", ".join(f"{stage['name']} (weight {stage['teacher_weight']:g})" for stage in taught)
+    network = {"efficientnet_lite2": ", an EfficientNet-Lite2 from ImageNet weights (Apache-2.0)"}
     return [
-        f"- Teacher: the run `{teacher['name']}` (SHA-256 of its weights `{teacher['sha256'][:16]}`), trained on the "
-        f"same photos; its answers weigh {config['teacher_weight']:g} times what the labels do, at temperature "
-        f"{config['teacher_temperature']:g}."
+        f"- Teacher: the run `{teacher['name']}`{network.get(teacher.get('version'), '')}, trained on the same photos, "
+        f"SHA-256 of its weights `{teacher['sha256'][:16]}`. Its answers, at temperature "
+        f"{config['teacher_temperature']:g}, were learnt beside the labels in: {words}."
     ]
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from garbage_core.config import TrainingConfig
 from garbage_core.errors import GarbageError
 from garbage_core.files import write_csv, write_json
+from garbage_core.runs import Run
 
 
 class Checkpoint:
@@ -143,6 +144,22 @@ class Checkpoint:
         """Weights of the best epoch, as a file of the whole network; None before the first."""
         file = self._state["best"]["file"]
         return str(self.folder / file) if file else None
+
+    def take_over(self, run: Run, network: keras.Model) -> None:
+        """Begins behind the stages of a finished run, as if they had been trained here.
+
+        Args:
+            run: The run.
+            network: The network with its weights.
+        """
+        size = [run.config["height"], run.config["width"]]
+        best = {"value": run.info["best_val_macro_f1"], "epoch": run.info["best_epoch"], "size": size}
+        best["file"] = f"best-{best['epoch']:04d}.weights.h5"
+        network.save_weights(self.folder / best["file"])
+        self._began -= run.info["duration_seconds"]
+        self._state |= {"stage": len(run.config["stages"]), "rows": run.history.to_dict("records"), "best": best}
+        self._write_state()
+        self._write_history()
 
     def save_weights(self, model: keras.Model) -> None:
         """Writes weights and optimiser of a training model; they count once `commit` is called."""

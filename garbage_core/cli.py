@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="changes",
         help="change a value of the config; stages.NAME.KEY=VALUE for a stage; may be given several times",
     )
+    train.add_argument("--extend", metavar="NAME", help="begin behind the stages of a finished run, which are its own")
     train.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
     train.add_argument("--out", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
     train.add_argument("--limit", type=_positive, metavar="N", help="at most N photos of each split, to try things out")

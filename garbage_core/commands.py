@@ -61,6 +61,7 @@ def train(args: argparse.Namespace, out: TextIO) -> int:
     """Trains a network and says what came out."""
     from garbage_core.config import load_config
     from garbage_core.dataset import load_dataset
+    from garbage_core.runs import load_run
 
     given = {"name": args.name, "weights": args.weights}
     # JSON's strings and numbers are TOML's too; quoted, a name or path stays text even if it looks like a number.
@@ -72,10 +73,11 @@ def train(args: argparse.Namespace, out: TextIO) -> int:
     dataset = load_dataset(args.data_dir)
     if len(dataset.problems):
         _warn(f"{len(dataset.problems)} files cannot be used; the command data names them.")
+    extended = load_run(args.extend, args.out) if args.extend else None
     _start_keras()
     from garbage_core.training import train as run_training
 
-    run = run_training(config, dataset, root=args.out, resume=args.resume, limit=args.limit)
+    run = run_training(config, dataset, root=args.out, resume=args.resume, limit=args.limit, extend=extended)
     out.write(report.training_text(run, _evaluation(run, "test")))
     return 0
 

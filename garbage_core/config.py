@@ -44,6 +44,8 @@ class Stage:
         passes_per_epoch: How often an epoch shows each photo.
         train_batch_norms: Whether batch norms learn and follow the batches; otherwise they stay in inference mode.
         ema: Momentum of the moving average of the weights that is evaluated and kept; 0 for none.
+        teacher_weight: What a teacher's answers weigh next to the labels, if the training has a teacher; 0 leaves it
+            out. Not on cached features, whose photos it cannot see.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Stage:
     passes_per_epoch: int = 1
     train_batch_norms: bool = True
     ema: float = 0.0
+    teacher_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,7 @@ class TrainingConfig:
         pass_through: Whether a conv5 without starting weights first hands on conv4's features, see
             `garbage_core.resnet.pass_through`.
         teacher: Name of a run whose answers are learnt beside the labels, see `garbage_core.distillation`; empty for
-            none. Stages on cached features do without.
-        teacher_weight: What they weigh next to the labels.
+            none.
         teacher_temperature: Softens both networks' answers before they are compared.
         precision: `auto` is mixed_bfloat16 on a GPU and float32 elsewhere.
         patience: Epochs of a stage without a better macro-F1 on val before the stage ends; 0 never ends it early.
@@ -117,7 +119,6 @@ class TrainingConfig:
     zero_init_residual: bool = True
     pass_through: bool = False
     teacher: str = ""
-    teacher_weight: float = 1.0
     teacher_temperature: float = 2.0
     precision: str = "auto"
     patience: int = 0
@@ -126,7 +127,6 @@ class TrainingConfig:
         _check(self.stages, "stages", "at least one stage", bool(self.stages))
         _check(self.optimizer, "optimizer", " or ".join(OPTIMIZERS), self.optimizer in OPTIMIZERS)
         _check(self.version, "version", ", ".join(VERSIONS), self.version in VERSIONS)
-        _check(self.teacher_weight, "teacher_weight", "at least 0", self.teacher_weight >= 0)
         _check(self.teacher_temperature, "teacher_temperature", "above 0", self.teacher_temperature > 0)
         _check(self.precision, "precision", ", ".join(PRECISIONS), self.precision in PRECISIONS)
         _check(self.label_smoothing, "label_smoothing", "at least 0 and below 1", 0 <= self.label_smoothing < 1)
@@ -146,6 +146,12 @@ class TrainingConfig:
             _check(stage.learning_rate, where + "learning_rate", "above 0", stage.learning_rate > 0)
             _check(stage.ema, where + "ema", "at least 0 and below 1", 0 <= stage.ema < 1)
             _check(stage.passes_per_epoch, where + "passes_per_epoch", "at least 1", stage.passes_per_epoch >= 1)
+            _check(stage.teacher_weight, where + "teacher_weight", "at least 0", stage.teacher_weight >= 0)
+            if stage.teacher_weight and stage.cached_passes:
+                raise GarbageError(
+                    f"Stage {stage.name!r} caches features, but its teacher needs photos: "
+                    "set teacher_weight or cached_passes to 0."
+                )
             if stage.probe and not stage.cached_passes:
                 raise GarbageError(
                     f"Stage {stage.name!r} has a probe but caches no features: set cached_passes to at least 1."

@@ -78,6 +78,11 @@ def find_teacher(name: str, root: str | Path, dataset: Dataset, protocol: str) -
     return run
 
 
+def describe_teacher(run: Run) -> dict[str, str]:
+    """Returns what `run.json` records of a teacher."""
+    return {"name": run.name, "version": run.config["version"], "sha256": run.weights_sha256}
+
+
 def load_teacher(run: Run) -> keras.Model:
     """Returns a run's network, not to be trained, in the precision of the training under way."""
     # Built anew: a network that is read from a file computes in float32, whatever the training does.

@@ -27,8 +27,9 @@ from garbage_core.card import write_card
 from garbage_core.checkpoint import Checkpoint
 from garbage_core.config import Stage, TrainingConfig, load_config
 from garbage_core.dataset import SPLITS, Dataset, split_dataset
-from garbage_core.distillation import Distillation, find_teacher, load_teacher
+from garbage_core.distillation import Distillation, describe_teacher, find_teacher, load_teacher
 from garbage_core.errors import GarbageError
+from garbage_core.extension import check_extends, start_of
 from garbage_core.files import write_json
 from garbage_core.images import load_photo
 from garbage_core.imbalance import check_strategy, loss_weights, make_loss
@@ -52,6 +53,7 @@ def train(
     root: str | Path | None = None,
     resume: bool = False,
     limit: int | None = None,
+    extend: Run | None = None,
 ) -> Run:
     """Trains a network and writes its run.
 
@@ -61,13 +63,15 @@ def train(
         root: Folder of the runs; None takes `models_dir()`.
         resume: Go on with an unfinished training of the same config and photos.
         limit: Use at most this many photos of each split, the classes in turn; for trying things out.
+        extend: A finished run whose stages are the first ones of the config: they are not trained again.
 
     Returns:
         The finished run.
 
     Raises:
         GarbageError: If a finished run or, without `resume`, an unfinished one is already there; if there is nothing to
-            resume, or it was begun with another config or other photos; if a split has no photos.
+            resume, or it was begun with another config or other photos; if a split has no photos; if the config does
+            not begin with the stages of the run to extend.
     """
     folder = Path(root or models_dir()) / check_name(config.name)
     for stage in config.stages:
@@ -76,6 +80,8 @@ def train(
     photos = _limited(split_dataset(dataset, config.protocol or None), limit)
     protocol = config.protocol or ("official" if dataset.official else "stratified")
     teacher_run = find_teacher(config.teacher, folder.parent, dataset, protocol) if config.teacher else None
+    if extend:
+        check_extends(config, extend, dataset, protocol)
     checkpoint = Checkpoint.open(folder, config, f"{dataset.fingerprint}/{limit or 'all'}", resume)
 
     keras.utils.set_random_seed(config.seed)
@@ -85,9 +91,12 @@ def train(
     try:
         with devices.all_devices() as shards, devices.deterministic():
             network = build_network(config.to_dict(), len(dataset.classes))
-            started = load_starting_weights(network, config.weights or None)
+            started = start_of(extend) if extend else load_starting_weights(network, config.weights or None)
             say(str(started))
-            if config.pass_through and "conv5_block1_0_conv" in started.random:
+            if extend and not resume:
+                network.set_weights(load_network(extend.model_path, extend.weights_sha256).get_weights())
+                checkpoint.take_over(extend, network)
+            elif config.pass_through and "conv5_block1_0_conv" in started.random:
                 pass_through(network)
             teacher = load_teacher(teacher_run) if teacher_run else None
             for number in range(checkpoint.stage, len(config.stages)):
@@ -152,8 +161,8 @@ def _run_stage(
     steps = len(sources["train"]) * stage.passes_per_epoch // size
     augmented = Augmented(augmentation, sources["train"].shape)
     logits = trained(augmented.output)
-    if teacher and not stage.cached_passes:
-        logits = Distillation(config.teacher_weight, config.teacher_temperature)([logits, teacher(augmented.output)])
+    if teacher and stage.teacher_weight:
+        logits = Distillation(stage.teacher_weight, config.teacher_temperature)([logits, teacher(augmented.output)])
     model = keras.Model(augmented.inputs, logits)
     model.compile(
         _optimizer(config, stage, steps),
@@ -238,7 +247,7 @@ def _finish(
         "data_fingerprint": dataset.fingerprint,
         "data_problems": len(dataset.problems),
         "starting_weights": vars(started),
-        "teacher": {"name": teacher.name, "sha256": teacher.weights_sha256} if teacher else None,
+        "teacher": describe_teacher(teacher) if teacher else None,
         "software": devices.software()
         | {"python": platform.python_version(), "garbage_core": garbage_core.__version__},
         "device": devices.description(),

@@ -73,9 +73,10 @@ def test_student_comes_to_answer_as_its_teacher(photos, models):
     """With labels that weigh next to nothing, what is learnt is the teacher."""
     dataset = load_dataset(photos)
     stages = (Stage("whole", 6, 0.01, batch_size=8, augmentation="light"),)
+    weighty = (dataclasses.replace(stages[0], teacher_weight=100.0),)
     config = dataclasses.replace(MINI, stages=stages, seed=5)
     alone = train(dataclasses.replace(config, name="alone"), dataset, models)
-    taught = train(dataclasses.replace(config, name="taught", teacher="master", teacher_weight=100.0), dataset, models)
+    taught = train(dataclasses.replace(config, name="taught", teacher="master", stages=weighty), dataset, models)
     assert taught.info["teacher"]["name"] == "master"
     assert alone.info["teacher"] is None
     assert "master" in (taught.path / "card.md").read_text()

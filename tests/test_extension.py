@@ -1,0 +1,62 @@
+"""A finished run, extended by a stage, is what a training of all the stages would have been."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from garbage_core.config import Stage, TrainingConfig
+from garbage_core.dataset import load_dataset
+from garbage_core.errors import GarbageError
+from garbage_core.training import train
+
+FIRST = Stage("first", 2, 0.01, batch_size=8, augmentation="light")
+SECOND = Stage("second", 1, 0.003, batch_size=8, augmentation="light")
+SHORT = TrainingConfig(
+    name="short", stages=(FIRST,), filters=4, blocks=(1, 1, 1, 1), height=32, width=48, batch_norm_momentum=0.5
+)
+LONG = dataclasses.replace(SHORT, name="long", stages=(FIRST, SECOND))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    root = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for name, colour in {"blue": (40, 60, 200), "red": (200, 50, 40)}.items():
+        (root / name).mkdir()
+        for number in range(20):
+            pixels = np.clip(np.array(colour) + rng.normal(0, 40, (36, 48, 3)), 0, 255).astype("uint8")
+            Image.fromarray(pixels).save(root / name / f"{number}.png")
+    return load_dataset(root)
+
+
+@pytest.fixture(scope="module")
+def short(dataset, tmp_path_factory):
+    return train(SHORT, dataset, tmp_path_factory.mktemp("models"))
+
+
+def test_it_goes_on_where_the_run_ended(dataset, short):
+    longer = train(LONG, dataset, short.path.parent, extend=short)
+    columns = [column for column in short.history if column != "seconds"]
+    pd.testing.assert_frame_equal(longer.history[columns].iloc[:2], short.history[columns])
+    assert list(longer.history["stage"]) == ["first", "first", "second"]
+    assert list(longer.history["epoch"]) == [1, 2, 3]
+    assert longer.info["starting_weights"] == short.info["starting_weights"]
+    assert longer.info["duration_seconds"] > short.info["duration_seconds"]
+    assert longer.info["best_val_macro_f1"] >= short.info["best_val_macro_f1"]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (dataclasses.replace(LONG, seed=3), "seed = 0, not 3"),
+        (dataclasses.replace(LONG, stages=(SECOND, FIRST)), "Stage 1 of the run 'short', 'first'"),
+        (dataclasses.replace(LONG, stages=(FIRST,)), "all stages of this training already"),
+        (dataclasses.replace(LONG, protocol="fold-1-of-5"), "another split"),
+    ],
+)
+def test_another_training_is_refused(config, message, dataset, short):
+    with pytest.raises(GarbageError, match=message):
+        train(config, dataset, short.path.parent, extend=short)
