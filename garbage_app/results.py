@@ -12,6 +12,8 @@ from garbage_core.runs import Run
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from garbage_core.figures import Training
+
 BINS = 10  # of the reliability diagram: fewer than the error's 15, for a bin of a few photos says little
 
 
@@ -57,6 +59,14 @@ def answers_of(run: Run, split: str) -> Answers:
 def curves_of(run: Run, split: str) -> Curves:
     """Returns the curves of a run on a split. Raises GarbageError."""
     return _curves(run_key(run), split, run)
+
+
+def training_of(run: Run) -> "Training":
+    """Returns what `figures.learning_curves` draws of a run."""
+    from garbage_core.figures import Training
+    from garbage_core.histories import kept_by, stages_of
+
+    return Training(run.title, run.history, stages_of(run), kept_by(run))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

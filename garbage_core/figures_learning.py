@@ -16,6 +16,7 @@ from garbage_core.figures_style import (
     figure,
     is_share,
     listing,
+    lower_name,
     metric_name,
     model_color,
     model_symbol,
@@ -27,7 +28,8 @@ from garbage_core.markdown import count
 PANELS = ("loss", "accuracy", "macro_f1", "learning_rate", "seconds")
 _ON_BOTH = ("loss", "accuracy", "macro_f1")  # measured on train and on val
 _SPLIT_NAMES = {"train": "training", "val": "validation"}
-_PANEL, _GAP, _ROW, _FOOT = 150, 46, 30, 92  # pixels: a panel, between panels, a row of the stages, axis and legend
+# Pixels: a panel, one without others, between panels, a row of the stages, axis and legend.
+_PANEL, _ALONE, _GAP, _ROW, _FOOT = 150, 240, 46, 30, 92
 _NARROW = 0.06  # of the axis: what a stage needs for its name beside a mark
 # Of val; train is dotted in every run.
 _DASHES = {"transfer": "solid", "scratch": "dash"}
@@ -58,6 +60,7 @@ def learning_curves(
     along: str = "epoch",
     splits: Sequence[str] = ("train", "val"),
     dark: bool = False,
+    panels: Sequence[str] = PANELS,
 ) -> go.Figure:
     """Draws any number of trainings.
 
@@ -70,14 +73,16 @@ def learning_curves(
         along: Of `histories.ALONG`.
         splits: Which of "train" and "val" to draw.
         dark: Whether the page is dark.
+        panels: Which of `PANELS` to draw, from top to bottom; one alone is taller.
 
     Returns:
         Panels over a common axis, the stages on top.
     """
     rows = len(trainings)
-    height = _ROW * rows + len(PANELS) * (_PANEL + _GAP) + _FOOT
+    panel_height = _PANEL if len(panels) > 1 else _ALONE
+    height = _ROW * rows + len(panels) * (panel_height + _GAP) + _FOOT
     inner = height - _FOOT
-    tops = [1 - (_ROW * rows + _GAP + k * (_PANEL + _GAP)) / inner for k in range(len(PANELS))]
+    tops = [1 - (_ROW * rows + _GAP + k * (panel_height + _GAP)) / inner for k in range(len(panels))]
     along_axis = _along_axis(trainings, along)
     start, end = along_axis["range"]
     axes, notes = {"yaxis": _stage_axis(trainings, 1 - _ROW * rows / inner)}, []
@@ -85,21 +90,21 @@ def learning_curves(
     for position, training in enumerate(trainings):
         traces += _stage_traces(training, position, along, _NARROW * (end - start), dark)
         shapes += _edges(training, position, along, single=rows == 1)
-    for panel, (metric, top) in enumerate(zip(PANELS, tops, strict=True)):
+    for panel, (metric, top) in enumerate(zip(panels, tops, strict=True)):
         axis = f"y{panel + 2}"
         unit = {"ticksuffix": f"{NBSP}%"} if is_share(metric) else {"exponentformat": "power"}
         if metric == "learning_rate":
             unit |= {"tickformat": "~g"}
         axes[f"yaxis{panel + 2}"] = {
-            **{"domain": [max(top - _PANEL / inner, 0), top], "anchor": "x", "nticks": 5, **unit},
+            **{"domain": [max(top - panel_height / inner, 0), top], "anchor": "x", "nticks": 5, **unit},
             "rangemode": "tozero" if metric in ("seconds", "learning_rate") else "normal",
         }
         notes.append(_heading(metric_name(metric), top))
         for position, training in enumerate(trainings):
-            traces += _curves(training, position, metric, axis, smoothing, along, splits)
+            traces += _curves(training, position, metric, axis, smoothing, along, splits, legend=panel == 0)
     return figure(
         traces,
-        _alt(trainings),
+        _alt(trainings, panels, splits),
         height=height,
         barmode="overlay",
         bargap=0.25,
@@ -111,7 +116,7 @@ def learning_curves(
         shapes=shapes,
         annotations=notes,
         margin={"l": 4, "r": 12, "t": 4, "b": 4},
-        xaxis=along_axis | {"anchor": f"y{len(PANELS) + 1}"},
+        xaxis=along_axis | {"anchor": f"y{len(panels) + 1}"},
         **axes,
     )
 
@@ -207,7 +212,14 @@ def _edges(training: Training, position: int, along: str, single: bool) -> list[
 
 
 def _curves(
-    training: Training, position: int, metric: str, axis: str, smoothing: float, along: str, splits: Sequence[str]
+    training: Training,
+    position: int,
+    metric: str,
+    axis: str,
+    smoothing: float,
+    along: str,
+    splits: Sequence[str],
+    legend: bool,
 ) -> list[go.Scatter]:
     """Returns the lines of a run in one panel."""
     history, color = training.history, model_color(training.title, position)
@@ -231,7 +243,7 @@ def _curves(
             go.Scatter(
                 **{"x": x, "y": smooth(values, amount), "yaxis": axis, "name": name, "legendgroup": name},
                 **{"line": line, "mode": "lines" if len(x) > 1 else "markers", "marker": {"color": color, "size": 8}},
-                showlegend=metric == _ON_BOTH[0],
+                showlegend=legend,
                 legendrank=1000 + 2 * position,
                 customdata=np.stack([history["epoch"].to_numpy(), values], axis=1),
                 hovertemplate=f"{name}, epoch %{{customdata[0]:,d}}: %{{customdata[1]:{_form(metric)}}}"
@@ -276,7 +288,7 @@ def _heading(text: str, top: float) -> dict:
     return place | {"text": f"<b>{text}</b>", "showarrow": False, "font": {"size": 13}, "yshift": 4}
 
 
-def _alt(trainings: Sequence[Training]) -> str:
+def _alt(trainings: Sequence[Training], panels: Sequence[str], splits: Sequence[str]) -> str:
     sentences = []
     for training in trainings:
         text = f"{training.title} has {count(len(training.history), 'epoch')} in {count(len(training.stages), 'stage')}"
@@ -284,7 +296,9 @@ def _alt(trainings: Sequence[Training]) -> str:
             reached = "" if np.isnan(training.kept.value) else f" with a macro-F1 of {percent(training.kept.value)}"
             text += f" and kept epoch {training.kept.epoch}{reached}"
         sentences.append(text)
+    charts = "Line charts one below another" if len(panels) > 1 else "Line chart"
     return (
-        "Line charts one below another of loss, accuracy, macro-F1, learning rate and seconds per epoch, on training "
-        f"and validation photos, with the stages on top: {listing(sentences, '; ')}."
+        f"{charts} of {listing([lower_name(name) for name in panels])}, on "
+        f"{listing([_SPLIT_NAMES[name] for name in splits])} photos, with the stages on top: "
+        f"{listing(sentences, '; ')}."
     )

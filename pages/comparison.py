@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.pair_photos import explore_pair
+from garbage_app.results import training_of
 from garbage_app.router import ensure_routed
 from garbage_app.shared import (
     NBSP,
@@ -168,12 +169,12 @@ def write_trainings(pair: Pair) -> None:
             key="history",
             bind="query-params",
         )
-    best = {run.title: run.info["best_epoch"] for run in pair if run.info.get("best_epoch")}
     figure = drawn(
-        lambda: figures.history_curves([(run.title, run.history) for run in pair], metric, best_epochs=best),
+        lambda: figures.learning_curves(list(map(training_of, pair)), dark=is_dark(), panels=[metric]),
         *("history", *map(run_key, pair), metric),
     )
     show(figure, "training-curves", data=lambda: pd.concat([run.history.assign(model=run.name) for run in pair]))
+    st.caption("Bars on top: the stages of each training. The large mark is the network that was kept.")
 
 
 @st.fragment

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from garbage_app.results import training_of
 from garbage_app.router import ensure_routed
 from garbage_app.shared import (
     NBSP,
@@ -59,7 +60,7 @@ def sentence(run: Run, kept: Kept) -> str:
     return f"{name} was best at epoch {kept.epoch} of {epochs}{score}"
 
 
-def write_curves(runs: list[Run], kept: list[Kept]) -> None:
+def write_curves(runs: list[Run]) -> None:
     """Draws all curves in one figure, with what can be chosen about it above."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         along = st.segmented_control(
@@ -95,10 +96,9 @@ def write_curves(runs: list[Run], kept: list[Kept]) -> None:
         )
 
     def draw():
-        from garbage_core.figures_learning import Training, learning_curves
+        from garbage_core.figures import learning_curves
 
-        parts = [Training(run.title, run.history, stages_of(run), k) for run, k in zip(runs, kept, strict=True)]
-        return learning_curves(parts, smoothing, ALONG[along], SPLITS[photos], is_dark())
+        return learning_curves(list(map(training_of, runs)), smoothing, ALONG[along], SPLITS[photos], is_dark())
 
     key = ("learning", *map(run_key, runs), smoothing, along, photos, is_dark())
     show(drawn(draw, *key), "training-curves", data=lambda: pd.concat([r.history.assign(run=r.name) for r in runs]))
@@ -178,7 +178,7 @@ answer(
     "Macro-F1 is the mean over the classes of a score that counts missed and wrongly called photos alike; "
     "rare classes weigh as much as common ones.",
 )
-write_curves(runs, kept)
+write_curves(runs)
 write_caveats(runs, kept)
 share = st.column_config.NumberColumn(format=f"%.1f{NBSP}%%")
 st.subheader("Run by run", anchor=False)

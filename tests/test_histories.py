@@ -108,6 +108,20 @@ def test_a_head_that_was_kept_from_before_the_first_epoch_stands_at_zero(run):
     assert "kept epoch 0 with a macro-F1 of 90.0 %" in figures.alt_text(chart).replace("\u00a0", " ")
 
 
+def test_one_panel_alone_is_taller_and_has_the_legend_and_the_stages(run):
+    whole, alone = learning_curves([training(run)]), learning_curves([training(run)], panels=["accuracy"])
+    assert "yaxis3" not in alone.layout
+    assert [list(t.y) for t in traces(alone, "y2", "lines")] == [list(t.y) for t in traces(whole, "y3", "lines")]
+    assert all(trace.showlegend for trace in traces(alone, "y2", "lines"))
+    assert [trace.text for trace in traces(alone, "y")] == [trace.text for trace in traces(whole, "y")]
+    spans = [
+        chart.layout.height * np.ptp(axis.domain)
+        for chart, axis in ((whole, whole.layout.yaxis3), (alone, alone.layout.yaxis2))
+    ]
+    assert spans[1] > 1.3 * spans[0]
+    assert figures.alt_text(alone).startswith("Line chart of accuracy, on training and validation photos")
+
+
 def test_stages_fill_the_row_from_end_to_end(run):
     last = int(stages_of(run)["last"][0])
     ends = {"epoch": (0.5, last + 0.5, 13.5), "share": (0, 100 * last / 13, 100)}
