@@ -46,11 +46,9 @@ def explore_cells(run: Run, split: str) -> None:
     left, right = st.columns([5, 3], gap="large")
     with right:
         st.markdown("**The photos behind it**")
+        st.caption("Click a cell of the matrix, or choose here.")
         label, called = _choose_cell(run.classes)
         order = choose_order()
-        photos = photos_of(answers.photos, label, called)
-        st.markdown(in_words(evaluation, label, called, len(photos)))
-        st.caption("Click a cell of the matrix, or choose here.")
     with left:
         normalised, dark = unit == "Per cent", is_dark()
         figure = drawn(
@@ -59,6 +57,8 @@ def explore_cells(run: Run, split: str) -> None:
         )
         show(figure, MATRIX, data=lambda: evaluation.confusion, on_select=_follow_click)
         st.caption("A row holds the photos of one class, a column the answers; on the diagonal the model is right.")
+    photos = photos_of(answers.photos, label, called)
+    st.markdown(in_words(evaluation, label, called, len(photos)))
     if photos.empty:
         st.info("There is no such photo.", icon=":material/check:")
     else:

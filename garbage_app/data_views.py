@@ -109,7 +109,7 @@ def _evenness(counts: pd.DataFrame) -> str:
         judged = "Splits drawn at random are rarely as even as these, which were dealt out class by class"
     else:
         judged = "Splits drawn at random are often as uneven as these"
-    return f"{text} {judged} (chi-square test, p = {chance:.2f})."
+    return f"{text} {judged} (chi-square test, p{NBSP}={NBSP}{chance:.2f})."
 
 
 def _write_numbers(numbers: pd.DataFrame, counts: pd.DataFrame) -> None:

@@ -16,7 +16,7 @@ _HTML = """<div class="figure-images"><span aria-hidden="true">Download</span>
 <button data-format="png">PNG</button><button data-format="svg">SVG</button></div>"""
 _CSS = """
 .stPlotlyChart .modebar-container { display: none; }
-.figure-images { display: flex; align-items: center; gap: 0.5rem; font-size: 0.875rem; color: var(--st-text-color); }
+.figure-images { display: flex; align-items: center; gap: 0.25rem; font-size: 0.875rem; color: var(--st-text-color); }
 .figure-images span { opacity: 0.6; }
 .figure-images button {
   font: inherit; color: inherit; cursor: pointer; background: none; border: none; min-height: 2rem; padding: 0.25rem;

@@ -1,4 +1,4 @@
-"""The parts of the page on the audit: what was found, photo beside photo, and what it does to a result."""
+"""What the audit found, photo beside photo."""
 
 from typing import TYPE_CHECKING
 
@@ -6,28 +6,12 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.gallery import dataset_or_none, gallery, offer_download
-from garbage_app.shared import (
-    NBSP,
-    SPLIT_NAMES,
-    capital,
-    chip,
-    evaluation_of,
-    interval,
-    keep_valid,
-    percent,
-    plain,
-    points,
-    run_key,
-    table,
-)
-from garbage_core import figures
-from garbage_core.audit import DUPLICATES, findings_path, flawed_photos, load_findings, without_flawed
+from garbage_app.shared import SPLIT_NAMES, capital, chip, keep_valid, percent, plain
+from garbage_core.audit import DUPLICATES, findings_path, load_findings
 from garbage_core.markdown import count
-from garbage_core.runs import Run
 
 if TYPE_CHECKING:
     from garbage_core.dataset import Dataset
-    from garbage_core.evaluation import Evaluation
 
 ALL = "all"
 # What can be looked at: title, and what it means. The first two are duplicates that do harm, whatever their kind.
@@ -72,10 +56,11 @@ def findings_or_stop() -> pd.DataFrame:
         st.info("The photos have not been audited yet. Do so, then reload this page:", icon=":material/fact_check:")
         st.code("python -m garbage_core embed transfer\npython -m garbage_core audit", language="bash")
         st.stop()
-    return _findings(str(path), _stamp())
+    return _findings(str(path), findings_stamp())
 
 
-def _stamp() -> tuple:
+def findings_stamp() -> tuple:
+    """Returns what tells the findings from those before they were made anew; for keys of caches."""
     file = findings_path().stat()
     return file.st_mtime_ns, file.st_size
 
@@ -85,133 +70,6 @@ def in_view(findings: pd.DataFrame, view: str) -> pd.DataFrame:
     if view in ("contradictory", "leak"):
         return findings[findings[view] & findings["kind"].isin(DUPLICATES)]
     return findings[findings["kind"] == view]
-
-
-# What it does to a result
-
-
-@st.cache_data(max_entries=32, show_spinner="Computing intervals")
-def _evaluation(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> "Evaluation":
-    from garbage_core.evaluation import evaluate
-
-    kept = without_flawed(_run.predictions, _findings, split)
-    return evaluate(kept, _run.classes, split, temperature=_run.temperature)
-
-
-def clean_evaluation(run: Run, split: str, findings: pd.DataFrame) -> "Evaluation":
-    """Returns the metrics of a run on a split without its flawed photos, computed once. Raises GarbageError."""
-    return _evaluation(run_key(run), _stamp(), split, run, findings)
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _flawed(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> pd.DataFrame:
-    flawed = flawed_photos(_run.predictions, _findings, split)
-    rows = _run.predictions[_run.predictions["split"] == split].drop_duplicates("file").set_index("file")
-    rows = rows.loc[flawed["file"]]
-    answers = rows[[f"p_{name}" for name in _run.classes]].to_numpy().argmax(axis=1)
-    return flawed.assign(
-        label=rows["label"].to_numpy(),
-        predicted=[_run.classes[answer] for answer in answers],
-        correct=[_run.classes[answer] == label for answer, label in zip(answers, rows["label"], strict=True)],
-    )
-
-
-def flawed_with_answers(run: Run, split: str, findings: pd.DataFrame) -> pd.DataFrame:
-    """Returns `flawed_photos` with the columns `label`, `predicted` and `correct` of the run, computed once."""
-    return _flawed(run_key(run), _stamp(), split, run, findings)
-
-
-@st.cache_data(max_entries=32, show_spinner=False)
-def _effect(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> pd.DataFrame:
-    return both(evaluation_of(_run, split), clean_evaluation(_run, split, _findings))
-
-
-def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
-    """Writes the metrics of a run with all photos of a split, or without the flawed ones, as the reader chooses."""
-    before, after = evaluation_of(run, split), clean_evaluation(run, split, findings)
-    flawed = flawed_with_answers(run, split, findings)
-    left_out = st.toggle(
-        f"Leave out the {count(len(flawed), 'photo')} that cannot be counted on",
-        key="without",
-        bind="query-params",
-        help="Photos with a duplicate under another label, or with a duplicate in a split that came before: for test "
-        "photos, training and validation.",
-        disabled=flawed.empty,
-    )
-    shown = after if left_out else before
-    grid = st.grid(3, min_column_width=200)
-    for name, title in (("accuracy", "Accuracy"), ("macro_f1", "Macro-F1"), ("ece_calibrated", "Calibration error")):
-        value, low, high = shown.metric(name)
-        grid.metric(
-            title,
-            percent(value),
-            f"{100 * low:.1f} to {100 * high:.1f}",
-            delta_description=f"95{NBSP}% interval",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-        )
-    st.caption(
-        f"{plain(run.title)} on {count(shown.n, f'{SPLIT_NAMES.get(split, split)} photo')}"
-        + (f" of {before.n:,}." if left_out else ".")
-        + (
-            f" On the {len(flawed):,} others it is right {count(int(flawed['correct'].sum()), 'time')}."
-            if left_out
-            else ""
-        )
-    )
-    if flawed.empty:
-        return
-    with st.expander("Every metric with and without them"):
-        table(_effect(run_key(run), _stamp(), split, run, findings), "effect-table")
-    with st.expander(f"Which photos these are ({len(flawed):,})"):
-        table(
-            pd.DataFrame(
-                {
-                    "Photo": flawed["file"],
-                    "Class": flawed["label"],
-                    "Answer": flawed["predicted"],
-                    "Why": [
-                        " and ".join(
-                            text
-                            for text, applies in (
-                                ("another label on its duplicate", row.contradictory),
-                                ("a duplicate in an earlier split", row.leak),
-                            )
-                            if applies
-                        )
-                        for row in flawed.itertuples()
-                    ],
-                }
-            ),
-            "flawed-table",
-        )
-
-
-def both(before: "Evaluation", after: "Evaluation") -> pd.DataFrame:
-    """Returns every metric, and recall, precision and F1 of every class, with and without the flawed photos."""
-    rows = []
-    for name in before.metrics["metric"]:
-        values = before.metric(name), after.metric(name)
-        rows.append(_row(figures.metric_name(name), *values, figures.is_share(name)))
-    for title, column in (("Recall", "recall"), ("Precision", "precision"), ("F1", "f1")):
-        columns = [column, f"{column}_low", f"{column}_high"]
-        for label in before.classes:
-            values = (e.per_class.set_index("label").loc[label, columns].tolist() for e in (before, after))
-            rows.append(_row(f"{title}, {label}", *values, True))
-    return pd.DataFrame(rows)
-
-
-def _row(name: str, before: tuple, after: tuple, share: bool) -> dict[str, str]:
-    if share:
-        with_all, without, change = interval(*before), interval(*after), points(after[0] - before[0])
-    else:
-        with_all, without = (f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in (before, after))
-        change = f"{after[0] - before[0]:+.3f}".replace("-", "\u2212")
-    return {"Metric": name, "All photos": with_all, "Without them": without, "Change": change}
-
-
-# What was found
 
 
 @st.fragment
@@ -281,10 +139,7 @@ def _write_page(rows: pd.DataFrame, view: str, key: str) -> None:
     size = TILES if single else CARDS
     pages = -(-len(numbers) // size)
     place = st.container()
-    page = 1
-    if pages > 1:
-        with st.container(horizontal_alignment="center"):
-            page = st.pagination(pages, key=f"page-{key}")
+    page = st.pagination(pages, key=f"page-{key}") if pages > 1 else 1
     chosen = rows[rows["finding"].isin(numbers[(page - 1) * size : page * size])]
     with place:
         if single:
@@ -294,8 +149,8 @@ def _write_page(rows: pd.DataFrame, view: str, key: str) -> None:
             for _, group in chosen.groupby("finding", sort=False):
                 with grid.cell():
                     _write_card(group, dataset)
-        if dataset is None:
-            offer_download("The photos are not on this machine, so these tiles only name them.")
+    if dataset is None:
+        offer_download("The photos are not on this machine, so these tiles only name them.")
 
 
 def _write_card(group: pd.DataFrame, dataset: "Dataset | None") -> None:
@@ -319,4 +174,4 @@ def _caption(row: tuple, view: str) -> str:
     text = f"{chip(row.label)} {plain(row.label)}, {SPLIT_NAMES.get(row.split, plain(row.split))}"
     if view == "mislabelled":
         text += f"; rather **{plain(row.suggested)}**?"
-    return f"{text}  \n{plain(row.file.rpartition('/')[2])}"
+    return text

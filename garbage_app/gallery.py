@@ -110,12 +110,12 @@ def gallery(
     columns: int = 4,
     heat_maps: bool = False,
 ) -> None:
-    """Shows photos of the data set as equal tiles.
+    """Shows photos of the data set as equal tiles, each with its name.
 
     Args:
         files: Their names in the data set.
-        captions: A line of Markdown under each.
-        dataset: Where they are; None, or a missing photo, shows an empty tile with the file's name.
+        captions: What stands under each above its name, as Markdown.
+        dataset: Where they are; None, or a missing photo, shows an empty tile.
         columns: Tiles side by side where the page is wide.
         heat_maps: Whether each photo has a link to its heat maps.
     """
@@ -126,7 +126,7 @@ def gallery(
             st.image(
                 empty_tile() if photo is None else photo,
                 width="stretch",
-                caption=caption if photo is not None else f"{plain(file)}: {caption}",
+                caption=f"{caption}  \n{plain(file)}",
                 alt=f"{'Missing photo' if photo is None else 'Photo'} {file}",
             )
             if heat_maps and photo is not None:

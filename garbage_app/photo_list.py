@@ -46,16 +46,13 @@ def photo_pages(photos: pd.DataFrame, caption: Callable[[tuple], str], key: str)
     dataset = dataset_or_none()
     pages = -(-len(photos) // TILES)
     place = st.container()
-    page = 1
-    if pages > 1:
-        with st.container(horizontal_alignment="center"):
-            page = st.pagination(pages, key=f"page-{key}")
+    page = st.pagination(pages, key=f"page-{key}") if pages > 1 else 1
     rows = photos.iloc[(page - 1) * TILES : page * TILES]
     with place:
         captions = [caption(row) for row in rows.itertuples(index=False)]
         gallery(rows["file"].tolist(), captions, dataset, heat_maps=True)
-        if dataset is None:
-            offer_download("The photos are not on this machine, so these tiles only name them.")
+    if dataset is None:
+        offer_download("The photos are not on this machine, so these tiles only name them.")
 
 
 def probabilities_in_words(probabilities: dict[str, float], label: str, most: int = 3) -> str:

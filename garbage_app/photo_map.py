@@ -99,5 +99,3 @@ def _write_point(points: pd.DataFrame, classes: list[str], chosen: str | None) -
     gallery([chosen], [f"{photo_caption(row, classes)}; {verdict}"], dataset, columns=1, heat_maps=True)
     if dataset is None:
         st.caption("The photos are not on this machine; the offer to download them stands above.")
-    else:
-        st.caption(plain(chosen))

@@ -2,15 +2,8 @@
 
 import streamlit as st
 
-from garbage_app.findings import (
-    VIEWS,
-    clean_evaluation,
-    findings_or_stop,
-    flawed_with_answers,
-    in_view,
-    write_effect,
-    write_findings,
-)
+from garbage_app.findings import VIEWS, findings_or_stop, in_view, write_findings
+from garbage_app.flawed import clean_evaluation, flawed_with_answers, write_effect
 from garbage_app.router import ensure_routed
 from garbage_app.shared import (
     NBSP,

@@ -27,6 +27,7 @@ from garbage_app.shared import (
     table,
 )
 from garbage_app.speed import REPEATS, measure, speed_of
+from garbage_app.tiles import difference_tile
 from garbage_core import figures
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation import Comparison
@@ -64,17 +65,8 @@ def write_differences(pair: Pair, split: str, comparison: Comparison) -> None:
     """Writes the paired differences of the headline metrics, and all metrics side by side."""
     grid = st.grid(3, min_column_width=200)
     for name, help_text in HELP.items():
-        difference, low, high = comparison.metric(name)
-        grid.metric(
-            figures.metric_name(name),
-            f"{points(difference)} points",
-            f"{points(low)} to {points(high)}",
-            delta_description=f"95{NBSP}% interval",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            help=f"{help_text} {comparison.name_b} minus {comparison.name_a} on the same photos, in percentage points.",
-        )
+        minus = f"{comparison.name_b} minus {comparison.name_a} on the same photos, in percentage points."
+        difference_tile(grid, figures.metric_name(name), *comparison.metric(name), f"{help_text} {minus}")
 
     def draw():
         return figures.metric_comparison([(run.title, evaluation_of(run, split).metrics) for run in pair])

@@ -23,6 +23,7 @@ from garbage_app.shared import (
     show,
     table,
 )
+from garbage_app.tiles import share_tile
 from garbage_core import figures
 from garbage_core.evaluation import Evaluation, most_common_confusion
 from garbage_core.markdown import count
@@ -72,17 +73,8 @@ def write_headlines(evaluation: Evaluation) -> None:
     """Writes the three numbers that sum a model up, each with its interval, and folds away the others."""
     grid = st.grid(3, min_column_width=200)
     for name, (title, help_text) in HEADLINES.items():
-        value, low, high = evaluation.metric(name)
-        grid.metric(
-            title,
-            percent(value),
-            f"{100 * low:.1f} to {100 * high:.1f}",
-            delta_description=f"95{NBSP}% interval",
-            delta_color="off",
-            delta_arrow="off",
-            border=True,
-            help=f"{help_text} The interval: what other photos of the same kind might have given.",
-        )
+        interval_text = "The interval: what other photos of the same kind might have given."
+        share_tile(grid, title, *evaluation.metric(name), f"{help_text} {interval_text}")
     with st.expander("All metrics"):
         meanings = {name: text for name, (_, text) in HEADLINES.items()} | MEANINGS
         rows = [

@@ -145,7 +145,7 @@ def test_placeholders_name_the_files_and_the_download_is_offered(machine):
     app = open_page()
     captions = [re.sub(r"\\(.)", r"\1", image.captions[0]) for image in app.image]
     assert len(captions) == 4
-    assert all(re.match(r"(can|jar)/(can|jar)\d+\.jpg: ", caption) for caption in captions)
+    assert all(re.search(r"  \n(can|jar)/(can|jar)\d+\.jpg$", caption) for caption in captions)
     assert "Download the photos, 43 MB" in [button.label for button in app.button]
 
 
@@ -158,7 +158,7 @@ def test_gallery_follows_the_filters_and_a_link_keeps_them(machine, made, monkey
     app.pills(key="split").set_value("test").run()
     captions = [image.captions[0] for image in app.image]
     assert captions
-    assert all(caption.endswith("jar, test") for caption in captions)
+    assert all("jar, test  \n" in caption for caption in captions)
     linked = open_page(**{"class": "Jar", "split": "Test"})
     assert [image.captions[0] for image in linked.image] == captions
 
@@ -194,7 +194,7 @@ def test_a_link_to_a_point_rings_it_and_shows_its_photo(with_map, made, monkeypa
     file = with_map.predictions["file"][3]
     row = with_map.predictions.iloc[3]
     app = open_page(point=file)
-    assert f"{file}: " in re.sub(r"\\(.)", r"\1", app.image[-1].captions[0])
+    assert re.sub(r"\\(.)", r"\1", app.image[-1].captions[0]).endswith(f"  \n{file}")
     ring = charts(app)["Map of"]["data"][-1]
     assert "customdata" not in ring
     places = pd.read_csv(with_map.path / "embedding.csv").set_index("file")
@@ -202,7 +202,7 @@ def test_a_link_to_a_point_rings_it_and_shows_its_photo(with_map, made, monkeypa
     monkeypatch.setenv("GARBAGE_DATA", str(made / "photos"))
     caption = open_page(point=file).image[-1].captions[0]
     right = (row["p_can"] > row["p_jar"]) == (row["label"] == "can")
-    assert caption.endswith("rightly called so") == right
+    assert ("rightly called so" in caption) == right
     assert len(charts(open_page(point="../none.jpg"))["Map of"]["data"]) == 2
 
 

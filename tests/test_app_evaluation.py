@@ -61,7 +61,7 @@ def open_page(page: str, **address) -> AppTest:
 def tiles(app: AppTest) -> list[tuple[str, str]]:
     """Returns file and caption of every tile, without Markdown's escapes."""
     captions = [re.sub(r"\\(.)", r"\1", image.captions[0]).replace("\u00a0", " ") for image in app.image]
-    return [tuple(caption.split(": ", 1)) for caption in captions]
+    return [tuple(caption.rsplit("  \n", 1)[::-1]) for caption in captions]
 
 
 def answers(name: str, made, split: str = "test") -> pd.DataFrame:
