@@ -90,6 +90,7 @@ def write_balance(counts: pd.DataFrame, key: str) -> None:
         "effective-numbers",
         data=learnt[["label", "photos", "effective"]],
     )
+    st.caption("Effective number: how many photos of a class still show something new, if each shows a little less.")
     with st.expander("The numbers, and what an even share would be"):
         _write_numbers(numbers, counts)
 

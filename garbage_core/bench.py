@@ -94,6 +94,12 @@ ROWS: dict[str, Row] = {
             "",
             *("ms", 300.0, "bench_rows:page"),
         ),
+        Row(
+            *("filter", "Change of a filter"),
+            "Change a filter, on a warm server; the slowest of all pages",
+            "",
+            *("ms", 300.0, "bench_rows:filter_change"),
+        ),
     )
 }
 

@@ -88,19 +88,33 @@ def folder(settings: Settings) -> Measured:
 
 def page(settings: Settings) -> Measured:
     """What the app's server does when a reader opens another page, each page once before."""
-    command = [sys.executable, "-m", "garbage_app.page_times", str(settings.rounds(5))]
-    root = Path(__file__).resolve().parents[1]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=1800)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise GarbageError(f"The pages cannot be measured ({lines[-1]}): install requirements.txt.")
-    times = {name: np.array(values) for name, values in json.loads(done.stdout).items()}
+    times = _timed("page_times", settings.rounds(5))
     slowest = max(times, key=lambda name: np.median(times[name]))
     detail = (
         f"the median of {len(times)} pages, without the browser; the slowest is {slowest} "
         f"with {np.median(times[slowest]):.0f} ms"
     )
     return Measured(np.median(np.stack(list(times.values())), axis=0), None, detail)
+
+
+def filter_change(settings: Settings) -> Measured:
+    """What the app's server does when a reader changes a filter: the one that takes longest counts."""
+    times = _timed("filter_times", settings.rounds(7))
+    slowest = max(times, key=lambda name: np.median(times[name]))
+    middle = np.median([np.median(values) for values in times.values()])
+    detail = f"the slowest of {len(times)} filters, {slowest}, without the browser; half take less than {middle:.0f} ms"
+    return Measured(times[slowest], None, detail)
+
+
+def _timed(module: str, repeats: int) -> dict[str, np.ndarray]:
+    """Returns what a module of the app measures in a process of its own: milliseconds of every repeat, by name."""
+    command = [sys.executable, "-m", f"garbage_app.{module}", str(repeats)]
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=3600)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        raise GarbageError(f"The pages cannot be measured ({lines[-1]}): install requirements.txt.")
+    return {name: np.array(values) for name, values in json.loads(done.stdout).items()}
 
 
 def jpeg(seed: int, size: tuple[int, int]) -> bytes:

@@ -134,8 +134,8 @@ def write_method() -> None:
     )
     st.caption(
         "A removed square is filled in smoothly from what is left around it: a grey one would be something new in the "
-        "photo, and a blurred one would still have its colour. After Petsiuk et al. 2018 (RISE) and Rong et al. 2022 "
-        "(ROAD)."
+        "photo, and a blurred one would still have its colour. At 100 % nothing of the photo is left, so all orders "
+        "end in the same place. After Petsiuk et al. 2018 (RISE) and Rong et al. 2022 (ROAD)."
     )
 
 

@@ -43,6 +43,45 @@ def test_goal_is_met_in_the_direction_of_the_unit(name, ours, reference, ratio, 
     assert found["ours"] == np.median(ours)
 
 
+def test_the_slowest_filter_counts_for_all(monkeypatch):
+    from garbage_core import bench_rows
+
+    times = {
+        "data: beta": [90.0, 80.0, 85.0],
+        "evaluation: run": [310.0, 290.0, 320.0],
+        "audit: kind": [50.0, 40.0, 60.0],
+    }
+    asked = []
+    monkeypatch.setattr(
+        bench_rows,
+        "_timed",
+        lambda module, repeats: (asked.append((module, repeats)), {name: np.array(t) for name, t in times.items()})[1],
+    )
+    found = bench_rows.filter_change(Settings([], 3))
+    assert asked == [("filter_times", 3)]
+    assert result(ROWS["filter"], found)["ours"] == 310
+    assert not result(ROWS["filter"], found)["met"]
+    assert "evaluation: run" in found.detail
+    assert "half take less than 85 ms" in found.detail
+
+
+def test_filters_are_changed_there_and_back(tmp_path, monkeypatch):
+    from garbage_app import filter_times
+
+    for seed, name in enumerate(("scratch", "transfer")):
+        fake_run(tmp_path, name, seed=seed)
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path))
+    monkeypatch.setattr(filter_times, "WARM_UP", 1)
+    monkeypatch.setattr(
+        filter_times, "FILTERS", (("training", "along", "Time", "Epochs"), ("training", "nothing", 0, 1))
+    )
+    (page, key, clock, processor), missing = filter_times.filter_times(2)
+    assert (page, key) == ("training", "along")
+    assert len(clock) == len(processor) == 2
+    assert min(clock) > 1
+    assert missing == ("training", "nothing", [], [])
+
+
 def test_machine_is_described_without_its_name():
     assert os.uname().nodename not in bench.machine()
     assert "cores" in bench.machine()

@@ -46,9 +46,10 @@ def fits(page) -> bool:
 def test_a_link_to_a_page_opens_it_and_it_fits_a_phone(open_page, path, question):
     page = open_page(path, **PHONE)
     page.get_by_role("heading", name=question, level=1).wait_for()
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_load_state("networkidle")
     assert page.get_by_text("Page not found").count() == 0
-    assert page.get_by_test_id("stAlertContentError").count() == 0
+    assert page.locator("[data-testid=stAlertContentError], [data-testid=stException]").all_inner_texts() == []
     assert fits(page)
 
 
