@@ -1,5 +1,6 @@
 """The parts of the page on the data set: how classes and splits are filled, and what the photos are like."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -135,7 +136,8 @@ def _write_numbers(numbers: pd.DataFrame, counts: pd.DataFrame) -> None:
 def write_samples(dataset: "Dataset | None", photos: pd.DataFrame, classes: list[str]) -> None:
     """Shows photos drawn at random, of all classes and splits or of one; their names where they are not here."""
     st.subheader("What the photos look like", anchor=False)
-    splits = [name for name in ("train", "val", "test") if name in set(photos["split"])]
+    there = set(photos["split"].unique())
+    splits = [name for name in ("train", "val", "test") if name in there]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = _pills("Class", classes, "class", capital)
         split = _pills("Split", splits, "split", split_name)
@@ -167,9 +169,45 @@ def photo_caption(row: tuple, classes: list[str]) -> str:
     return f"{chip(row.label, classes.index(row.label))} {plain(row.label)}, {SPLIT_NAMES.get(row.split, row.split)}"
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def _read_properties(path: str, stamp: float) -> pd.DataFrame:
-    return properties.read_properties(path)
+@dataclass(frozen=True)
+class Facts:
+    """What was measured in the photos. Shared by all sessions: the tables must not be changed.
+
+    Attributes:
+        measured: From `properties_of`, one row per photo.
+        sizes: From `size_table`.
+        bright: From `brightness_table`.
+        explained: Share of the variance of brightness that the classes explain, 0..1.
+        colors: From `color_table`.
+        guessed: How often the class is guessed from the name of the dominant colour, 0..1.
+        blind: How often it is guessed without, 0..1.
+    """
+
+    measured: pd.DataFrame
+    sizes: pd.DataFrame
+    bright: pd.DataFrame
+    explained: float
+    colors: pd.DataFrame
+    guessed: float
+    blind: float
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _facts(key: tuple, path: str, classes: tuple[str, ...], _photos: pd.DataFrame) -> Facts:
+    measured = properties.properties_of(_photos, properties.read_properties(path))
+    if measured.empty:
+        raise GarbageError(f"{path} holds none of these photos; make it anew with `{properties.COMMAND}`.")
+    labels = measured["label"]
+    named = pd.Series(properties.color_names(properties.hex_to_rgb(measured["color"])))
+    return Facts(
+        measured=measured,
+        sizes=properties.size_table(measured, classes),
+        bright=properties.brightness_table(measured, classes),
+        explained=properties.explained_share(measured["brightness"], labels),
+        colors=properties.color_table(measured, classes),
+        guessed=properties.guessed_share(named, labels),
+        blind=float(labels.value_counts(normalize=True).max()),
+    )
 
 
 def write_properties(photos: pd.DataFrame, classes: list[str], key: str) -> None:
@@ -183,57 +221,51 @@ def write_properties(photos: pd.DataFrame, classes: list[str], key: str) -> None
     from garbage_core import figures_photos
 
     path = properties.properties_path()
-    stamp = path.stat().st_mtime if path.is_file() else 0.0
+    whole_key = (key, "bytes" in photos, str(path), path.stat().st_mtime if path.is_file() else 0.0)
     try:
-        measured = properties.properties_of(photos, _read_properties(str(path), stamp))
-        if measured.empty:
-            raise GarbageError(f"{path} holds none of these photos; make it anew with `{properties.COMMAND}`.")
+        facts = _facts(whole_key, str(path), tuple(classes), photos)
     except GarbageError as error:
         st.subheader("How large, how bright, which colours", anchor=False)
         st.info(plain(str(error).replace("`", ""), 500))
         st.code(properties.COMMAND, language="bash")
         return
-    key = (key, str(path), stamp)
     st.subheader("How large the photos are", anchor=False)
-    _write_sizes(measured, photos, classes, key)
+    _write_sizes(facts, classes, whole_key)
     st.subheader("How bright the photos are", anchor=False)
-    bright = properties.brightness_table(measured, classes)
+    bright = facts.bright
     first, last = bright.loc[bright["median"].idxmax()], bright.loc[bright["median"].idxmin()]
-    explained = properties.explained_share(measured["brightness"], measured["label"])
     st.markdown(
         f"Brightest are photos of {plain(first['label'])}, darkest those of {plain(last['label'])} (half of them are "
         f"above {percent(first['median'], 0)} and {percent(last['median'], 0)} of white). The class explains "
-        f"{percent(explained, 0)} of the differences between photos."
+        f"{percent(facts.explained, 0)} of the differences between photos."
     )
-    show(drawn(lambda: figures_photos.brightness_ranges(bright), "brightness", key), "brightness", data=bright)
+    show(drawn(lambda: figures_photos.brightness_ranges(bright), "brightness", whole_key), "brightness", data=bright)
     st.caption("Ring: the median. Broad bar: half of the photos. Thin line: nine in ten.")
     st.subheader("Which colour fills the photos", anchor=False)
-    colors = properties.color_table(measured, classes)
-    named = pd.Series(properties.color_names(properties.hex_to_rgb(measured["color"])))
-    guessed, blind = properties.guessed_share(named, measured["label"]), measured["label"].value_counts(normalize=True)
-    st.markdown(_colors_in_words(colors, guessed, float(blind.max())))
-    show(drawn(lambda: figures_photos.dominant_colors(colors), "colors", key), "colors", data=colors)
+    st.markdown(_colors_in_words(facts))
+    show(drawn(lambda: figures_photos.dominant_colors(facts.colors), "colors", whole_key), "colors", data=facts.colors)
     st.caption(
         "The largest of five groups of like colours in each photo. Mostly that is the ground, not the thing: where it "
         "differs between classes, a model can learn the ground instead of the thing."
     )
 
 
-def _colors_in_words(colors: pd.DataFrame, guessed: float, blind: float) -> str:
+def _colors_in_words(facts: Facts) -> str:
+    colors = facts.colors
     top = colors.loc[colors["share"].idxmax()]
     others = colors[(colors["name"] == top["name"]) & (colors["label"] != top["label"])]
     rest = f", of the other classes {percent(others['share'].min(), 0)} to {percent(others['share'].max(), 0)}"
     return (
         f"{percent(top['share'], 0)} of the photos of {plain(top['label'])} are mostly {top['name']}"
         f"{rest if len(others) else ''}. Who knew nothing but the name of this colour could guess the class of "
-        f"{percent(guessed, 0)} of these photos; without it, {percent(blind, 0)}."
+        f"{percent(facts.guessed, 0)} of these photos; without it, {percent(facts.blind, 0)}."
     )
 
 
-def _write_sizes(measured: pd.DataFrame, photos: pd.DataFrame, classes: list[str], key: tuple) -> None:
+def _write_sizes(facts: Facts, classes: list[str], key: tuple) -> None:
     from garbage_core import figures_data
 
-    sizes = properties.size_table(measured, classes)
+    measured, sizes = facts.measured, facts.sizes
     different = measured.groupby(["width", "height"]).size()
     (width, height), most = different.idxmax(), different.max()
     if len(different) == 1:

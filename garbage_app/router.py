@@ -9,14 +9,17 @@ visitor who follows a link to a page gets that page's file run by itself. Three 
 * .streamlit/config.toml hides the older way's menu, which lists the files.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
 import streamlit as st
 
 from garbage_app.memory import settle
-from garbage_app.shared import stop_without
+from garbage_app.shared import plain
 from garbage_app.theme import follow_theme
+from garbage_core.errors import GarbageError
 
 _ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
@@ -63,11 +66,24 @@ def route() -> None:
         # One column of content: on a wide screen lines stay short enough to read, on a phone it takes all there is.
         with st.container(horizontal_alignment="center", gap=None):
             follow_theme()
-            with st.container(width=1100), stop_without():
+            with st.container(width=1100), _stop_without():
                 chosen.run()
     finally:
         _ROUTED.reset(routed)
         settle()
+
+
+@contextmanager
+def _stop_without() -> Iterator[None]:
+    """Ends the page with the sentence of a `GarbageError`, shown in place, if the block raises one.
+
+    Every page is wrapped in it, so a page catches such an error only where it can go on without what failed.
+    """
+    try:
+        yield
+    except GarbageError as error:
+        st.error(plain(str(error), 500), icon=":material/error:")
+        st.stop()
 
 
 def ensure_routed() -> None:

@@ -5,8 +5,7 @@ a page which only shows tables opens at once.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -104,19 +103,6 @@ def answer(place: "DeltaGenerator", sentence: str, note: str = "") -> None:
             st.caption(note)
 
 
-@contextmanager
-def stop_without() -> Iterator[None]:
-    """Ends the page with the sentence of a `GarbageError`, shown in place, if the block raises one.
-
-    The router wraps every page in it, so a page catches such an error only where it can go on without what failed.
-    """
-    try:
-        yield
-    except GarbageError as error:
-        st.error(plain(str(error), 500), icon=":material/error:")
-        st.stop()
-
-
 # Runs
 
 
@@ -136,9 +122,14 @@ def run_key(run: Run) -> tuple:
     return (str(run.path), _stamp(run))
 
 
+def shared_runs() -> list[Run]:
+    """Returns the trained runs, which keep the tables they have read for all sessions."""
+    return [_shared_run(str(run.path), _stamp(run), run) for run in list_runs()]
+
+
 def runs_or_stop() -> list[Run]:
     """Returns the trained runs; without any, says how to get one and ends the page."""
-    runs = [_shared_run(str(run.path), _stamp(run), run) for run in list_runs()]
+    runs = shared_runs()
     if not runs:
         st.info(
             f"There are no trained models in {plain(str(models_dir()), 200)}. Train both, then reload this page:",

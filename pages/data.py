@@ -7,11 +7,11 @@ from garbage_app.data_views import split_name, write_balance, write_properties, 
 from garbage_app.gallery import dataset_or_none
 from garbage_app.photo_map import write_map
 from garbage_app.router import ensure_routed
-from garbage_app.shared import answer, percent, plain, question, table
+from garbage_app.shared import answer, percent, plain, question, shared_runs, table
 from garbage_core.classes import CLASS_NAMES
 from garbage_core.dataset import Dataset, official_splits, split_counts, split_dataset
 from garbage_core.markdown import count
-from garbage_core.runs import Run, list_runs
+from garbage_core.runs import Run
 
 ensure_routed()
 
@@ -37,9 +37,9 @@ def write_problems(dataset: Dataset) -> None:
 
 
 place = question("What is in the data?")
-dataset, runs = dataset_or_none(), list_runs()
+dataset, runs = dataset_or_none(), shared_runs()
 photos, source = photos_by_split(dataset, runs)
-present = list(dict.fromkeys(photos["label"]))
+present = list(photos["label"].unique())
 classes = [name for name in (dataset.classes if dataset else sorted(present)) if name in present]
 counts = split_counts(photos, classes)
 totals = counts.sum(axis=1)
