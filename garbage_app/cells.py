@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from garbage_app.photo_list import choose_order, in_order, photo_pages, probabilities_in_words
+from garbage_app.photo_list import ORDERS, choose_order, in_order, photo_pages, probabilities_in_words
 from garbage_app.results import answers_of
 from garbage_app.shared import (
     clicked,
@@ -58,7 +58,7 @@ def explore_cells(run: Run, split: str) -> None:
         show(figure, MATRIX, data=lambda: evaluation.confusion, on_select=_follow_click)
         st.caption("A row holds the photos of one class, a column the answers; on the diagonal the model is right.")
     photos = photos_of(answers.photos, label, called)
-    st.markdown(in_words(evaluation, label, called, len(photos)))
+    st.markdown(f"{in_words(evaluation, label, called, len(photos))} :gray[{ORDERS[order]}.]")
     if photos.empty:
         st.info("There is no such photo.", icon=":material/check:")
     else:

@@ -194,7 +194,7 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
     axes |= {key: axis | layout.pop(key) for key in list(layout) if re.fullmatch(r"[xy]axis\d+", key)}
     for settings in axes.values():
         if isinstance(settings.get("title"), str):
-            settings["title"] = {"text": settings["title"], "standoff": 8}
+            settings["title"] = {"text": settings["title"], "standoff": 12}
     common = {
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,

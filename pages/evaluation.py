@@ -1,5 +1,7 @@
 """One model on one split: how good it is, where it fails, whether its probabilities can be believed."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -44,13 +46,16 @@ HEADLINES = {
         "in about 85 or 95 of 100 cases. After temperature scaling, as the app shows them.",
     ),
 }
+# Short enough for a line of the table.
 MEANINGS = {
+    "accuracy": "Of all photos, how many are called by their right name.",
+    "macro_f1": "Mean over the classes of F1; rare ones weigh as much as common ones.",
     "balanced_accuracy": "Mean over the classes of the share of photos found.",
-    "ece": "The same, before temperature scaling.",
-    "log_loss": "How surprised the model is by the true classes: 0 is best, a guess among six costs 1.79. As trained.",
+    "log_loss": "How surprised it is by the true classes: 0 is best, blind guesses have {blind:.2f}.",
     "log_loss_calibrated": "The same, after temperature scaling.",
-    "roc_auc": "Of two photos, one of a class and one of another, how often the first is found likelier to be of it; "
-    "mean over the classes.",
+    "ece": "How far confidence and share of right answers lie apart, on average.",
+    "ece_calibrated": "The same, after temperature scaling: as the app shows its answers.",
+    "roc_auc": "How often a photo of a class is ranked above others; mean over the classes.",
 }
 METRICS = {
     "recall": ("Recall", "of the photos of a class, how many are found."),
@@ -76,16 +81,15 @@ def write_headlines(evaluation: Evaluation) -> None:
         interval_text = "The interval: what other photos of the same kind might have given."
         share_tile(grid, title, *evaluation.metric(name), f"{help_text} {interval_text}")
     with st.expander("All metrics"):
-        meanings = {name: text for name, (_, text) in HEADLINES.items()} | MEANINGS
         rows = [
             {
                 "Metric": figures.metric_name(row.metric),
                 f"Value and 95{NBSP}% interval": in_its_unit(row.metric, row.value, row.low, row.high),
-                "Meaning": meanings[row.metric],
+                "Meaning": MEANINGS[row.metric].format(blind=math.log(len(evaluation.classes))),
             }
             for row in evaluation.metrics.itertuples()
         ]
-        table(pd.DataFrame(rows), "metrics-table")
+        table(pd.DataFrame(rows), "metrics-table", {"Meaning": st.column_config.TextColumn(width="large")})
 
 
 def in_its_unit(metric: str, value: float, low: float, high: float) -> str:
