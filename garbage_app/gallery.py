@@ -110,7 +110,7 @@ def gallery(
     columns: int = 4,
     heat_maps: bool = False,
 ) -> None:
-    """Shows photos of the data set as equal tiles, each with its name.
+    """Shows photos of the data set as equal tiles, each with its name in its folder.
 
     Args:
         files: Their names in the data set.
@@ -126,7 +126,8 @@ def gallery(
             st.image(
                 empty_tile() if photo is None else photo,
                 width="stretch",
-                caption=f"{caption}  \n{plain(file)}",
+                # Without its folder, which is its class: on a phone the whole path would break in the middle of a word.
+                caption=f"{caption}  \n{plain(file.rpartition('/')[2])}",
                 alt=f"{'Missing photo' if photo is None else 'Photo'} {file}",
             )
             if heat_maps and photo is not None:

@@ -60,8 +60,13 @@ def open_page(page: str, **address) -> AppTest:
 
 def tiles(app: AppTest) -> list[tuple[str, str]]:
     """Returns file and caption of every tile, without Markdown's escapes."""
-    captions = [re.sub(r"\\(.)", r"\1", image.captions[0]).replace("\u00a0", " ") for image in app.image]
-    return [tuple(caption.rsplit("  \n", 1)[::-1]) for caption in captions]
+    found = []
+    for image in app.image:
+        caption, name = re.sub(r"\\(.)", r"\1", image.captions[0]).replace("\u00a0", " ").rsplit("  \n", 1)
+        file = image.proto.imgs[0].alt.removeprefix("Missing photo ")
+        assert file.endswith(f"/{name}")
+        found.append((file, caption))
+    return found
 
 
 def answers(name: str, made, split: str = "test") -> pd.DataFrame:
