@@ -17,7 +17,8 @@
     duplicates, suspects    photos that are the same, labels in doubt, odd photos; audit puts them in one table
     embeddings              what a run's network sees in every photo, kept with the run
     studies, study_...      experiments of many trainings: remedies against imbalance, cross-validation
-    cli, commands           python -m garbage_core
+    cli, commands           python -m garbage_core; photo_commands are those about photos of one's own
+    distillation, extension a run that teaches another; a finished training made longer
 
 Arrows run one way, from the app's pages to here; nothing here imports Streamlit.
 """

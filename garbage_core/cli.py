@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from garbage_core import __version__, commands
+from garbage_core import __version__, commands, photo_commands
 from garbage_core.bench import ROWS
 from garbage_core.errors import GarbageError
 from garbage_core.explain import METHODS
@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     _split(compare)
     _json(compare)
 
-    classify = _command(parsers, "classify", commands.classify, "what is on photos; exit code 1 if one cannot be read")
+    classify = _command(parsers, "classify", photo_commands.classify, "what is on photos; 1 if one cannot be read")
     classify.add_argument(
         "photos", metavar="PHOTO|DIR", nargs="+", help="a photo, or a folder with photos at any depth"
     )
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     form.add_argument("--csv", metavar="FILE", help="write a table instead")
     _scale(classify)
 
-    explain = _command(parsers, "explain", commands.explain, "a heat map of what speaks for a class")
+    explain = _command(parsers, "explain", photo_commands.explain, "a heat map of what speaks for a class")
     explain.add_argument("photo", metavar="PHOTO")
     _model(explain)
     explain.add_argument("--method", choices=METHODS, default=METHODS[0], help="default: %(default)s")

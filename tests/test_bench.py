@@ -104,7 +104,7 @@ def test_command_prints_one_object_per_row_and_keeps_them(runs_dir, monkeypatch,
     monkeypatch.setenv("GARBAGE_MODELS", str(runs_dir))
     from garbage_core import bench_rows, commands
 
-    monkeypatch.setattr(commands, "_start_keras", lambda: None)  # this row is measured without it
+    monkeypatch.setattr(commands, "start_keras", lambda: None)  # this row is measured without it
     seen = []
 
     def measured(settings):

@@ -21,8 +21,8 @@ from PIL import Image
 from benchmarks.scale import sizing
 from garbage_core.classify import Classifier, Prediction
 from garbage_core.cli import main
-from garbage_core.commands import _photo_paths
 from garbage_core.errors import GarbageError
+from garbage_core.photo_commands import photo_paths
 from garbage_core.runs import file_sha256, load_run, write_json
 from garbage_core.scale import ATTEMPTS, TRIES, _Fetch, _Worker, classify_at_scale
 from garbage_core.scale_files import (
@@ -113,7 +113,7 @@ def few(tmp_path_factory):
 
 def test_names_are_those_of_the_plain_command(few):
     names = [name for name, _ in list_photos(str(few))]
-    assert sorted(names) == sorted(map(str, _photo_paths([str(few)])))
+    assert sorted(names) == sorted(map(str, photo_paths([str(few)])))
     assert len(names) == 22
 
 

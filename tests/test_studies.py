@@ -532,7 +532,7 @@ def test_crossval_command_measures_runs_without_loading_keras(five_runs, tmp_pat
 
 @pytest.mark.parametrize("argv", [["--probe", "one"], []])
 def test_crossval_takes_runs_or_the_probe(argv, capsys, monkeypatch):
-    monkeypatch.setattr("garbage_core.commands._start_keras", lambda: None)
+    monkeypatch.setattr("garbage_core.commands.start_keras", lambda: None)
     code, _, err = run_command(capsys, "study", "crossval", *argv)
     assert code == 2
     assert "of five runs or of the probe" in err
