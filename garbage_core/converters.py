@@ -1,7 +1,7 @@
 """Converting a Keras network to ONNX, OpenVINO or LiteRT, in float32 or int8; `garbage_core.export` checks the result.
 
-OpenVINO takes the way over ONNX, for which Keras uses tf2onnx. Both are quantised by NNCF, LiteRT by its own converter,
-each with the ranges that the activations reach on the photos that it is given.
+OpenVINO reads TensorFlow's graph; ONNX is written by tf2onnx, which takes 8 GB of memory for it. Both are quantised by
+NNCF, LiteRT by its own converter, each with the ranges that the activations reach on the photos that it is given.
 
 Quantisation gives a channel's weights 255 equally spaced values. Where one weight is far larger than all the others, as
 in a shortcut that began as the identity (`resnet.pass_through`) and learnt only a little, everything else is rounded
@@ -9,7 +9,6 @@ away: on the first transfer run that one layer cost four points of accuracy. `sp
 """
 
 import logging
-import tempfile
 import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -31,7 +30,7 @@ MOST_LOST = 0.01  # of a layer's weights without its largest ones, see `lost_by_
 FLOATING = ("Add", "Mul", "Multiply", "ReduceMean", "GlobalAveragePool", "MatMul", "Gemm")
 NEEDED = {
     "onnx": ("tf2onnx", "onnx", "onnxruntime"),
-    "openvino": ("tf2onnx", "onnx", "openvino"),
+    "openvino": ("openvino",),
     "litert": ("ai_edge_litert",),
 }
 
@@ -133,15 +132,15 @@ def _to_onnx(model: "keras.Model", path: Path, photos: Sequence[np.ndarray]) -> 
 
 def _to_openvino(model: "keras.Model", path: Path, photos: Sequence[np.ndarray]) -> None:
     import openvino
+    import tensorflow as tf
 
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.onnx"
-        _to_onnx(model, file, ())
-        converted = openvino.convert_model(file)
-        if photos:
-            converted = _quantised(converted, photos, 0)
-        # What int8 leaves in floating point, biases above all, is kept as it is: halving it saves next to nothing.
-        openvino.save_model(converted, path, compress_to_fp16=False)
+    signature = [tf.TensorSpec((None, None, None, 3), tf.float32, name="photos")]
+    graph = tf.function(lambda photos: model(photos, training=False), input_signature=signature)
+    converted = openvino.convert_model(graph.get_concrete_function())
+    if photos:
+        converted = _quantised(converted, photos, 0)
+    # What int8 leaves in floating point, biases above all, is kept as it is: halving it saves next to nothing.
+    openvino.save_model(converted, path, compress_to_fp16=False)
 
 
 def _to_litert(model: "keras.Model", path: Path, photos: Sequence[np.ndarray]) -> None:
