@@ -23,6 +23,7 @@ from garbage_core.export import Check, compare, export_run, generated_pictures, 
 from garbage_core.inference import CompiledNetwork
 from garbage_core.runs import load_run, write_json
 from garbage_core.runtimes import (
+    LARGEST_BATCH,
     ORDER,
     ExportedNetwork,
     available_cores,
@@ -118,6 +119,15 @@ def test_results_of_one_call_are_not_overwritten_by_the_next(format, made):
     assert not np.allclose(exported.look(other, maps=True).logits, first.logits)
     for part, copy in zip(first, kept, strict=True):
         np.testing.assert_array_equal(part, copy)
+
+
+@pytest.mark.slow
+def test_many_photos_are_taken_a_few_at_a_time_so_that_they_fit_into_little_memory(made, keras_network):
+    exported = ExportedNetwork(made("onnx"))
+    photos, parts = generated_pictures(SIZE, 1) * 10, []
+    found = exported.probabilities(photos, batch_size=16, progress=parts.append)
+    assert (sum(parts), max(parts)) == (10, LARGEST_BATCH)
+    np.testing.assert_allclose(found, keras_network.probabilities(photos), atol=1e-4)
 
 
 @pytest.mark.slow
