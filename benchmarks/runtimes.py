@@ -1,9 +1,10 @@
 """One photo through one network, by every runtime that it was exported to, against the usual `predict`.
 
-    python benchmarks/runtimes.py transfer --size 224 224 --repeats 25
+    python benchmarks/runtimes.py transfer --size 224 224 --repeats 25 --keep
 
-Prints a table: median milliseconds, the quarter below and above, and how many times as fast as `predict` (the median
-of the ratios within each round; all sides take turns). Make the exports first, with `python -m garbage_core export`.
+Prints a table: median milliseconds, the quarter below and above, how many times as fast as `predict` (the median of the
+ratios within each round; all sides take turns), and the points of accuracy that the export loses on val. With `--keep`
+the page Speed shows it. Make the exports first, with `python -m garbage_core export`.
 """
 
 import argparse
@@ -12,15 +13,12 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
-
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from garbage_core.inference import CompiledNetwork
+from garbage_core.bench_runtimes import race, write_race
+from garbage_core.errors import GarbageError
 from garbage_core.runs import load_run
-from garbage_core.runtimes import KERAS, ExportedNetwork, find_exports, keras_network
-from garbage_core.timing import in_turns, median_ratio
 
 
 def main() -> None:
@@ -29,37 +27,28 @@ def main() -> None:
     parser.add_argument("name", help="name of a run")
     parser.add_argument("--size", type=int, nargs=2, metavar=("H", "W"), help="of the photo (default: the run's)")
     parser.add_argument("--repeats", type=int, default=25)
+    parser.add_argument("--keep", action="store_true", help="write models/studies/runtimes.json")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    run = load_run(args.name)
-    size = args.size or (run.config["height"], run.config["width"])
-    photo = np.random.default_rng(0).integers(0, 256, (1, *size, 3)).astype(np.float32)
-
-    network = keras_network(run)
-    compiled = CompiledNetwork(network)
-    sides = {"predict": lambda: network.predict(photo, verbose=0), f"{KERAS}, compiled": lambda: compiled(photo)}
-    for export in find_exports(run):
-        exported = ExportedNetwork(export)
-        sides[export.runtime] = lambda exported=exported: exported(photo)
-    times = in_turns(sides, args.repeats)
-    rows = [
-        {
-            "runtime": name,
-            "milliseconds": round(float(np.median(values)), 2),
-            "quartiles": [round(float(q), 2) for q in np.percentile(values, [25, 75])],
-            "times_as_fast_as_predict": round(median_ratio(times["predict"], values), 2),
-        }
-        for name, values in times.items()
-    ]
+    try:
+        run = load_run(args.name)
+        size = tuple(args.size or (run.config["height"], run.config["width"]))
+        rows = race(run, size, args.repeats)
+        if args.keep:
+            write_race(run, size, rows, args.repeats)
+    except GarbageError as error:
+        sys.exit(str(error))
     if args.json:
         print(json.dumps(rows, indent=2))
         return
     print(f"{run.name}, one photo of {size[1]}x{size[0]}, {args.repeats} rounds in turns")
     for row in rows:
         low, high = row["quartiles"]
+        goal = "" if row["goal"] is None else f", goal {row['goal']:g}: {'met' if row['met'] else 'missed'}"
+        lost = "" if row["points_lost"] is None else f"; {row['points_lost']:.2f} points lost on val"
         print(
             f"{row['runtime']:16} {row['milliseconds']:8.1f} ms ({low:.1f} to {high:.1f})"
-            f" {row['times_as_fast_as_predict']:6.2f} times as fast"
+            f" {row['times_as_fast']:6.2f} times as fast{goal}{lost}"
         )
 
 

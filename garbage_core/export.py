@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from garbage_core.converters import check_packages, convert, split_peaks
+from garbage_core.converters import check_packages, convert, plans_of, split_peaks
 from garbage_core.errors import GarbageError
 from garbage_core.files import file_sha256, write_json
 from garbage_core.inference import Runner, network_probabilities, with_all_outputs
@@ -124,34 +124,45 @@ def export_run(
     calibration = _split_photos(run, dataset, "train", size, CALIBRATION_PHOTOS)[0] if int8 else []
     # In the target's own folder, so that moving the files into place cannot fail half way.
     with _temporary_folder(target.parent) as folder:
-        progress(f"Converting to {format} {precision}")
         made = folder / target.name
-        convert(named, format, made, calibration)
-        report = {
-            "schema_version": SCHEMA_VERSION,
-            "run": run.name,
-            "format": format,
-            "precision": precision,
-            "weights_sha256": run.weights_sha256,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "files": {
-                file.name: {"sha256": file_sha256(file), "bytes": file.stat().st_size}
-                for file in sorted(folder.iterdir())
-            },
-            "outputs": list(OUTPUTS),
-            "classes": len(run.classes),
-            "channels": head.shape[0],
-            "feature_widths": list(widths),
-            "calibration": {"split": "train", "photos": len(calibration)} if int8 else None,
-            "software": _versions(),
-        }
-        data = base64.b64encode(np.ascontiguousarray(head, "<f4").tobytes()).decode()
-        write_json({**report, "head": {"shape": list(head.shape), "data": data}}, report_path(made))
-        exported = ExportedNetwork(read_export(made))
-        progress("Comparing its answers with the network's")
-        checks = check_export(network, exported, run, dataset, size)
+        plans = plans_of(format) if int8 else plans_of(format)[:1]
+        for plan in plans:
+            progress(f"Converting to {format} {precision}" + (f", {sum(plan)} layers in float32" if any(plan) else ""))
+            convert(named, format, made, calibration, plan)
+            report = {
+                "schema_version": SCHEMA_VERSION,
+                "run": run.name,
+                "format": format,
+                "precision": precision,
+                "weights_sha256": run.weights_sha256,
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "files": {
+                    file.name: {"sha256": file_sha256(file), "bytes": file.stat().st_size}
+                    for file in sorted(folder.iterdir())
+                    if file != report_path(made)
+                },
+                "outputs": list(OUTPUTS),
+                "classes": len(run.classes),
+                "channels": head.shape[0],
+                "feature_widths": list(widths),
+                "calibration": {"split": "train", "photos": len(calibration)} if int8 else None,
+                "floating_convolutions": {"first": plan[0], "last": plan[1]} if int8 else None,
+                "software": _versions(),
+            }
+            data = base64.b64encode(np.ascontiguousarray(head, "<f4").tobytes()).decode()
+            write_json({**report, "head": {"shape": list(head.shape), "data": data}}, report_path(made))
+            exported = ExportedNetwork(read_export(made))
+            progress("Comparing its answers with the network's")
+            checks = check_export(network, exported, run, dataset, size)
+            try:
+                refuse_if_different(checks, precision)
+                break
+            except GarbageError:
+                if plan == plans[-1]:
+                    raise
+                progress(f"Not good enough ({checks['val'].points_lost:.2f} points lost): more layers stay in float32")
+                del exported  # the files are written anew
         report["check"] = {name: asdict(check) for name, check in checks.items()}
-        refuse_if_different(checks, precision)
         report["milliseconds"] = _speed(exported, size)
         report["head"] = {"shape": list(head.shape), "data": data}  # last: it is long
         del exported

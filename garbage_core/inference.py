@@ -51,6 +51,7 @@ class Runner:
         feature_widths: Sequence[int],
         to_numpy: Callable[[Any], np.ndarray] = np.asarray,
         at_once: int = 1,
+        largest_batch: int | None = None,
     ) -> None:
         """Takes what runs the network.
 
@@ -60,10 +61,12 @@ class Runner:
             feature_widths: How many of the features come from each place of the network.
             to_numpy: Makes an array of one of the results.
             at_once: How many threads may be in `call` at the same time.
+            largest_batch: Most photos in a call that `answers` makes; None for as many as it is asked for.
         """
         self._call = call
         self._to_numpy = to_numpy
         self._turns = threading.BoundedSemaphore(at_once)
+        self._largest_batch = largest_batch
         self.number_of_classes = number_of_classes
         self.feature_widths: tuple[int, ...] = tuple(feature_widths)
 
@@ -112,7 +115,7 @@ class Runner:
             photos: Prepared photos, RGB 0..255, each of shape (h, w, 3); sizes may differ.
             temperature: Divides the logits; 1 leaves them as they are.
             flip: Take the mean of the probabilities over the photo and its mirror image, in twice the time.
-            batch_size: Photos in one call of the network.
+            batch_size: Photos in one call of the network, at most; a runtime may take fewer.
             progress: Called after every batch with the number of photos in it.
 
         Returns:
@@ -121,6 +124,7 @@ class Runner:
         """
         probabilities = np.empty((len(photos), self.number_of_classes))
         features = np.empty((len(photos), sum(self.feature_widths)), dtype=np.float32)
+        batch_size = min(batch_size, self._largest_batch or batch_size)
         places_of_shape: dict[tuple[int, ...], list[int]] = {}
         for place, photo in enumerate(photos):
             places_of_shape.setdefault(photo.shape, []).append(place)

@@ -6,6 +6,7 @@ import streamlit as st
 from garbage_app.router import ensure_routed
 from garbage_app.shared import answer, listing, plain, question, table
 from garbage_core.bench import ROWS, bench_path, read_bench
+from garbage_core.bench_runtimes import COMPILED, USUAL, race_path, read_race
 from garbage_core.markdown import count
 
 ensure_routed()
@@ -27,8 +28,55 @@ def rows_or_stop() -> list[dict]:
             icon=":material/speed:",
         )
         st.code("python -m garbage_core bench", language="bash")
+        runtimes()
         st.stop()
     return rows
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def read_runtimes(path: str, stamp: tuple) -> dict | None:
+    """Reads how fast each runtime is once for all sessions, until the file changes."""
+    return read_race()
+
+
+def runtime_title(name: str) -> str:
+    """Returns what a runtime is called on this page."""
+    known = {USUAL: "Keras, predict", COMPILED: "Keras, one compiled call", "openvino": "OpenVINO", "litert": "LiteRT"}
+    known["onnx"] = "ONNX Runtime"
+    return known.get(name) or known.get(name.removesuffix("-int8"), name)
+
+
+def runtimes() -> None:
+    """Shows how long one photo takes with every runtime that the network was exported to, if that was measured."""
+    path = race_path()
+    if not path.is_file():
+        return
+    content = read_runtimes(str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+    height, width = content["size"]
+    st.subheader("The same network, outside of Keras", anchor=False)
+    table(
+        pd.DataFrame(
+            {
+                "Runs in": [runtime_title(row["runtime"]) for row in content["rows"]],
+                "Numbers": ["8 bits" if row["precision"] == "int8" else "32 bits" for row in content["rows"]],
+                "One photo": [f"{number(row['milliseconds'])} ms" for row in content["rows"]],
+                "Times as fast": [f"{row['times_as_fast']:.1f}" for row in content["rows"]],
+                "Goal": ["" if row["goal"] is None else f"at least {row['goal']:g}" for row in content["rows"]],
+                "Reached": [row["met"] for row in content["rows"]],
+                "Accuracy lost": [
+                    "" if row["points_lost"] is None else f"{max(0.0, row['points_lost']):.1f} points"
+                    for row in content["rows"]
+                ],
+            }
+        ),
+        "runtimes",
+        {"Reached": st.column_config.CheckboxColumn("Reached")},
+    )
+    st.caption(
+        f"One photo of {width}x{height} by {plain(content['run'])}, all in turns on {plain(content['machine'], 200)}; "
+        f"measured on {plain(content['measured'][:10])}. Accuracy lost on the validation photos when it was exported."
+    )
+    st.code(content["command"], language="bash")
 
 
 def number(value: float) -> str:
@@ -98,3 +146,4 @@ for row in rows:
             f"{number(low)} and {number(high)} {row['unit']}; measured on {plain(row['measured'][:10])}{busy}."
         )
         st.code(row["command"], language="bash")
+runtimes()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from garbage_core import bench
 from garbage_core.bench import ROWS, Measured, Settings, read_bench, result, write_bench
+from garbage_core.bench_runtimes import race, read_race, write_race
 from garbage_core.cli import main
 from garbage_core.errors import GarbageError
 from tests.helpers import fake_run
@@ -155,6 +157,46 @@ def test_rows_of_training_measure_what_they_say(monkeypatch):
         assert found.reference[0] > 0
 
 
+# Runtimes
+
+
+def test_race_times_every_export_and_says_what_it_lost(tmp_path, monkeypatch):
+    from tests.test_scale import colour_run  # here: it needs OpenVINO and skips without
+
+    run = colour_run(tmp_path)
+    monkeypatch.setattr(
+        "garbage_core.inference.CompiledNetwork", lambda network: lambda photo: network.predict(photo, 0)
+    )
+    monkeypatch.setattr("garbage_core.runtimes.keras_network", lambda run: Slow())
+    rows = race(run, (24, 32), 5)
+    assert [one["runtime"] for one in rows] == ["predict", "keras, compiled", "openvino"]
+    exported = rows[2]
+    assert rows[0]["times_as_fast"] == 1
+    assert exported["times_as_fast"] > 3.5
+    assert (exported["goal"], exported["met"], exported["points_lost"]) == (3.5, True, None)
+    assert (rows[0]["goal"], rows[0]["met"]) == (None, None)
+    write_race(run, (24, 32), rows, 5, tmp_path / "studies" / "runtimes.json")
+    assert read_race(tmp_path / "studies" / "runtimes.json")["rows"] == rows
+    (run.path / "model.bin").unlink()
+    with pytest.raises(GarbageError, match=r"no exported network to time: run `python -m garbage_core export transfer"):
+        race(run, (24, 32), 5)
+
+
+class Slow:
+    """A network that takes a twentieth of a second."""
+
+    def predict(self, photo, verbose):
+        time.sleep(0.05)
+
+
+def test_what_is_kept_of_a_race_is_read_or_refused(tmp_path):
+    path = tmp_path / "runtimes.json"
+    assert read_race(path) is None
+    path.write_text('{"schema_version": 1, "rows": []}')
+    with pytest.raises(GarbageError, match=r"make it again with `benchmarks/runtimes\.py`"):
+        read_race(path)
+
+
 # The page
 
 
@@ -186,3 +228,24 @@ def test_page_shows_the_rows_and_names_the_goals_that_are_missed(tmp_path, monke
     assert len(app.code) == 3
     write_bench([row("photo", [30], [100])], tmp_path / "studies" / "bench.json")
     assert open_page(monkeypatch, tmp_path).subheader[0].value == "Yes: all 3 goals are reached."
+
+
+def test_page_shows_how_fast_each_runtime_is(tmp_path, monkeypatch):
+    run = fake_run(tmp_path, "transfer")
+    common = {"quartiles": [1, 2], "probability_difference": 0.1}
+    rows = [
+        {"runtime": "predict", "precision": "float32", "milliseconds": 100.0, "times_as_fast": 1.0, **common}
+        | {"goal": None, "met": None, "points_lost": None},
+        {"runtime": "openvino-int8", "precision": "int8", "milliseconds": 11.0, "times_as_fast": 9.1, **common}
+        | {"goal": 8.0, "met": True, "points_lost": -0.3},
+    ]
+    write_race(run, (224, 224), rows, 25, tmp_path / "studies" / "runtimes.json")
+    app = open_page(monkeypatch, tmp_path)
+    assert app.code[0].value == "python -m garbage_core bench"  # the rows are still to be measured
+    shown = app.dataframe[0].value.set_index("Runs in")
+    assert list(shown.index) == ["Keras, predict", "OpenVINO"]
+    assert shown.loc["OpenVINO", ["Numbers", "One photo", "Times as fast", "Goal"]].tolist() == [
+        *("8 bits", "11.0 ms", "9.1", "at least 8")
+    ]
+    assert shown.loc["OpenVINO", "Accuracy lost"] == "0.0 points"
+    assert "224x224 by transfer" in app.caption[-1].value

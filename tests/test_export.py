@@ -19,10 +19,11 @@ from garbage_core.cli import main
 from garbage_core.converters import NEEDED, lost_by_rounding, split_peaks
 from garbage_core.errors import GarbageError
 from garbage_core.explain import heatmap
-from garbage_core.export import Check, export_run, generated_pictures, refuse_if_different
+from garbage_core.export import Check, compare, export_run, generated_pictures, refuse_if_different
 from garbage_core.inference import CompiledNetwork
 from garbage_core.runs import load_run, write_json
 from garbage_core.runtimes import (
+    LARGEST_BATCH,
     ORDER,
     ExportedNetwork,
     available_cores,
@@ -121,6 +122,15 @@ def test_results_of_one_call_are_not_overwritten_by_the_next(format, made):
 
 
 @pytest.mark.slow
+def test_many_photos_are_taken_a_few_at_a_time_so_that_they_fit_into_little_memory(made, keras_network):
+    exported = ExportedNetwork(made("onnx"))
+    photos, parts = generated_pictures(SIZE, 1) * 10, []
+    found = exported.probabilities(photos, batch_size=16, progress=parts.append)
+    assert (sum(parts), max(parts)) == (10, LARGEST_BATCH)
+    np.testing.assert_allclose(found, keras_network.probabilities(photos), atol=1e-4)
+
+
+@pytest.mark.slow
 def test_many_threads_get_the_answers_of_one(made):
     exported = ExportedNetwork(made("onnx"))
     batches = [photo[np.newaxis] for photo in generated_pictures(SIZE, 12)]
@@ -157,6 +167,7 @@ def test_int8_is_smaller_and_checked_on_val_photos(format, run, made, photos, tm
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
         [*export.report["files"], report_path(export.path).name]
     )
+    assert export.report["floating_convolutions"] == {"first": 0, "last": 0}
     exported = ExportedNetwork(read_export(export.path))
     assert np.isfinite(exported(np.stack(generated_pictures(SIZE, 1)))[0]).all()
     if format == "openvino":  # what is averaged and what the last layer takes is not rounded
@@ -166,6 +177,31 @@ def test_int8_is_smaller_and_checked_on_val_photos(format, run, made, photos, tm
         kinds = {op.get_type_name(): op.input_value(0).get_node().get_type_name() for op in inner}
         assert {"Convolution", "MatMul", "ReduceMean"} <= kinds.keys()
         assert "FakeQuantize" not in (kinds["MatMul"], kinds["ReduceMean"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["onnx", "openvino"])
+def test_int8_that_loses_too_much_is_made_again_with_more_layers_in_floating_point(
+    format, run, photos, tmp_path, monkeypatch
+):
+    need(format, int8=True)
+    monkeypatch.setattr("garbage_core.converters.PLANS", ((0, 0), (3, 2), (5, 5)))
+    lost = iter([2.0, 0.3])
+
+    def check(*args):
+        exported = args[1]
+        differences.append(compare(args[0], exported, generated_pictures(SIZE), None, "generated"))
+        points = next(lost)
+        return {"generated": differences[-1], "val": Check(12, "val", 0.1, 0.9, 0.9, 0.9 - points / 100, points)}
+
+    differences, lines = [], []
+    monkeypatch.setattr(exporting, "check_export", check)
+    export = export_run(run, format, int8=True, out=tmp_path, data_dir=photos, progress=lines.append)
+    assert export.report["floating_convolutions"] == {"first": 3, "last": 2}
+    assert any("2.00 points lost" in line for line in lines)
+    first, second = (check.max_probability_difference for check in differences)
+    assert second < first  # fewer layers are rounded
+    export.check()
 
 
 @pytest.mark.parametrize(
@@ -229,7 +265,7 @@ def test_what_differs_too_much_is_refused(precision, difference, lost, refused):
 @pytest.mark.slow
 def test_refused_export_leaves_nothing_behind(run, made, tmp_path, monkeypatch):
     file = made("onnx").path
-    monkeypatch.setattr(exporting, "convert", lambda model, format, path, photos: shutil.copy(file, path))
+    monkeypatch.setattr(exporting, "convert", lambda model, format, path, photos, plan: shutil.copy(file, path))
     monkeypatch.setattr(exporting, "MAX_DIFFERENCE", 0.0)
     with pytest.raises(GarbageError, match="not kept"):
         export_run(run, "onnx", out=tmp_path)
@@ -351,7 +387,7 @@ def test_without_tensorflow_and_without_exports_a_sentence_says_so(run):
 @pytest.mark.slow
 def test_commands_export_and_classify(run, made, tmp_path, monkeypatch, capsys):
     file = made("onnx").path
-    monkeypatch.setattr(exporting, "convert", lambda model, format, path, photos: shutil.copy(file, path))
+    monkeypatch.setattr(exporting, "convert", lambda model, format, path, photos, plan: shutil.copy(file, path))
     shutil.copytree(run.path, tmp_path / run.name)
     monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path))
     monkeypatch.setenv("GARBAGE_DATA", str(tmp_path / "nowhere"))

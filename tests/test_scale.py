@@ -275,18 +275,18 @@ def rows(out, kind):
 @pytest.mark.slow
 @needs_ray
 def test_two_workers_one_killed_give_the_answers_of_the_plain_command(run, tmp_path):
-    folder = write_photos(tmp_path / "photos", 320, 900, 700)
+    folder = write_photos(tmp_path / "photos", 4998)
     out, killed = tmp_path / "out", []
 
     def kill_once(done, photos):
-        assert photos == 322
+        assert photos == 5000
         if not killed:
             killed.append(done.process)
             os.kill(done.process, signal.SIGKILL)
 
-    summary = classify_at_scale(str(folder), str(out), run, workers=2, block=8, progress=kill_once)
+    summary = classify_at_scale(str(folder), str(out), run, workers=2, block=64, progress=kill_once)
     assert summary["replaced"] >= 1
-    assert (summary["photos"], summary["answered"], summary["failed"], summary["again"]) == (322, 320, 2, 0)
+    assert (summary["photos"], summary["answered"], summary["failed"], summary["again"]) == (5000, 4998, 2, 0)
 
     found = {row["file"]: row for row in rows(out, "answers")}
     failed = {row["file"]: row["error"] for row in rows(out, "failed")}
@@ -306,16 +306,16 @@ def test_two_workers_one_killed_give_the_answers_of_the_plain_command(run, tmp_p
     # What is lost afterwards is done again, and nothing else.
     (out / "answers" / "part-00000003.parquet").unlink()
     before = {path.name: path.stat().st_mtime_ns for path in (out / "answers").iterdir()}
-    again = classify_at_scale(str(folder), str(out), run, workers=1, block=8)
-    assert (again["blocks_before"], again["photos_now"], again["answered"]) == (40, 8, 320)
+    again = classify_at_scale(str(folder), str(out), run, workers=1, block=64)
+    assert (again["blocks_before"], again["photos_now"], again["answered"]) == (78, 64, 4998)
     after = {path.name: path.stat().st_mtime_ns for path in (out / "answers").iterdir()}
     assert before.items() < after.items()
     assert set(after) - set(before) == {"part-00000003.parquet"}
 
     with pytest.raises(GarbageError, match="another job, which differs in --flip"):
-        classify_at_scale(str(folder), str(out), run, workers=1, block=8, flip=True)
+        classify_at_scale(str(folder), str(out), run, workers=1, block=64, flip=True)
     shutil.rmtree(folder)  # nothing is left to do, so nothing is read
-    assert classify_at_scale(str(folder), str(out), run, workers=1, block=8)["photos_now"] == 0
+    assert classify_at_scale(str(folder), str(out), run, workers=1, block=64)["photos_now"] == 0
 
 
 @pytest.mark.slow
