@@ -17,6 +17,7 @@ import streamlit as st
 from garbage_app.memory import settle
 from garbage_app.shared import stop_without
 from garbage_app.theme import follow_theme
+from garbage_app.uploads import forget_photos_elsewhere
 
 _ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
@@ -58,6 +59,7 @@ def route() -> None:
             "About": [page("Models", "info", "models"), page("Speed", "speed", "speed")],
         }
     )
+    forget_photos_elsewhere(chosen.url_path)
     routed = _ROUTED.set(True)
     try:
         # One column of content: on a wide screen lines stay short enough to read, on a phone it takes all there is.
