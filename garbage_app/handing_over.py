@@ -44,7 +44,8 @@ def ask_for_photos(runs: list[Run]) -> list[Photo]:
     if source != "Paste":
         st.session_state.pop(PASTED, None)
     if source == "Camera":
-        shot = st.camera_input("Hold one thing before the camera", key="camera", resolution="720p")
+        # Not as wide as the page: the answer below shall be seen without scrolling.
+        shot = st.camera_input("Hold one thing before the camera", key="camera", resolution="720p", width=640)
         return [photo_of("camera photo", shot.getvalue(), shown=True)] if shot else []
     if source == "Paste":
         return _pasted()
@@ -67,9 +68,7 @@ def _pasted() -> list[Photo]:
     """Takes photos from the clipboard, by the only field of Streamlit's that has an eye on it; its text is not used."""
     # Inside a container it stands here; on its own Streamlit would fix it to the lower edge of the window.
     with st.container():
-        sent = st.chat_input(
-            "Click here, paste a photo (Ctrl+V or Cmd+V), press Enter", key="clipboard", accept_file="multiple"
-        )
+        sent = st.chat_input("Paste a photo here, then press Enter", key="clipboard", accept_file="multiple")
     if sent and sent.files:
         # The field forgets what was sent once the page runs again, for a slider say.
         st.session_state[PASTED] = _contents(sent.files)
