@@ -3,9 +3,9 @@
     python benchmarks/fuzz_images.py --files 10000 --seed 1 --record  # so many of every accepted format
 
 The files of `benchmarks/damage.py` are decoded in a process of their own, which is watched: what takes longer than 2
-seconds of processor time (other work on the machine does not lengthen that), no answer for a minute, more memory than
-1 GB, another exception, or the process down is a finding, printed and kept with `--keep`. Ends with status 1 if there
-is a finding. `--record` keeps the outcome in benchmarks/results, see `benchmarks/record.py`.
+seconds of processor time (other work on the machine does not lengthen that), no answer at all, more memory than 1 GB,
+another exception, or the process down is a finding, printed and kept with `--keep`. Ends with status 1 if there is one.
+`--record` keeps the outcome in benchmarks/results, see `benchmarks/record.py`.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import resource
+import signal
 import sys
 import time
 import warnings
@@ -34,7 +35,8 @@ from garbage_core.images import ACCEPTED_FORMATS, decode_image
 
 SECONDS = 2.0  # of processor time that a file may take
 MEGABYTES = 1000  # of resident memory that the process may reach
-PATIENCE = 60.0  # seconds until a process that does not answer is ended
+FOR_EVER = 15  # times the limit of processor time, after which the system ends the process
+PATIENCE = 600.0  # seconds until a process that does nothing is ended; on a busy machine one may wait long for its turn
 
 
 # Decoding, watched
@@ -72,8 +74,10 @@ class Findings:
 class Watched:
     """A process that checks files one by one; it is started anew after it had to be ended."""
 
-    def __init__(self, function: Callable[[bytes, tuple[int, int] | None], str] = check) -> None:
+    def __init__(self, function: Callable[[bytes, tuple[int, int] | None], str], seconds: float = SECONDS) -> None:
+        """Takes what checks a file, as `check`, and the seconds of processor time that it may take for one."""
         self._function = function
+        self._seconds = seconds
         self._process = None
 
     def __enter__(self) -> "Watched":
@@ -95,7 +99,7 @@ class Watched:
         if self._process is None:
             context = multiprocessing.get_context("spawn")
             self._pipe, there = context.Pipe()
-            self._process = context.Process(target=_work, args=(there, self._function), daemon=True)
+            self._process = context.Process(target=_work, args=(there, self._function, self._seconds), daemon=True)
             self._process.start()
             there.close()
             self._pipe.recv()  # it is ready: what it takes to start counts for no file
@@ -107,12 +111,14 @@ class Watched:
             outcome = f"no answer within {patience:.0f} s"
         except (EOFError, ConnectionError):
             self._process.join()
-            outcome = f"the process went down with status {self._process.exitcode}"
+            status = self._process.exitcode
+            busy = f"no answer within {FOR_EVER * self._seconds:.0f} s of processor time"
+            outcome = busy if status == -signal.SIGXCPU else f"the process went down with status {status}"
         self.stop()
         return outcome, 0.0, 0.0
 
 
-def _work(pipe: Any, function: Callable[[bytes, tuple[int, int] | None], str]) -> None:
+def _work(pipe: Any, function: Callable[[bytes, tuple[int, int] | None], str], seconds: float) -> None:
     warnings.simplefilter("ignore")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders in C remark on damage, too
     for data in sound_files().values():
@@ -121,9 +127,10 @@ def _work(pipe: Any, function: Callable[[bytes, tuple[int, int] | None], str]) -
     while True:
         data, at_least = pipe.recv()
         start = time.process_time()
+        limit = int(start + FOR_EVER * seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
         outcome = function(data, at_least)
-        seconds = time.process_time() - start
-        pipe.send((outcome, seconds, _most_memory()))
+        pipe.send((outcome, time.process_time() - start, _most_memory()))
 
 
 def _most_memory() -> float:
@@ -151,7 +158,7 @@ def fuzz(
         progress: Called after every file.
     """
     found = Findings()
-    with Watched(function) as watched:
+    with Watched(function, limits[0]) as watched:
         for place, (name, done, data) in enumerate(files):
             at_least = (None, (96, 128))[place // 7 % 2]
             outcome, seconds, memory = watched(data, at_least, patience)

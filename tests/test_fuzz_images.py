@@ -49,6 +49,8 @@ def misbehave(data: bytes, at_least: tuple[int, int] | None) -> str:
         os._exit(3)
     if data == b"asleep":
         time.sleep(600)
+    while data == b"for ever":
+        pass
     if data == b"busy":
         end = time.process_time() + 0.5
         while time.process_time() < end:
@@ -70,6 +72,9 @@ def test_the_watch_sees_what_must_not_happen_and_goes_on():
 
 
 @pytest.mark.slow
-def test_the_watch_ends_what_does_not_answer():
-    found = fuzz(iter([("PNG", "none", b"asleep")]), misbehave, patience=0.5)
-    assert "no answer" in found.findings[0]["finding"]
+@pytest.mark.parametrize(("data", "patience"), [(b"asleep", 0.5), (b"for ever", 500)])
+def test_the_watch_ends_what_does_not_answer(data, patience):
+    found = fuzz(iter([("PNG", "none", data), ("PNG", "none", b"good")]), misbehave, patience, (0.1, 1000))
+    (finding,) = found.findings
+    assert "no answer within" in finding["finding"]
+    assert found.outcomes["PNG", "decoded"] == 1
