@@ -40,7 +40,7 @@ class Shot:
 
 
 SHOTS = {
-    "classify-light": Shot("classify", upload=True),
+    "classify-light": Shot("", upload=True),
     "evaluation-light": Shot("evaluation", height=1000),
     "evaluation-phone-dark": Shot("evaluation", dark=True, width=390, height=844),
     "comparison-light": Shot("comparison", height=1000),
