@@ -1,13 +1,11 @@
 """Damaged photos by the thousand: each must decode to an RGB array or raise the one documented error, soon and lightly.
 
-    python benchmarks/fuzz_images.py --files 12000 --seed 1
+    python benchmarks/fuzz_images.py --files 10000 --seed 1 --record  # so many of every accepted format
 
-Small pictures in every accepted format, and in rarer kinds of each, are damaged in six ways: bits flipped, ends cut
-off, two files spliced, headers overwritten, size fields changed, blocks moved. Checksums are mended in half of the PNG
-files, or hardly any damage would get past them. The files are decoded in a process of their own, which is watched: what
-takes longer than 2 seconds of processor time (other work on the machine does not lengthen that), no answer for a
-minute, more memory than 1 GB, another exception, or the process down is a finding, printed and kept with `--keep`. The
-same seed gives the same files. Ends with status 1 if there is a finding.
+The files of `benchmarks/damage.py` are decoded in a process of their own, which is watched: what takes longer than 2
+seconds of processor time (other work on the machine does not lengthen that), no answer at all, more memory than 1 GB,
+another exception, or the process down is a finding, printed and kept with `--keep`. Ends with status 1 if there is one.
+`--record` keeps the outcome in benchmarks/results, see `benchmarks/record.py`.
 """
 
 import argparse
@@ -15,12 +13,11 @@ import contextlib
 import json
 import multiprocessing
 import os
-import random
 import resource
+import signal
 import sys
 import time
 import warnings
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,167 +25,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.damage import damaged_files, sound_files
+from benchmarks.record import keep
 from garbage_core.errors import GarbageError
 from garbage_core.images import ACCEPTED_FORMATS, decode_image
-from tests.photo_helpers import encode, picture
 
 SECONDS = 2.0  # of processor time that a file may take
 MEGABYTES = 1000  # of resident memory that the process may reach
-PATIENCE = 60.0  # seconds until a process that does not answer is ended
-WIDTH, HEIGHT = 61, 47  # of the sound pictures; unlikely to stand in a file for anything else
-_SIZES = (0, 1, 2, 46, 62, 255, 256, 4000, 7700, 30_000, 32_767, 65_535, 65_536, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
-
-
-def sound_files() -> dict[str, bytes]:
-    """Returns small sound files of every accepted format and of rarer kinds, by name; the format comes first."""
-    image = picture(WIDTH, HEIGHT)
-    deep = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
-    clear = image.convert("RGBA")
-    clear.putalpha(image.convert("L"))
-    second = image.rotate(180)
-    files = {kind: encode(image, kind) for kind in ACCEPTED_FORMATS}
-    files |= {f"{kind} turned": encode(image, kind, orientation=6) for kind in ("JPEG", "PNG", "WebP", "TIFF", "HEIC")}
-    files |= {
-        "JPEG progressive": encode(image, "JPEG", progressive=True),
-        "JPEG CMYK": encode(image.convert("CMYK"), "JPEG"),
-        "JPEG grey": encode(image.convert("L"), "JPEG"),
-        "PNG palette": encode(image.convert("P"), "PNG", transparency=3),
-        "PNG 16 bits": encode(deep, "PNG"),
-        "PNG clear": encode(clear, "PNG"),
-        "PNG animated": encode(image, "PNG", save_all=True, append_images=[second]),
-        "WebP lossless": encode(clear, "WebP", lossless=True),
-        "WebP animated": encode(image, "WebP", save_all=True, append_images=[second]),
-        "GIF animated": encode(image, "GIF", save_all=True, append_images=[second]),
-        "BMP palette": encode(image.convert("P"), "BMP"),
-        "BMP bits": encode(image.convert("1"), "BMP"),
-        "TIFF deflate": encode(image, "TIFF", compression="tiff_deflate"),
-        "TIFF LZW": encode(image, "TIFF", compression="tiff_lzw"),
-        "TIFF fax": encode(image.convert("1"), "TIFF", compression="group4"),
-        "TIFF JPEG": encode(image, "TIFF", compression="jpeg"),
-        "TIFF 16 bits": encode(deep, "TIFF"),
-        "TIFF float": encode(image.convert("F"), "TIFF"),
-        "AVIF clear": encode(clear, "AVIF"),
-        "HEIC clear": encode(clear, "HEIC"),
-    }
-    return files
-
-
-# Damage
-
-
-def damage(rng: random.Random, data: bytes, others: list[bytes]) -> tuple[str, bytes]:
-    """Damages a file in one to three ways.
-
-    Args:
-        rng: Source of chance.
-        data: A sound file.
-        others: Files that it may be spliced with.
-
-    Returns:
-        The names of what was done, and the damaged file.
-    """
-    done = []
-    for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        name, change = rng.choice(DAMAGES)
-        data = change(rng, data, others)
-        done.append(name)
-    if data.startswith(b"\x89PNG") and rng.random() < 0.5:
-        data = mend_checksums(data)
-    return "+".join(done), data
-
-
-def _flip_bits(rng: random.Random, data: bytes, _: list[bytes]) -> bytes:
-    changed = bytearray(data)
-    for _ in range(rng.choice((1, 2, 8, 64)) if changed else 0):
-        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
-    return bytes(changed)
-
-
-def _cut(rng: random.Random, data: bytes, _: list[bytes]) -> bytes:
-    return data[: rng.randrange(len(data) + 1)]
-
-
-def _splice(rng: random.Random, data: bytes, others: list[bytes]) -> bytes:
-    other = rng.choice(others)
-    share = rng.random()
-    return data[: int(share * len(data))] + other[int(share * len(other)) :]
-
-
-def _change_header(rng: random.Random, data: bytes, _: list[bytes]) -> bytes:
-    place = rng.randrange(min(len(data), rng.choice((32, 128, 512))) + 1)
-    piece = rng.choice((b"\0", b"\xff", b"\x7f\xff", bytes(4), b"\xff" * 4, b"\x80\0\0\0", rng.randbytes(8)))
-    return data[:place] + piece + data[place + len(piece) :]
-
-
-def _change_size(rng: random.Random, data: bytes, _: list[bytes]) -> bytes:
-    """Overwrites numbers that are the picture's width or height in some format's way of writing them."""
-    found = []
-    for side in (WIDTH, HEIGHT, WIDTH - 1, HEIGHT - 1):
-        for width, order in ((4, "big"), (4, "little"), (2, "big"), (2, "little")):
-            place = data.find(side.to_bytes(width, order))
-            while place >= 0:
-                found.append((place, width, order))
-                place = data.find(side.to_bytes(width, order), place + 1)
-    if not found:
-        return _change_header(rng, data, [])
-    changed = bytearray(data)
-    everywhere = rng.choice((None, None, None, 4000, 7700))  # 16 and 59 megapixels, just within the limit
-    for place, width, order in found if everywhere else rng.sample(found, min(len(found), rng.choice((1, 1, 2, 4)))):
-        number = everywhere or min(rng.choice(_SIZES), 256**width - 1)
-        changed[place : place + width] = number.to_bytes(width, order)
-    return bytes(changed)
-
-
-def _move_block(rng: random.Random, data: bytes, _: list[bytes]) -> bytes:
-    start = rng.randrange(len(data) + 1)
-    block = data[start : start + rng.choice((1, 4, 16, 256))]
-    kind = rng.choice(("remove", "repeat", "zero", "elsewhere"))
-    if kind == "repeat":
-        return data[:start] + block * rng.choice((2, 3, 50)) + data[start + len(block) :]
-    if kind == "zero":
-        return data[:start] + bytes(len(block)) + data[start + len(block) :]
-    rest = data[:start] + data[start + len(block) :]
-    if kind == "remove":
-        return rest
-    place = rng.randrange(len(rest) + 1)
-    return rest[:place] + block + rest[place:]
-
-
-DAMAGES: tuple[tuple[str, Callable[[random.Random, bytes, list[bytes]], bytes]], ...] = (
-    ("bits", _flip_bits),
-    ("cut", _cut),
-    ("splice", _splice),
-    ("header", _change_header),
-    ("size", _change_size),
-    ("block", _move_block),
-)
-
-
-def mend_checksums(data: bytes) -> bytes:
-    """Returns a PNG file with the checksum of every chunk made right, as far as its chunks can be followed."""
-    changed, place = bytearray(data), 8
-    while place + 12 <= len(changed):
-        end = place + 8 + int.from_bytes(changed[place : place + 4], "big")
-        if end + 4 > len(changed):
-            break
-        changed[end : end + 4] = zlib.crc32(changed[place + 4 : end]).to_bytes(4, "big")
-        place = end + 4
-    return bytes(changed)
-
-
-def damaged_files(number: int, seed: int) -> Iterator[tuple[str, str, bytes]]:
-    """Yields the name of the sound file, what was done to it, and the damaged file; every sound file in turn."""
-    rng = random.Random(seed)
-    files = sound_files()
-    others = list(files.values())
-    names = list(files)
-    for place in range(number):
-        name = names[place % len(names)]
-        yield name, *damage(rng, files[name], others)
+FOR_EVER = 15  # times the limit of processor time, after which the system ends the process
+PATIENCE = 600.0  # seconds until a process that does nothing is ended; on a busy machine one may wait long for its turn
 
 
 # Decoding, watched
@@ -226,8 +74,10 @@ class Findings:
 class Watched:
     """A process that checks files one by one; it is started anew after it had to be ended."""
 
-    def __init__(self, function: Callable[[bytes, tuple[int, int] | None], str] = check) -> None:
+    def __init__(self, function: Callable[[bytes, tuple[int, int] | None], str], seconds: float = SECONDS) -> None:
+        """Takes what checks a file, as `check`, and the seconds of processor time that it may take for one."""
         self._function = function
+        self._seconds = seconds
         self._process = None
 
     def __enter__(self) -> "Watched":
@@ -249,7 +99,7 @@ class Watched:
         if self._process is None:
             context = multiprocessing.get_context("spawn")
             self._pipe, there = context.Pipe()
-            self._process = context.Process(target=_work, args=(there, self._function), daemon=True)
+            self._process = context.Process(target=_work, args=(there, self._function, self._seconds), daemon=True)
             self._process.start()
             there.close()
             self._pipe.recv()  # it is ready: what it takes to start counts for no file
@@ -261,12 +111,14 @@ class Watched:
             outcome = f"no answer within {patience:.0f} s"
         except (EOFError, ConnectionError):
             self._process.join()
-            outcome = f"the process went down with status {self._process.exitcode}"
+            status = self._process.exitcode
+            busy = f"no answer within {FOR_EVER * self._seconds:.0f} s of processor time"
+            outcome = busy if status == -signal.SIGXCPU else f"the process went down with status {status}"
         self.stop()
         return outcome, 0.0, 0.0
 
 
-def _work(pipe: Any, function: Callable[[bytes, tuple[int, int] | None], str]) -> None:
+def _work(pipe: Any, function: Callable[[bytes, tuple[int, int] | None], str], seconds: float) -> None:
     warnings.simplefilter("ignore")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders in C remark on damage, too
     for data in sound_files().values():
@@ -275,9 +127,10 @@ def _work(pipe: Any, function: Callable[[bytes, tuple[int, int] | None], str]) -
     while True:
         data, at_least = pipe.recv()
         start = time.process_time()
+        limit = int(start + FOR_EVER * seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
         outcome = function(data, at_least)
-        seconds = time.process_time() - start
-        pipe.send((outcome, seconds, _most_memory()))
+        pipe.send((outcome, time.process_time() - start, _most_memory()))
 
 
 def _most_memory() -> float:
@@ -305,7 +158,7 @@ def fuzz(
         progress: Called after every file.
     """
     found = Findings()
-    with Watched(function) as watched:
+    with Watched(function, limits[0]) as watched:
         for place, (name, done, data) in enumerate(files):
             at_least = (None, (96, 128))[place // 7 % 2]
             outcome, seconds, memory = watched(data, at_least, patience)
@@ -330,13 +183,15 @@ def main() -> int:
     from tqdm import tqdm
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=12_000)
+    parser.add_argument("--files", type=int, default=10_000, help="of each format (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write files with a finding there")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--record", action="store_true", help="keep the outcome in benchmarks/results")
     args = parser.parse_args()
+    total = args.files * len(ACCEPTED_FORMATS)
     start = time.perf_counter()
-    with tqdm(total=args.files, unit="file", disable=None) as bar:
+    with tqdm(total=total, unit="file", disable=None) as bar:
         found = fuzz(damaged_files(args.files, args.seed), progress=bar.update)
     for finding in found.findings:
         data = finding.pop("data")
@@ -348,7 +203,7 @@ def main() -> int:
         for kind in ACCEPTED_FORMATS
     }
     summary = {
-        "files": args.files,
+        "files": total,
         "seed": args.seed,
         "seconds": round(time.perf_counter() - start, 1),
         "slowest_seconds": round(found.slowest, 2),
@@ -356,10 +211,13 @@ def main() -> int:
         "formats": rows,
         "findings": found.findings,
     }
+    if args.record:
+        command = f"python benchmarks/fuzz_images.py --files {args.files} --seed {args.seed} --record"
+        keep("fuzz_images", command, summary)
     if args.json:
         print(json.dumps(summary, indent=2))
     else:
-        print(f"{args.files:,} damaged files in {summary['seconds']:.0f} s: {len(found.findings)} findings")
+        print(f"{total:,} damaged files in {summary['seconds']:.0f} s: {len(found.findings)} findings")
         print(f"slowest {found.slowest:.2f} s, most memory {found.most_memory:.0f} MB")
         for kind, row in rows.items():
             print(f"{kind:5} {row['decoded']:6,} decoded {row['refused']:6,} refused")

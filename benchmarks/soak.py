@@ -1,14 +1,16 @@
 """Many visitors for a long time: does every one get the right answer, and does the server's memory stay flat?
 
-    python benchmarks/soak.py --sessions 20 --uploads 500
+    python benchmarks/soak.py --sessions 20 --uploads 500 --record
 
 Starts the app, and lets sessions upload photos of 12 megapixels through the doors that a browser uses: the websocket
 with Streamlit's messages, and the address that takes files. Each session has a drawing of its own, told from the others
 by its answers and the probabilities under them, which the library computes beforehand; every upload differs from all
 before in a comment inside the file, so that no cache can answer. Counted are uploads with an error, without an answer,
-and with another answer than the drawing's; the server's resident memory is read after every upload. The last line says
-how much it grew from the 100th upload to the last (the median of the ten up to each). Ends with status 1 if anything
-was wrong. What the visitors cost the processor is said too, for they share it with the server.
+and with another answer than the drawing's; the server's resident memory is read after every upload, and it is said how
+much it grew from the 100th upload to the last. It goes up and down by a tenth as photos come and go, so the median of
+the fifty uploads up to each is taken. Ends with status 1 if anything was wrong. What the visitors cost the processor is
+said too, for they share it with the server. `--record` keeps the outcome in benchmarks/results, see
+`benchmarks/record.py`.
 """
 
 import argparse
@@ -16,29 +18,27 @@ import asyncio
 import io
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-import uuid
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.record import keep
+from benchmarks.visitor import BARS, HEADER, SWAPPED, Visitor, verdict
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
 SIZE = (4032, 3024)  # pixels
 SETTLED = 100  # uploads until the caches of the server are full
+WINDOW = 50  # uploads up to there, and up to the end, whose memory is compared
 GROWTH = 10  # per cent of resident memory that is allowed from there to the end
-PATIENCE = 1800.0  # seconds for one answer, when many wait on a slow machine
-SWAPPED = "the answer of another session"
-_HEADER, _BARS = "header", " bars: "
 
 
 def drawing(seed: int) -> bytes:
@@ -79,123 +79,11 @@ def expected_answers(drawings: list[bytes]) -> list[dict[str, str]]:
         answers = {title: one.classify_bytes(data) for title, one in classifiers.items()}
         said = {title: sentence(answer) for title, answer in answers.items()}
         bars = {
-            title + _BARS: _BARS + " ".join(probability_bars(answer.probabilities).data[0].text)
+            title + BARS: BARS + " ".join(probability_bars(answer.probabilities).data[0].text)
             for title, answer in answers.items()
         }
-        found.append({_HEADER: said[runs[0].title], **said, **bars})
+        found.append({HEADER: said[runs[0].title], **said, **bars})
     return found
-
-
-# A visitor
-
-
-@dataclass
-class Visitor:
-    """A session, as a browser holds one."""
-
-    base: str
-    session: str = ""
-    said: list[str] = field(default_factory=list)
-
-    async def __aenter__(self) -> "Visitor":
-        import websockets
-
-        address = self.base.replace("http", "ws") + "/_stcore/stream"
-        self._socket = await websockets.connect(
-            address, subprotocols=["streamlit"], max_size=None, open_timeout=PATIENCE, ping_timeout=None
-        )
-        self._uploader = ""
-        self._kept = {}  # messages that the server may refer to instead of sending them again
-        await self._send(rerun_script={})
-        await self._finish()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._socket.close()
-
-    async def ask(self, name: str, data: bytes) -> list[str]:
-        """Uploads a photo; returns the headings and texts of the page that answers it."""
-        import requests
-
-        request = uuid.uuid4().hex
-        await self._send(file_urls_request={"request_id": request, "file_names": [name], "session_id": self.session})
-        while True:
-            message = await self._next()
-            if message.WhichOneof("type") == "file_urls_response":
-                (place,) = message.file_urls_response.file_urls
-                break
-        upload = {"files": {"file": (name, data, "image/jpeg")}, "timeout": PATIENCE}
-        answer = await asyncio.to_thread(requests.put, self.base + place.upload_url, **upload)
-        answer.raise_for_status()
-        urls = {"file_id": place.file_id, "upload_url": place.upload_url, "delete_url": place.delete_url}
-        file = {"file_id": place.file_id, "name": name, "size": len(data), "file_urls": urls}
-        state = {"id": self._uploader, "file_uploader_state_value": {"uploaded_file_info": [file]}}
-        await self._send(rerun_script={"widget_states": {"widgets": [state]}})
-        await self._finish()
-        return self.said
-
-    async def _send(self, **parts: dict) -> None:
-        from google.protobuf.json_format import ParseDict
-        from streamlit.proto.BackMsg_pb2 import BackMsg
-
-        await self._socket.send(ParseDict(parts, BackMsg()).SerializeToString())
-
-    async def _next(self):
-        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-
-        message = ForwardMsg()
-        message.ParseFromString(await asyncio.wait_for(self._socket.recv(), PATIENCE))
-        return message
-
-    async def _finish(self) -> None:
-        """Reads messages until the page is complete; keeps its texts, the uploader and the session."""
-        self.said = []
-        while True:
-            message = await self._next()
-            if message.WhichOneof("type") == "ref_hash":
-                message = self._kept.get(message.ref_hash, message)
-            elif message.hash:
-                self._kept[message.hash] = message
-            kind = message.WhichOneof("type")
-            if kind == "new_session":
-                self.said = []  # a new run of the page
-                self.session = message.new_session.initialize.session_id
-            elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-                element = message.delta.new_element
-                match element.WhichOneof("type"):
-                    case "heading":
-                        self.said.append(element.heading.body)
-                    case "markdown":
-                        self.said.append(element.markdown.body)
-                    case "plotly_chart":
-                        (bars,) = json.loads(element.plotly_chart.spec)["data"]
-                        self.said.append(_BARS + " ".join(bars["text"]))
-                    case "alert":
-                        self.said.append(f"error: {element.alert.body}")
-                    case "exception":
-                        self.said.append(f"error: {element.exception.message}")
-                    case "file_uploader":
-                        self._uploader = element.file_uploader.id
-            elif kind == "script_finished" and message.script_finished == 0:
-                return  # all of it ran; a run that was stopped for a newer one is followed by that one
-
-
-def verdict(said: list[str], expected: dict[str, str], others: list[dict[str, str]]) -> str:
-    """Returns "right", or what is wrong with a page that answers a photo."""
-    errors = [text for text in said if text.startswith("error: ")]
-    if errors:
-        return errors[0]
-    page, title = {_HEADER: said[1] if len(said) > 1 else ""}, ""
-    for place, text in enumerate(said[:-1]):
-        if text in expected and re.fullmatch(r"\*\*(.*)\*\*", said[place + 1]):
-            page[text], title = said[place + 1][2:-2], text
-        if said[place + 1].startswith(_BARS):
-            page[title + _BARS] = said[place + 1]
-    if page == expected:
-        return "right"
-    if any(page == other for other in others):
-        return SWAPPED
-    return f"lost: the page says {page} instead of {expected}"
 
 
 # The run
@@ -270,6 +158,7 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--uploads", type=int, default=500)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--record", action="store_true", help="keep the outcome in benchmarks/results")
     args = parser.parse_args()
     drawings = [drawing(seed) for seed in range(args.sessions)]
     expected = expected_answers(drawings)
@@ -288,7 +177,7 @@ def main() -> int:
             except subprocess.TimeoutExpired:
                 server.kill()
     settled = min(SETTLED, len(memory) // 2)
-    before, after = (float(np.median(memory[max(end - 10, 0) : end])) for end in (settled, len(memory)))
+    before, after = (float(np.median(memory[max(end - WINDOW, 0) : end])) for end in (settled, len(memory)))
     wrong = [text for text in verdicts if text != "right"]
     summary = {
         "sessions": args.sessions,
@@ -301,10 +190,17 @@ def main() -> int:
         "minutes": round((time.perf_counter() - start) / 60, 1),
         "median_seconds": round(float(np.median(seconds)), 2),
         "processor_seconds": cost,
-        "memory_mb": {f"after {settled}": round(before), f"after {len(memory)}": round(after)},
+        "memory_mb": {
+            f"after {settled}": round(before),
+            f"after {len(memory)}": round(after),
+            "most": round(max(memory)),
+        },
         "growth_percent": round(100 * (after / before - 1), 2),
         "wrong": wrong[:20],
     }
+    if args.record:
+        command = f"python benchmarks/soak.py --sessions {args.sessions} --uploads {args.uploads} --record"
+        keep("soak", command, summary)
     print(
         json.dumps(summary, indent=2) if args.json else "\n".join(f"{key}: {value}" for key, value in summary.items())
     )

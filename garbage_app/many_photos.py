@@ -125,7 +125,7 @@ def _columns(runs: list[Run]) -> dict:
     config = {"Photo": st.column_config.ImageColumn(width="small"), "File": st.column_config.TextColumn(width="medium")}
     for run in runs:
         config[f"{run.title}: confidence"] = st.column_config.ProgressColumn(
-            "Confidence", format=f"%.0f{NBSP}%%", min_value=0, max_value=100, width="small"
+            "Confidence", format=f"%.1f{NBSP}%%", min_value=0, max_value=100, width="small"
         )
         config[f"{run.title}: sure"] = st.column_config.TextColumn(
             "Sure",

@@ -68,8 +68,8 @@ def write_headline(photo: Photo, answers: "dict[str, Prediction]", runs: list[Ru
     hint = class_hint(best.label) if best.accepted else None
     if best.unfamiliar:
         st.markdown(
-            f"At least not like the photos that {plain(leader.title)} learnt from: one thing, close, on a light, plain "
-            f"background. {if_waste(best)}"
+            f"At least not like the photos that {plain(leader.title)} learnt from. Put one thing on a light, plain "
+            f"background, go close, and try again. {if_waste(best)}"
         )
     elif hint:
         st.markdown(f"{hint} :gray[{LOCAL_RULES}]")

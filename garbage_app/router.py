@@ -19,6 +19,7 @@ import streamlit as st
 from garbage_app.memory import settle
 from garbage_app.shared import plain
 from garbage_app.theme import follow_theme
+from garbage_app.uploads import forget_photos_elsewhere
 from garbage_core.errors import GarbageError
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +62,7 @@ def route() -> None:
             "About": [page("Models", "info", "models"), page("Speed", "speed", "speed")],
         }
     )
+    forget_photos_elsewhere(chosen.url_path)
     routed = _ROUTED.set(True)
     try:
         # One column of content: on a wide screen lines stay short enough to read, on a phone it takes all there is.

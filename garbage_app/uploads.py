@@ -1,6 +1,11 @@
-"""What people upload stays in memory."""
+"""What people upload stays in memory, and no longer than the page that asked for it is shown."""
+
+import streamlit as st
 
 from garbage_core.images import MAX_BYTES
+
+PASTED = "pasted"  # photos from the clipboard
+_OF_PHOTOS = (PASTED, "answers", "thumbnails", "preview")  # what pages keep in the session, by their keys
 
 
 def keep_in_memory() -> None:
@@ -14,3 +19,16 @@ def keep_in_memory() -> None:
     except ImportError:  # an older Streamlit, on Tornado, keeps uploads in memory anyway
         return
     MultiPartParser.spool_max_size = 2 * MAX_BYTES
+
+
+def forget_photos() -> None:
+    """Drops the photos that this session has kept, and what was made of them."""
+    for key in _OF_PHOTOS:
+        st.session_state.pop(key, None)
+
+
+def forget_photos_elsewhere(page: str) -> None:
+    """Drops them if the reader has come from another page; Streamlit itself forgets what was handed to an uploader."""
+    if st.session_state.get("page_of_photos") != page:
+        forget_photos()
+        st.session_state["page_of_photos"] = page

@@ -40,7 +40,7 @@ def photo(settings: Settings) -> Measured:
             pixels = np.asarray(image.resize((width, height)), dtype=np.float32)
             network.predict(pixels[np.newaxis], verbose=0)
 
-    times = in_turns({"ours": ours, "usual": usual}, settings.rounds(9))
+    times = in_turns({"ours": ours, "usual": usual}, settings.rounds(30))
     runtimes = ", ".join(sorted({classifier.runtime for classifier in classifiers}))
     return Measured(times["ours"], times["usual"], f"{len(classifiers)} models, ours by {runtimes}")
 

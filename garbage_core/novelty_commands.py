@@ -19,6 +19,7 @@ _WORDS = {
     "document": "pages of text",
     "screenshot": "screenshots",
     "altered waste": "waste, as another camera shows it",
+    "placed waste": "waste, on wood, tiles, cloth or stone",
 }
 
 
@@ -47,7 +48,8 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
         with tqdm(desc="compare", total=len(METHODS), unit="method", disable=None) as bar:
             compared = compare_methods(seen, run, bar.update)
         _write(pd.concat([earlier[earlier["run"] != run.name], compared]), args.compare)
-    report = measured[measured["half"] == "report"]
+    columns = ["kind", "pictures", "auroc", "let_through_at_95", "let_through", "right"]
+    report = measured.loc[measured["half"] == "report", columns]
     summary = {
         "run": run.name,
         "weights_sha256": run.weights_sha256,
@@ -58,7 +60,7 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
         "val_refused": float(measured["val_refused"].iloc[0]),
         "test_photos": int((seen.kinds == "test").sum()),
         "test_refused": float(measured["test_refused"].iloc[0]),
-        "kinds": report[["kind", "pictures", "auroc", "let_through_at_95", "let_through"]].to_dict("records"),
+        "kinds": report.astype(object).where(report.notna(), None).to_dict("records"),
     }
     out.write(json.dumps(summary, indent=2, allow_nan=False) + "\n" if args.json else novelty_text(summary))
     return 0
@@ -72,17 +74,19 @@ def novelty_text(summary: dict[str, Any]) -> str:
             f"{row['pictures']:,}",
             f"{row['auroc']:.3f}",
             *(f"{100 * row[key]:.1f} %" for key in ("let_through_at_95", "let_through")),
+            "" if row["right"] is None else f"{100 * row['right']:.1f} %",
         ]
         for row in summary["kinds"]
     ]
-    header = ["kind", "pictures", "AUROC", "let through at 95 %", "let through"]
+    header = ["kind", "pictures", "AUROC", "let through at 95 %", "let through", "answers right"]
     return (
         f"{summary['run']} calls {100 * summary['val_refused']:.1f} % of its "
         f"{count(summary['val_photos'], 'val photo')} unfamiliar, and {100 * summary['test_refused']:.1f} % of its "
         f"{count(summary['test_photos'], 'test photo')}.\n\n"
         + table(header, rows)
         + "\nAUROC: the chance that a picture looks stranger than a test photo. At 95 %: where 95 % of the test photos "
-        "are let through.\nOf each kind, the half that had no part in choosing the method.\n"
+        "are let through.\nAnswers right: those of the network, let through or not.\n"
+        "Of each kind, the half that had no part in choosing the method.\n"
         f"\nWritten to {summary['file']} ({summary['bytes'] / 1e6:.1f} MB)\n"
     )
 

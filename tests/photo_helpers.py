@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pillow_heif
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from garbage_core.dataset import official_splits
 
@@ -36,6 +36,32 @@ def encode(image: Image.Image, kind: str, orientation: int | None = None, **opti
     else:
         image.save(buffer, kind.upper(), **options)
     return buffer.getvalue()
+
+
+def cardboard(width: int = 1280, height: int = 960) -> bytes:
+    """A JPEG that looks like a photo of a piece of cardboard on a light table, drawn."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:height, 0:width]
+    table = np.stack([222 - x / 40 - y / 60, 216 - x / 40 - y / 60, 206 - x / 38 - y / 55], axis=-1)
+    image = Image.fromarray(np.clip(table + rng.normal(0, 2, table.shape), 0, 255).astype(np.uint8))
+    corners = [(0.17, 0.26), (0.73, 0.18), (0.83, 0.73), (0.26, 0.83)]
+
+    def where(shift: float, blur: float, strength: int) -> Image.Image:
+        mask = Image.new("L", image.size)
+        places = [(width * (left + shift), height * (top + shift)) for left, top in corners]
+        ImageDraw.Draw(mask).polygon(places, fill=strength)
+        return mask.filter(ImageFilter.GaussianBlur(blur))
+
+    fibres = 5 * np.sin((x + 0.12 * y) / 4.5)
+    for grain, strength in ((4, 3), (16, 4), (64, 6)):
+        spots = rng.normal(0, strength, (height // grain, width // grain)).astype(np.float32)
+        fibres += np.asarray(Image.fromarray(spots).resize(image.size))
+    card = np.stack([176 + fibres, 138 + fibres, 96 + fibres], axis=-1)
+    image.paste((120, 112, 104), mask=where(0.02, 22, 120))
+    image.paste(Image.fromarray(np.clip(card, 0, 255).astype(np.uint8)), mask=where(0, 1, 255))
+    fold = [(0.21 * width, 0.54 * height), (0.78 * width, 0.45 * height)]
+    ImageDraw.Draw(image).line(fold, fill=(140, 106, 70), width=5)
+    return encode(image, "JPEG")
 
 
 def jpeg(colour: tuple[int, int, int] = (120, 130, 140), width: int = 16, height: int = 12) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.browser.conftest import FLAGS, PATIENCE, ROOT, chromium_path, running_app
+from tests.photo_helpers import cardboard
 
 FOLDER = ROOT / "docs" / "images"
 MOST_BYTES = 200_000
@@ -25,16 +26,21 @@ SETTLED_MS = 3000
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: which view, in which window, and the heading it begins with; without one, the top of the page."""
+    """One picture: which view, in which window, and the heading it begins with; without one, the top of the page.
+
+    With `upload` the view is first handed a drawing that looks like a photo.
+    """
 
     link: str
     dark: bool = False
     width: int = 1440
     height: int = 900
     heading: str = ""
+    upload: bool = False
 
 
 SHOTS = {
+    "classify-light": Shot("", upload=True),
     "evaluation-light": Shot("evaluation", height=1000),
     "evaluation-phone-dark": Shot("evaluation", dark=True, width=390, height=844),
     "comparison-light": Shot("comparison", height=1000),
@@ -59,6 +65,9 @@ def take(browser, address: str, shot: Shot) -> bytes:
     page = context.new_page()
     page.goto(f"{address}/{shot.link}")
     page.wait_for_selector("h1")
+    if shot.upload:
+        page.set_input_files("input[type=file]", {"name": "box.jpg", "mimeType": "image/jpeg", "buffer": cardboard()})
+        page.get_by_alt_text("Heat map").last.wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     if shot.heading:
         page.get_by_role("heading", name=shot.heading).evaluate("heading => heading.scrollIntoView()")

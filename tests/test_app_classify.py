@@ -170,6 +170,45 @@ def test_many_broken_files_do_not_bury_the_answers(runs):
     assert len(app.dataframe[0].value) == 2
 
 
+def test_a_photo_from_the_clipboard_is_answered_until_another_source_is_chosen(runs):
+    app = open_page("classify")
+    app.button_group(key="source").set_value("Paste").run()
+    app.chat_input(key="clipboard").upload("image.png", draw(0, kind="PNG"), "image/png").run()
+    assert not app.exception
+    said = app.header[0].value
+    app.run()  # the field has forgotten the photo, the page has not
+    assert app.header[0].value == said
+    app.button_group(key="source").set_value("Photos").run()
+    assert not app.header
+    app.button_group(key="source").set_value("Paste").run()
+    assert not app.header
+
+
+def test_text_from_the_clipboard_is_no_photo(runs):
+    app = open_page("classify")
+    app.button_group(key="source").set_value("Paste").run()
+    app.chat_input(key="clipboard").set_value("a picture I copied").run()
+    assert "That was text and no photo" in app.info[0].value
+
+
+def test_more_files_than_fit_are_left_out_and_that_is_said(runs, monkeypatch):
+    from garbage_app import handing_over
+
+    assert handing_over.MOST_FILES == 200
+    monkeypatch.setattr(handing_over, "MOST_FILES", 3)
+    app = upload(open_page("classify"), *PHOTOS)
+    assert "4 files are too many at once; these are the answers for the first 3." in app.warning[0].value
+    assert list(app.dataframe[0].value["File"]) == [name for name, _ in PHOTOS[:3]]
+
+
+def test_a_session_keeps_no_photo_on_other_pages(runs):
+    app = upload(open_page("classify"), *PHOTOS)
+    assert {"answers", "thumbnails", "preview"} <= set(app.session_state)
+    app.switch_page("pages/models.py").run()
+    assert not app.exception
+    assert not {"answers", "thumbnails", "preview", "pasted"} & set(app.session_state)
+
+
 def test_an_upload_is_not_written_to_disk(runs):
     """As the server takes it: a form with one file of 20 MB."""
     import asyncio

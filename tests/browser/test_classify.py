@@ -1,5 +1,6 @@
 """The landing page in a real browser, with files as phones, browsers and cameras hand them over; all are drawn here."""
 
+import base64
 import csv
 import io
 
@@ -123,6 +124,26 @@ def test_a_photo_survives_another_tab_and_goes_with_a_reload(open_page):
     assert second.get_by_alt_text("The photo second.jpg", exact=True).count() == 1
 
 
+def test_a_photo_from_the_clipboard_is_answered(open_page):
+    page = open_page(**PHONE)
+    page.get_by_role("radio", name="Paste").click()
+    field = page.get_by_test_id("stChatInputTextArea")
+    field.evaluate(
+        """(field, data) => {
+            const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+            const clipboard = new DataTransfer();
+            clipboard.items.add(new File([bytes], "image.png", {type: "image/png"}));
+            const options = {clipboardData: clipboard, bubbles: true, cancelable: true};
+            field.dispatchEvent(new ClipboardEvent("paste", options));
+        }""",
+        base64.b64encode(encoded(bottle(), "PNG")).decode(),
+    )
+    page.get_by_text("image.png").wait_for()
+    field.press("Enter")
+    assert wait_for_answer(page).inner_text()
+    page.get_by_alt_text("The photo image.png", exact=True).wait_for()
+
+
 def test_the_camera_s_picture_is_answered(address, chromium):
     """Chromium's own make-believe camera shows a moving test pattern."""
     flags = [*FLAGS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -135,6 +156,9 @@ def test_the_camera_s_picture_is_answered(address, chromium):
         page.get_by_role("radio", name="Camera").click()
         page.wait_for_function("document.querySelector('video')?.videoWidth > 0")
         page.get_by_role("button", name="Take Photo").click()
-        assert wait_for_answer(page).inner_text()
+        headline = wait_for_answer(page)
+        assert headline.inner_text()
+        box = headline.bounding_box()
+        assert box["y"] + box["height"] <= 900
     finally:
         browser.close()

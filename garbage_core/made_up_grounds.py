@@ -1,0 +1,135 @@
+"""Photos of a thing on a light, plain background -> the same thing on wood, tiles, cloth or stone, as people have it.
+
+    picture = placed(rgb, seed=3)  # uint8 RGB, or None where the thing cannot be told from what it lies on
+
+The grounds are drawn. Every picture follows from the photo and the seed alone, so that a study can be repeated.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+SHARES = (0.05, 0.75)  # of the photo that a thing may take; outside of it, what was cut out is hardly the thing
+MOST_AT_EDGE = 0.5  # share of the photo's edge that a thing may touch
+# Of lightness and the two colours, when pixels are compared with the background: shadows differ in lightness alone.
+_WEIGHTS = (0.7, 1.5, 1.5)
+
+
+def placed(rgb: np.ndarray, seed: int) -> np.ndarray | None:
+    """Puts the thing on a photo on another ground, with a soft shadow.
+
+    Args:
+        rgb: uint8 (H, W, 3), a thing on a light, plain background.
+        seed: Another number, another ground.
+
+    Returns:
+        uint8 (H, W, 3), or None if no thing could be cut out.
+    """
+    from scipy import ndimage
+
+    thing = cut_out(rgb)
+    if thing is None:
+        return None
+    rng = np.random.default_rng([77, seed])
+    soft = ndimage.gaussian_filter(thing.astype(np.float32), 1.2)
+    shadow = np.roll(ndimage.gaussian_filter(soft, 8), (rng.integers(2, 10), rng.integers(-10, 10)), (0, 1))
+    below = ground(rng, *rgb.shape[:2]) * (1 - 0.35 * shadow[..., np.newaxis])
+    soft = soft[..., np.newaxis]
+    return np.clip(soft * rgb + (1 - soft) * below, 0, 255).astype(np.uint8)
+
+
+def cut_out(rgb: np.ndarray) -> np.ndarray | None:
+    """Finds the thing on a photo with a plain background.
+
+    The background is taken for a smooth surface of colour through the photo's edge; pixels far from it are the thing.
+
+    Args:
+        rgb: uint8 (H, W, 3).
+
+    Returns:
+        bool (H, W), or None if what was found is too small, too large, or goes round most of the edge.
+    """
+    from scipy import ndimage
+
+    lab = np.asarray(Image.fromarray(rgb).convert("LAB")).astype(np.float32)
+    lab[..., 1:] = (lab[..., 1:] + 128) % 256 - 128  # Pillow stores signed bytes
+    height, width = lab.shape[:2]
+    y, x = np.mgrid[0:height, 0:width] / np.array([height, width]).reshape(2, 1, 1) - 0.5
+    surface = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)
+    edge = np.ones((height, width), bool)
+    margin = max(4, height // 24)
+    edge[margin:-margin, margin:-margin] = False
+    known = edge
+    for _ in range(4):  # where the thing touches the edge, it is left out step by step
+        fitted = np.linalg.lstsq(surface[known], lab[known], rcond=None)[0]
+        distance = np.sqrt((((lab - surface @ fitted) * _WEIGHTS) ** 2).sum(axis=-1))
+        usual = np.median(distance[edge])
+        known = edge & (distance < max(2.5 * usual, 6))
+    found = ndimage.binary_closing(distance > max(4 * usual, 14), iterations=4)
+    found = ndimage.binary_opening(ndimage.binary_fill_holes(found), iterations=3)
+    pieces, number = ndimage.label(found)
+    if not number:
+        return None
+    sizes = ndimage.sum(found, pieces, range(1, number + 1))
+    found = np.isin(pieces, 1 + np.flatnonzero(sizes > 0.15 * sizes.max()))  # without crumbs
+    sensible = SHARES[0] < found.mean() < SHARES[1] and found[edge].mean() < MOST_AT_EDGE
+    return found if sensible else None
+
+
+def ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Draws wood, tiles, cloth or stone; returns uint8 (height, width, 3)."""
+    colour = np.full(3, rng.uniform(40, 220)) + rng.normal(0, 25, 3) * (1, 0.5, 1)
+    pattern, tint = _GROUNDS[rng.integers(len(_GROUNDS))]
+    values = pattern(rng, height, width) + _clouds(rng, height, width, 90, 90, 12)
+    values = (np.array(tint) * rng.uniform(90, 200) if tint else colour) + values[..., np.newaxis]
+    image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+    if rng.random() < 0.6:  # it lies lower than the thing, out of focus
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))
+    return np.array(image)
+
+
+def _wood(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Boards with a long grain and dark joints."""
+    board = int(rng.uniform(40, 140))
+    rows = np.arange(height) + rng.integers(board)
+    values = _clouds(rng, height, width, 3, 120, 10) + _clouds(rng, height, width, 8, 300, 14)
+    values += rng.normal(0, 10, rows[-1] // board + 1)[rows // board, np.newaxis]
+    return values - 35 * (rows % board < 2)[:, np.newaxis]
+
+
+def _tiles(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Squares with light or dark joints."""
+    side = int(rng.uniform(50, 160))
+    y, x = np.mgrid[0:height, 0:width] + rng.integers(side, size=(2, 1, 1))
+    return np.where((y % side < 3) | (x % side < 3), rng.choice([-50, 50]), 0) + _clouds(rng, height, width, 20, 20, 5)
+
+
+def _cloth(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Stripes, or checks."""
+    step = rng.uniform(6, 40)
+    stripes = rng.uniform(5, 30) * np.sign(np.sin(2 * np.pi * np.arange(width) / step))[np.newaxis]
+    across = rng.uniform(5, 30) * np.sign(np.sin(2 * np.pi * np.arange(height) / step))[:, np.newaxis]
+    return np.broadcast_to(stripes + (rng.random() < 0.5) * across, (height, width))
+
+
+def _stone(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A coarse grain, as stone, carpets and lawns have."""
+    return _clouds(rng, height, width, 2, 2, rng.uniform(8, 30)) + _clouds(rng, height, width, 6, 6, rng.uniform(5, 20))
+
+
+# Pattern, and the tint (red, green and blue of a brightness of 1) if it has one of its own.
+_GROUNDS: tuple[tuple[Callable[[np.random.Generator, int, int], np.ndarray], tuple[float, ...] | None], ...] = (
+    (_wood, (1.15, 0.9, 0.65)),
+    (_tiles, None),
+    (_cloth, None),
+    (_stone, None),
+)
+
+
+def _clouds(
+    rng: np.random.Generator, height: int, width: int, rows: float, columns: float, strength: float
+) -> np.ndarray:
+    """Returns smooth noise, float32 (height, width), that changes over so many pixels down and across."""
+    small = rng.normal(0, strength, (max(2, int(height / rows)), max(2, int(width / columns)))).astype(np.float32)
+    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
