@@ -11,7 +11,7 @@ from typing import Any
 
 from garbage_core.errors import GarbageError
 
-PRESETS = ("scratch", "transfer", "teacher")
+PRESETS = ("scratch", "transfer", "teacher", "distilled")
 VERSIONS = ("v1", "v2", "efficientnet_lite2")
 TRAINABLE_FROM = ("all", "conv2", "conv3", "conv4", "conv5", "head")
 OPTIMIZERS = ("adamw", "sgd")
@@ -214,7 +214,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingCo
     """Reads a preset or a TOML file.
 
     Args:
-        source: `scratch`, `transfer`, or the path of a TOML file.
+        source: One of `PRESETS`, or the path of a TOML file.
         overrides: Changes, each `key=value`, or `stages.NAME.key=value` for a stage, or `stages.*.key=value` for all;
             the value is TOML, or plain text.
 
