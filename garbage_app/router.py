@@ -45,12 +45,9 @@ def route() -> None:
         },
     )
     st.set_option("client.showSidebarNavigation", True)  # from here on the menu is the router's
-    home = page("Classify", "photo_camera", "classify", default=True)
-    # People write down the address that the other pages have; without this they get "Page not found".
-    named = st.Page(lambda: st.switch_page(home), title="Classify", url_path="classify", visibility="hidden")
     chosen = st.navigation(
         {
-            "": [home, named],
+            "": [page("Classify", "photo_camera", "classify", default=True)],
             "Data": [page("Data set", "photo_library", "data"), page("Audit", "fact_check", "audit")],
             "Training": [
                 page("Augmentation", "shuffle", "augmentation"),

@@ -69,6 +69,7 @@ def test_no_gradient_reaches_the_teacher():
         np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_student_comes_to_answer_as_its_teacher(photos, models):
     """With labels that weigh next to nothing, what is learnt is the teacher."""
     dataset = load_dataset(photos)

@@ -71,10 +71,3 @@ def test_two_first_visitors_at_once(new_tab, fresh_address):
         page.goto(f"{fresh_address}/{link}", wait_until="commit")
     for link, page in tabs.items():
         check(page, *links[link])
-
-
-def test_the_landing_page_has_a_name_of_its_own_too(new_tab, fresh_address):
-    page = new_tab()
-    for _ in range(2):  # the second visitor comes once the router has run
-        page.goto(f"{fresh_address}/classify")
-        check(page, "Which bin?", "Classify")
