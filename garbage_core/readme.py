@@ -9,10 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation import compare, evaluate
 from garbage_core.files import write_text
-from garbage_core.markdown import duration, interval, table
+from garbage_core.markdown import duration, interval, percent, table
 from garbage_core.runs import FIRST_RUNS, Run, list_runs, load_run, models_dir
 from garbage_core.studies import imbalance_conclusion, read_imbalance
 
@@ -22,13 +24,16 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 _RAREST = "trash"
 
 
-def results_table(runs: Sequence[Run], split: str = "test", study: Path | None = None) -> str:
-    """Returns the results of runs as Markdown: a table, a note on it, how the first two compare, and what remedies buy.
+def results_table(
+    runs: Sequence[Run], split: str = "test", study: Path | None = None, strange: Path | None = None
+) -> str:
+    """Returns the results of runs as Markdown: a table, a comparison, what remedies and detectors are worth.
 
     Args:
         runs: The runs, in order.
         split: Name of the split.
         study: File of the imbalance study; without it, nothing is said about remedies.
+        strange: File of the study of detectors; without it, nothing is said about strange photos.
 
     Returns:
         Text between blank lines, with the markers around it.
@@ -76,7 +81,42 @@ def results_table(runs: Sequence[Run], split: str = "test", study: Path | None =
             f"Of {rows['strategy'].nunique() - 1} remedies against imbalance, each a head trained on the features of "
             f"ImageNet's layers: {conclusion[0].lower()}{conclusion[1:]}"
         )
+    if strange:
+        parts += strange_photos(pd.read_csv(strange), runs)
     return "\n\n".join([START, *parts, END])
+
+
+def strange_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
+    """Says what the runs' detectors of strange photos are worth, a sentence each.
+
+    Args:
+        study: As `novelty --compare` writes it.
+        runs: The runs; one whose weights are not those of the study is passed over.
+    """
+    sentences = []
+    for run in runs:
+        same = study["weights"].astype(str) == (run.weights_sha256 or "")[:12]
+        rows = study[same & (study["run"] == run.name) & (study["kept"].astype(str) == "True")]
+        rows = rows[rows["half"] == "report"]
+        if rows.empty:
+            continue
+        kinds = rows.set_index("kind")
+        photo = kinds.loc["photo"]
+        text = (
+            f"{run.title} tells {photo['pictures']:,} ordinary photos from waste with an AUROC of "
+            f"{photo['auroc']:.3f} and lets {percent(photo['let_through'])} of them pass; it refuses "
+            f"{percent(photo['test_refused'])} of the test photos as they are"
+        )
+        if "altered waste" in kinds.index:
+            text += f", {percent(1 - kinds.loc['altered waste', 'let_through'])} altered as by another camera"
+        if "placed waste" in kinds.index:
+            placed = kinds.loc["placed waste"]
+            text += (
+                f", and {percent(1 - placed['let_through'])} with the thing put on wood, tiles, cloth or stone, where "
+                f"the network would be right about {percent(placed['right'])}"
+            )
+        sentences.append(text + ".")
+    return ["Strange photos: " + " ".join(sentences)] if sentences else []
 
 
 def with_table(text: str, block: str) -> str:
@@ -114,8 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = options.readme.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise GarbageError(f"{options.readme} cannot be read ({error}); name the right file.") from error
-        study = root / "studies" / "imbalance.csv"
-        fresh = with_table(text, results_table(runs, study=study if study.is_file() else None))
+        studies = [root / "studies" / name for name in ("imbalance.csv", "novelty.csv")]
+        fresh = with_table(text, results_table(runs, "test", *(path if path.is_file() else None for path in studies)))
     except GarbageError as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from garbage_core import readme
@@ -51,6 +52,24 @@ def test_the_imbalance_study_is_summed_up_where_it_was_made(models, page):
     assert readme.main([*options, "--check"]) == 1
     assert readme.main(options) == 0
     assert re.search(r"Of \d remedies .*: class weights raise macro-F1 by", page.read_text(encoding="utf-8"))
+
+
+def test_detectors_of_strange_photos_are_told_by_the_half_that_chose_nothing(models):
+    runs = list_runs(models)[:2]
+    row = {"run": "transfer", "weights": runs[1].weights_sha256[:12], "kept": True, "half": "report", "kind": "photo"}
+    row |= {"pictures": 464, "auroc": 0.98765, "let_through": 0.1, "right": float("nan"), "test_refused": 0.02}
+    altered = row | {"kind": "altered waste", "let_through": 0.75}
+    others = [
+        row | {"half": "develop", "auroc": 0.5},
+        row | {"kept": False},
+        row | {"run": "scratch", "weights": "0" * 12},
+    ]
+    (text,) = readme.strange_photos(pd.DataFrame([*others, row, altered]), runs)
+    assert "Transfer tells 464 ordinary photos from waste with an AUROC of 0.988" in text
+    assert "lets 10.0" in text
+    assert "refuses 2.0" in text
+    assert "25.0" in text
+    assert "Scratch" not in text  # its weights are not those of the study
 
 
 def test_runs_on_other_classes_have_no_column_for_trash(tmp_path):
