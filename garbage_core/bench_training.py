@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from garbage_core import augment
+from garbage_core import augment, devices
 from garbage_core.bench import Measured, Settings
 from garbage_core.bench_rows import DATASET_SIZE, jpeg
 from garbage_core.dataset import Dataset, load_dataset
@@ -20,7 +20,6 @@ PHOTOS = 64
 EPOCHS = 10  # over which the decoding of the first one is spread; the starting recipe has 50 and more
 STEP_SIZE = (192, 256)  # height and width of the transfer recipe's photos
 STEP_BATCH = 16
-STEPS = 4
 
 
 def pipeline(settings: Settings) -> Measured:
@@ -83,7 +82,7 @@ def step(settings: Settings) -> Measured:
         augmentation,
         num_classes=2,
         batch_size=STEP_BATCH,
-        steps=STEPS,
+        steps=PHOTOS // STEP_BATCH,
         strategy="none",
         class_weights=None,
         seed=(0,),
@@ -91,8 +90,9 @@ def step(settings: Settings) -> Measured:
     network = build_resnet50(num_classes=2)
     augmented = Augmented(augmentation, source.shape)
     model = keras.Model(augmented.inputs, network(augmented.output))
-    model.compile("adamw", keras.losses.CategoricalCrossentropy(from_logits=True))
-    same = _Same(data[0])
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile("adamw", loss, jit_compile=devices.jit_compile())  # as a training is
+    same = _Same(data[0], len(data))
     rates: dict[str, list[float]] = {"ours": [], "same": []}
     sides = {"ours": data, "same": same}
     for round_number in range(-1, settings.rounds(3)):
@@ -100,7 +100,7 @@ def step(settings: Settings) -> Measured:
             start = time.perf_counter()
             model.fit(sides[name], epochs=1, verbose=0, shuffle=False)
             if round_number >= 0:
-                rates[name].append(STEPS * STEP_BATCH / (time.perf_counter() - start))
+                rates[name].append(len(data) * STEP_BATCH / (time.perf_counter() - start))
     size = "x".join(map(str, STEP_SIZE[::-1]))
     detail = f"ResNet-50, all layers, {STEP_BATCH} photos of {size} in a step"
     return Measured(np.array(rates["ours"]), np.array(rates["same"]), detail)
@@ -109,12 +109,12 @@ def step(settings: Settings) -> Measured:
 class _Same(keras.utils.PyDataset):
     """One batch over and over."""
 
-    def __init__(self, batch: tuple) -> None:
+    def __init__(self, batch: tuple, steps: int) -> None:
         super().__init__()
-        self.batch = batch
+        self.batch, self.steps = batch, steps
 
     def __len__(self) -> int:
-        return STEPS
+        return self.steps
 
     def __getitem__(self, step: int) -> tuple:
         return self.batch
