@@ -90,7 +90,7 @@ ROWS: dict[str, Row] = {
         ),
         Row(
             *("page", "Change of page"),
-            "Change to another page, on a warm server",
+            "Change to another page, on a warm server; the slowest of all pages",
             "",
             *("ms", 300.0, "bench_rows:page"),
         ),

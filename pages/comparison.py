@@ -175,7 +175,7 @@ def write_costs(pair: Pair) -> None:
     st.subheader("What each costs", anchor=False)
     place = st.container()
     networks = [run for run in pair if run.has_weights]
-    if networks and st.button("Measure the speed on this server", icon=":material/speed:", key="measure"):
+    if networks and st.button("Measure the speed on this server", icon=":material/speed:", key="measure_speed"):
         try:
             with st.spinner("Loading the models and measuring", show_time=True):
                 measure(networks)

@@ -396,3 +396,13 @@ def test_no_page_writes_raw_html():
     for source in sources:
         assert "unsafe_allow_html" not in source.read_text()
         assert "st.html" not in source.read_text()
+
+
+def test_no_two_pages_call_their_widgets_alike():
+    """Streamlit keeps what a key stands for from page to page: a choice on one then pressed a button on another."""
+    owners: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "pages").glob("*.py")):
+        for key in re.findall(r'\bkey="([a-z_-]+)"', path.read_text("utf-8")):
+            owners.setdefault(key, set()).add(path.stem)
+    assert owners
+    assert {key: pages for key, pages in owners.items() if len(pages) > 1} == {}

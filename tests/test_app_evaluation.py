@@ -310,14 +310,14 @@ def test_speed_is_measured_when_asked_for(place, monkeypatch):
 
     app = open_page("comparison")
     assert set(times(app)) == {"not measured yet"}
-    app.button(key="measure").click().run()
+    app.button(key="measure_speed").click().run()
     assert not app.exception
     for text in times(app):
         median, low, high = map(int, re.fullmatch(r"(\d+) \((\d+) to (\d+)\)", text).groups())
         assert low <= median <= high
     (place / "working" / "scratch" / "model.keras").write_bytes(b"something else")
     app = open_page("comparison")
-    app.button(key="measure").click().run()
+    app.button(key="measure_speed").click().run()
     assert not app.exception
 
 
@@ -325,7 +325,7 @@ def test_without_networks_nothing_can_be_measured(place):
     for file in place.glob("models/*/model.keras"):
         file.unlink()
     app = open_page("comparison")
-    assert not [button for button in app.button if button.key == "measure"]
+    assert not [button for button in app.button if button.key == "measure_speed"]
     assert "transfer" in words(app).lower()
 
 

@@ -45,7 +45,8 @@ def test_goal_is_met_in_the_direction_of_the_unit(name, ours, reference, ratio, 
     assert found["ours"] == np.median(ours)
 
 
-def test_the_slowest_filter_counts_for_all(monkeypatch):
+@pytest.mark.parametrize(("name", "module"), [("filter", "filter_times"), ("page", "page_times")])
+def test_the_slowest_counts_for_all(name, module, monkeypatch):
     from garbage_core import bench_rows
 
     times = {
@@ -59,10 +60,10 @@ def test_the_slowest_filter_counts_for_all(monkeypatch):
         "_timed",
         lambda module, repeats: (asked.append((module, repeats)), {name: np.array(t) for name, t in times.items()})[1],
     )
-    found = bench_rows.filter_change(Settings([], 3))
-    assert asked == [("filter_times", 3)]
-    assert result(ROWS["filter"], found)["ours"] == 310
-    assert not result(ROWS["filter"], found)["met"]
+    found = {"filter": bench_rows.filter_change, "page": bench_rows.page}[name](Settings([], 3))
+    assert asked == [(module, 3)]
+    assert result(ROWS[name], found)["ours"] == 310
+    assert not result(ROWS[name], found)["met"]
     assert "evaluation: run" in found.detail
     assert "half take less than 85 ms" in found.detail
 
