@@ -9,7 +9,8 @@ import textwrap
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+
+from tests.photo_helpers import write_colours
 
 CONFIG = """
 name = "{name}"
@@ -47,14 +48,7 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Sixty photos of three colours: 42 to train on, which is an even number."""
-    root = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for name, colour in {"blue": (40, 60, 200), "red": (200, 50, 40), "yellow": (210, 200, 60)}.items():
-        (root / name).mkdir()
-        for number in range(20):
-            noisy = np.clip(np.array(colour) + rng.normal(0, 40, (32, 48, 3)), 0, 255).astype("uint8")
-            Image.fromarray(noisy).save(root / name / f"{number}.png")
-    return root
+    return write_colours(tmp_path_factory.mktemp("photos"), height=32)
 
 
 def train_elsewhere(folder, photos, name, backend, values, before="", **environment):

@@ -15,8 +15,9 @@ from garbage_core.efficientnet import VERSION, build_efficientnet_lite2, imagene
 from garbage_core.errors import GarbageError
 from garbage_core.training import train
 from garbage_core.weights import load_network, load_starting_weights
+from tests.photo_helpers import write_colours
 
-COLOURS = {"blue": (40, 60, 200), "red": (200, 50, 40)}
+TWO = ("blue", "red")
 MINI = TrainingConfig(
     name="mini",
     stages=(Stage("whole", 2, 0.01, batch_size=8, augmentation="light"),),
@@ -29,14 +30,7 @@ MINI = TrainingConfig(
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    root = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for name, colour in COLOURS.items():
-        (root / name).mkdir()
-        for number in range(20):
-            pixels = np.clip(np.array(colour) + rng.normal(0, 40, (36, 48, 3)), 0, 255).astype("uint8")
-            Image.fromarray(pixels).save(root / name / f"{number}.png")
-    return root
+    return write_colours(tmp_path_factory.mktemp("photos"), TWO)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +94,7 @@ def test_teacher_answers_as_its_run_does(models):
 
 def test_teacher_of_other_photos_is_refused(photos, models, tmp_path):
     """It may have learnt from what tests the student."""
-    for name in COLOURS:
+    for name in TWO:
         (tmp_path / name).mkdir()
         for path in sorted((photos / name).iterdir())[:15]:
             (tmp_path / name / path.name).write_bytes(path.read_bytes())

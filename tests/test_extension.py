@@ -2,15 +2,14 @@
 
 import dataclasses
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from garbage_core.config import Stage, TrainingConfig
 from garbage_core.dataset import load_dataset
 from garbage_core.errors import GarbageError
 from garbage_core.training import train
+from tests.photo_helpers import write_colours
 
 FIRST = Stage("first", 2, 0.01, batch_size=8, augmentation="light")
 SECOND = Stage("second", 1, 0.003, batch_size=8, augmentation="light")
@@ -22,14 +21,7 @@ LONG = dataclasses.replace(SHORT, name="long", stages=(FIRST, SECOND))
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    root = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for name, colour in {"blue": (40, 60, 200), "red": (200, 50, 40)}.items():
-        (root / name).mkdir()
-        for number in range(20):
-            pixels = np.clip(np.array(colour) + rng.normal(0, 40, (36, 48, 3)), 0, 255).astype("uint8")
-            Image.fromarray(pixels).save(root / name / f"{number}.png")
-    return load_dataset(root)
+    return load_dataset(write_colours(tmp_path_factory.mktemp("photos"), ("blue", "red")))
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from garbage_core.images import load_photo
 from garbage_core.inference import network_probabilities
 from garbage_core.training import train
 from garbage_core.weights import load_network
+from tests.photo_helpers import COLOURS, write_colours
 
-COLOURS = {"blue": (40, 60, 200), "red": (200, 50, 40), "yellow": (210, 200, 60)}
 CONFIG = """
 name = "mini"
 filters = 4
@@ -53,16 +53,7 @@ mixup = 0.2
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     """Sixty photos of three colours, which a network can learn in a few steps."""
-    root = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for name, colour in COLOURS.items():
-        (root / name).mkdir()
-        for number in range(20):
-            noise = rng.normal(0, 40, (36, 48, 3))
-            Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype("uint8")).save(
-                root / name / f"{number}.png"
-            )
-    return root
+    return write_colours(tmp_path_factory.mktemp("photos"))
 
 
 @pytest.fixture
