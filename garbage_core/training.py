@@ -93,7 +93,7 @@ def train(
             network = build_network(config.to_dict(), len(dataset.classes))
             started = start_of(extend) if extend else load_starting_weights(network, config.weights or None)
             say(str(started))
-            if extend and not resume:
+            if extend and checkpoint.stage == 0:  # not yet taken over
                 network.set_weights(load_network(extend.model_path, extend.weights_sha256).get_weights())
                 checkpoint.take_over(extend, network)
             elif config.pass_through and "conv5_block1_0_conv" in started.random:

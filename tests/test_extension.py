@@ -5,6 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
+from garbage_core.checkpoint import Checkpoint
 from garbage_core.config import Stage, TrainingConfig
 from garbage_core.dataset import load_dataset
 from garbage_core.errors import GarbageError
@@ -38,6 +39,14 @@ def test_it_goes_on_where_the_run_ended(dataset, short):
     assert longer.info["starting_weights"] == short.info["starting_weights"]
     assert longer.info["duration_seconds"] > short.info["duration_seconds"]
     assert longer.info["best_val_macro_f1"] >= short.info["best_val_macro_f1"]
+
+
+def test_stopped_before_the_run_was_taken_over_it_resumes_with_that_run(dataset, short):
+    config = dataclasses.replace(LONG, name="stopped")
+    Checkpoint.open(short.path.parent / "stopped", config, f"{dataset.fingerprint}/all", resume=False)
+    longer = train(config, dataset, short.path.parent, resume=True, extend=short)
+    # Its seconds as well: the same seed would train the same stages again.
+    pd.testing.assert_frame_equal(longer.history.iloc[:2], short.history)
 
 
 @pytest.mark.parametrize(
