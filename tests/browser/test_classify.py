@@ -139,7 +139,7 @@ def test_a_photo_from_the_clipboard_is_answered(open_page):
         base64.b64encode(encoded(bottle(), "PNG")).decode(),
     )
     page.get_by_text("image.png").wait_for()
-    field.press("Enter")
+    page.get_by_test_id("stChatInputSubmitButton").click()  # waits for the upload, which the key Enter does not
     assert wait_for_answer(page).inner_text()
     page.get_by_alt_text("The photo image.png", exact=True).wait_for()
 
