@@ -15,20 +15,20 @@ import contextlib
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from garbage_core.converters import check_packages, convert, plans_of, split_peaks
 from garbage_core.errors import GarbageError
+from garbage_core.export_checks import check_export, generated_pictures, refuse_if_different, split_photos
 from garbage_core.files import file_sha256, write_json
-from garbage_core.inference import Runner, network_probabilities, with_all_outputs
+from garbage_core.inference import Runner, with_all_outputs
 from garbage_core.runs import Run
 from garbage_core.runtimes import (
     OUTPUTS,
@@ -43,38 +43,10 @@ from garbage_core.runtimes import (
 )
 
 if TYPE_CHECKING:
-    import keras
-
     from garbage_core.dataset import Dataset
 
-MAX_DIFFERENCE = 1e-3  # of any probability, for float32
-MAX_POINTS_LOST = 0.5  # of the accuracy on val, in percentage points, for int8
 CALIBRATION_PHOTOS = 128  # LiteRT advises 100 to 500, NNCF takes up to 300
-GENERATED = 6  # pictures of other shapes that every export answers, too
 PACKAGES = ("keras", "tensorflow", "onnx", "tf2onnx", "onnxruntime", "openvino", "nncf", "ai-edge-litert")
-
-
-@dataclass(frozen=True)
-class Check:
-    """How an exported network's answers compare with the network's.
-
-    Attributes:
-        photos: How many were answered by both.
-        source: `"val"`, or `"generated"` if the photos are not on this machine.
-        max_probability_difference: Largest difference of any class's probability on any photo.
-        agreement: Share of photos with the same most likely class.
-        accuracy: Share of right answers of the network; None for generated pictures, which have no right answer.
-        accuracy_exported: The same for the exported one.
-        points_lost: Difference of the two in percentage points; negative if the exported one is better.
-    """
-
-    photos: int
-    source: str
-    max_probability_difference: float
-    agreement: float
-    accuracy: float | None = None
-    accuracy_exported: float | None = None
-    points_lost: float | None = None
 
 
 def export_run(
@@ -121,7 +93,16 @@ def export_run(
     graph, widths = with_all_outputs(split_peaks(network) if int8 else network)
     named = keras.Model(graph.input, dict(zip(OUTPUTS, graph.outputs, strict=True)))
     head = network.get_layer("predictions").get_weights()[0]
-    calibration = _split_photos(run, dataset, "train", size, CALIBRATION_PHOTOS)[0] if int8 else []
+    calibration = split_photos(run, dataset, "train", size, CALIBRATION_PHOTOS)[0] if int8 else []
+    about = {
+        "outputs": list(OUTPUTS),
+        "classes": len(run.classes),
+        "channels": head.shape[0],
+        "feature_widths": list(widths),
+        "calibration": {"split": "train", "photos": len(calibration)} if int8 else None,
+    }
+    data = base64.b64encode(np.ascontiguousarray(head, "<f4").tobytes()).decode()
+    last = {"head": {"shape": list(head.shape), "data": data}}  # last in the report: it is long
     # In the target's own folder, so that moving the files into place cannot fail half way.
     with _temporary_folder(target.parent) as folder:
         made = folder / target.name
@@ -129,28 +110,9 @@ def export_run(
         for plan in plans:
             progress(f"Converting to {format} {precision}" + (f", {sum(plan)} layers in float32" if any(plan) else ""))
             convert(named, format, made, calibration, plan)
-            report = {
-                "schema_version": SCHEMA_VERSION,
-                "run": run.name,
-                "format": format,
-                "precision": precision,
-                "weights_sha256": run.weights_sha256,
-                "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "files": {
-                    file.name: {"sha256": file_sha256(file), "bytes": file.stat().st_size}
-                    for file in sorted(folder.iterdir())
-                    if file != report_path(made)
-                },
-                "outputs": list(OUTPUTS),
-                "classes": len(run.classes),
-                "channels": head.shape[0],
-                "feature_widths": list(widths),
-                "calibration": {"split": "train", "photos": len(calibration)} if int8 else None,
-                "floating_convolutions": {"first": plan[0], "last": plan[1]} if int8 else None,
-                "software": _versions(),
-            }
-            data = base64.b64encode(np.ascontiguousarray(head, "<f4").tobytes()).decode()
-            write_json({**report, "head": {"shape": list(head.shape), "data": data}}, report_path(made))
+            report = _origin(run, format, precision, made) | about
+            report["floating_convolutions"] = {"first": plan[0], "last": plan[1]} if int8 else None
+            write_json(report | last, report_path(made))  # without it the file is not opened
             exported = ExportedNetwork(read_export(made))
             progress("Comparing its answers with the network's")
             checks = check_export(network, exported, run, dataset, size)
@@ -164,92 +126,26 @@ def export_run(
                 del exported  # the files are written anew
         report["check"] = {name: asdict(check) for name, check in checks.items()}
         report["milliseconds"] = _speed(exported, size)
-        report["head"] = {"shape": list(head.shape), "data": data}  # last: it is long
         del exported
-        write_json(report, report_path(made))
+        write_json(report | last, report_path(made))
         for file in (*report["files"], report_path(made).name):  # the report last: it says which files belong to it
             os.replace(folder / file, target.parent / file)
     return read_export(target)
 
 
-def check_export(
-    network: "keras.Model", exported: Runner, run: Run, dataset: "Dataset | None", size: tuple[int, int]
-) -> dict[str, Check]:
-    """Compares an exported network's answers with the network's.
-
-    Args:
-        network: The network.
-        exported: The exported one.
-        run: Whose val photos are taken.
-        dataset: Where they are; None if they are not on this machine.
-        size: Height and width of the run's photos.
-
-    Returns:
-        `"generated"`: on made-up pictures of several shapes; and `"val"`, if the photos are there.
-    """
-    checks = {"generated": compare(network, exported, generated_pictures(size), None, "generated")}
-    if dataset is not None:
-        photos, labels = _split_photos(run, dataset, "val", size)
-        checks["val"] = compare(network, exported, photos, labels, "val")
-    return checks
-
-
-def compare(
-    network: "keras.Model", exported: Runner, photos: Sequence[np.ndarray], labels: np.ndarray | None, source: str
-) -> Check:
-    """Compares the uncalibrated probabilities of two networks on prepared photos; `labels` are class numbers (N,)."""
-    ours = network_probabilities(network, photos, batch_size=8)
-    theirs = exported.probabilities(photos, batch_size=8)
-    if not np.isfinite(theirs).all():
-        raise GarbageError("The exported network answers with numbers that are none: try another format.")
-    check = Check(
-        len(photos),
-        source,
-        float(np.abs(ours - theirs).max()),
-        float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
-    )
-    if labels is None:
-        return check
-    right, right_exported = ((p.argmax(axis=1) == labels).mean() for p in (ours, theirs))
-    lost = 100 * float(right - right_exported)
-    return Check(
-        *(check.photos, check.source, check.max_probability_difference, check.agreement),
-        *(float(right), float(right_exported), lost),
-    )
-
-
-def refuse_if_different(checks: dict[str, Check], precision: str) -> None:
-    """Raises GarbageError if an exported network is not as good as the one that it was made from."""
-    if precision == "float32":
-        worst = max(check.max_probability_difference for check in checks.values())
-        if worst > MAX_DIFFERENCE:
-            raise GarbageError(
-                f"The exported network is off by up to {worst:.2g} in a probability, more than {MAX_DIFFERENCE:g}; "
-                "it was not kept: try another format."
-            )
-        return
-    val = checks["val"]
-    if val.points_lost > MAX_POINTS_LOST:
-        raise GarbageError(
-            f"The int8 network loses {val.points_lost:.2f} points of accuracy on {val.photos} val photos, more than "
-            f"{MAX_POINTS_LOST}; it was not kept: try another format, or export without --int8."
-        )
-
-
-def generated_pictures(size: tuple[int, int], count: int = GENERATED) -> list[np.ndarray]:
-    """Returns pictures of coloured blocks, uint8 (h, w, 3): across, upright and square in turn, always the same."""
-    height, width = size
-    side = 16 * max(1, round((height * width) ** 0.5 / 16))
-    shapes = [(height, width), (width, height), (side, side)]
-    pictures = []
-    for number in range(count):
-        h, w = shapes[number % 3]
-        blocks = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-        pictures.append(np.asarray(Image.fromarray(blocks).resize((w, h), Image.Resampling.BILINEAR)))
-    return pictures
-
-
-# Photos
+def _origin(run: Run, format: str, precision: str, made: Path) -> dict[str, Any]:
+    """Returns what a report says of where the files beside it come from."""
+    files = [file for file in sorted(made.parent.iterdir()) if file != report_path(made)]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": run.name,
+        "format": format,
+        "precision": precision,
+        "weights_sha256": run.weights_sha256,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {file.name: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for file in files},
+        "software": _versions(),
+    }
 
 
 def _dataset_of(run: Run, data_dir: str | Path | None) -> "Dataset | None":
@@ -268,24 +164,6 @@ def _dataset_of(run: Run, data_dir: str | Path | None) -> "Dataset | None":
     if data_dir is not None:
         raise GarbageError(f"{str(data_dir)!r} does not hold the photos that {run.name!r} was trained with.")
     return None
-
-
-def _split_photos(
-    run: Run, dataset: "Dataset", split: str, size: tuple[int, int], count: int | None = None
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Returns prepared photos of a split, all or `count` of them drawn at random, and their class numbers."""
-    from garbage_core.images import load_photo
-
-    rows = run.predictions[run.predictions["split"] == split]
-    if rows.empty:
-        raise GarbageError(f"The run {run.name!r} has no {split} photos to export with: train it again.")
-    if count is not None and len(rows) > count:
-        rows = rows.sample(count, random_state=0)
-    photos = [load_photo(dataset.read_bytes(file), *size, file) for file in rows["file"]]
-    return photos, rows["label"].map(run.classes.index).to_numpy()
-
-
-# Around it
 
 
 def _target(run: Run, format: str, precision: str, out: str | Path | None) -> Path:

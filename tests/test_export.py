@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 
 from garbage_core import export as exporting
+from garbage_core import export_checks
 from garbage_core.classify import Classifier
 from garbage_core.cli import main
 from garbage_core.converters import NEEDED, lost_by_rounding, split_peaks
 from garbage_core.errors import GarbageError
 from garbage_core.explain import heatmap
-from garbage_core.export import Check, compare, export_run, generated_pictures, refuse_if_different
+from garbage_core.export import export_run
+from garbage_core.export_checks import Check, compare, generated_pictures, refuse_if_different
 from garbage_core.inference import CompiledNetwork
 from garbage_core.runs import load_run, write_json
 from garbage_core.runtimes import (
@@ -156,7 +158,7 @@ def test_report_says_how_far_the_answers_are_and_what_was_not_measured(made):
 @pytest.mark.parametrize("format", ["onnx", "openvino"])
 def test_int8_is_smaller_and_checked_on_val_photos(format, run, made, photos, tmp_path, monkeypatch):
     need(format, int8=True)
-    monkeypatch.setattr(exporting, "MAX_POINTS_LOST", 100)  # of twelve photos one is eight points
+    monkeypatch.setattr(export_checks, "MAX_POINTS_LOST", 100)  # of twelve photos one is eight points
     export = export_run(run, format, int8=True, out=tmp_path, data_dir=photos)
     check = export.report["check"]["val"]
     assert export.report["calibration"] == {"split": "train", "photos": 24}
@@ -266,7 +268,7 @@ def test_what_differs_too_much_is_refused(precision, difference, lost, refused):
 def test_refused_export_leaves_nothing_behind(run, made, tmp_path, monkeypatch):
     file = made("onnx").path
     monkeypatch.setattr(exporting, "convert", lambda model, format, path, photos, plan: shutil.copy(file, path))
-    monkeypatch.setattr(exporting, "MAX_DIFFERENCE", 0.0)
+    monkeypatch.setattr(export_checks, "MAX_DIFFERENCE", 0.0)
     with pytest.raises(GarbageError, match="not kept"):
         export_run(run, "onnx", out=tmp_path)
     assert not list(tmp_path.iterdir())
