@@ -1,10 +1,11 @@
 """Photos per second with one worker and with more, and what that makes of ten million photos.
 
-    python benchmarks/scale.py PHOTOS transfer --photos 5000 --workers 1 2 --price 0.05
+    python benchmarks/scale.py PHOTOS transfer --photos 5000 --workers 1 2 --price 0.05 --record
 
 Makes a folder of links to the photos found (over and over, until there are enough), classifies all of them with Ray
 once for every number of workers, and prints the rates with a sizing table. Needs requirements-scale.txt. A price is
-that of one core (with `--gpus` of one GPU) for an hour, in any currency.
+that of one core (with `--gpus` of one GPU) for an hour, in any currency. `--record` keeps the outcome in
+benchmarks/results, see `benchmarks/record.py`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.record import keep
 from garbage_core.runs import load_run
 from garbage_core.scale import classify_at_scale
 from garbage_core.scale_sources import list_photos
@@ -66,6 +68,7 @@ def main() -> None:
     parser.add_argument("--block", type=int, default=64)
     parser.add_argument("--price", type=float, help="of a core (or GPU) for an hour")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--record", action="store_true", help="keep the outcome in benchmarks/results")
     args = parser.parse_args()
     run = load_run(args.name)
     summaries = []
@@ -82,6 +85,13 @@ def main() -> None:
             print(f"{workers} workers: {summaries[-1]['photos_per_second']} photos/s", file=sys.stderr)
     rates = [(summary["workers"], summary["photos_per_second"]) for summary in summaries]
     rows = sizing(rates, args.price)
+    if args.record:
+        command = f"python benchmarks/scale.py PHOTOS {args.name} --photos {args.photos} --workers"
+        command += "".join(f" {workers}" for workers in args.workers)
+        command += ("" if args.price is None else f" --price {args.price:g}") + " --gpus" * args.gpus + " --record"
+        facts = {"photos": args.photos, "runtime": summaries[0]["runtime"], "job": LARGE_JOB}
+        named = {str(row["workers"]): {key: value for key, value in row.items() if key != "workers"} for row in rows}
+        keep("scale", command, facts | {"workers": named})
     if args.json:
         print(json.dumps({"summaries": summaries, "sizing": rows}, indent=2))
         return
