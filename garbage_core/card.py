@@ -154,7 +154,7 @@ def _training(run: Run) -> str:
             f"{stage.get('height') or config.get('height', '')} x {stage.get('width') or config.get('width', '')}",
             f"{stage['learning_rate']:g}" if "learning_rate" in stage else "",
             str(stage.get("batch_size", "")),
-            str(stage.get("augmentation", config.get("augmentation", ""))),
+            _augmentation(stage),
         ]
         for stage in config.get("stages", [])
     ]
@@ -185,6 +185,11 @@ def _training(run: Run) -> str:
         header = ["stage", "epochs", "learns from", "height x width", "learning rate", "batch", "augmentation"]
         lines += ["", table(header, stages)]
     return "\n".join(lines)
+
+
+def _augmentation(stage: dict[str, Any]) -> str:
+    share = stage.get("grounds")
+    return str(stage.get("augmentation", "")) + (f", {100 * share:g} % on drawn grounds" if share else "")
 
 
 def _origin_sentence(started: dict[str, Any], version: str) -> str:

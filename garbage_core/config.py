@@ -37,6 +37,7 @@ class Stage:
         strength: Factor of the pipeline's ranges.
         mixup: Parameter alpha of MixUp; a negative number leaves what the pipeline says.
         cutmix: Parameter alpha of CutMix; likewise.
+        grounds: Share of the photos that are tried on a drawn ground instead of their own, see `garbage_core.grounds`.
         cached_passes: Number of augmented passes whose output of the frozen part is computed once and kept, so that
             only the rest of the network runs; 0 runs the whole network on freshly augmented photos.
         probe: Strength of a logistic regression on the cached features that gives the head its weights before the stage
@@ -61,6 +62,7 @@ class Stage:
     strength: float = 1.0
     mixup: float = -1.0
     cutmix: float = -1.0
+    grounds: float = 0.0
     cached_passes: int = 0
     probe: float = 0.0
     passes_per_epoch: int = 1
@@ -146,11 +148,17 @@ class TrainingConfig:
             _check(stage.learning_rate, where + "learning_rate", "above 0", stage.learning_rate > 0)
             _check(stage.ema, where + "ema", "at least 0 and below 1", 0 <= stage.ema < 1)
             _check(stage.passes_per_epoch, where + "passes_per_epoch", "at least 1", stage.passes_per_epoch >= 1)
+            _check(stage.grounds, where + "grounds", "from 0 to 1", 0 <= stage.grounds <= 1)
             _check(stage.teacher_weight, where + "teacher_weight", "at least 0", stage.teacher_weight >= 0)
             if stage.teacher_weight and stage.cached_passes:
                 raise GarbageError(
                     f"Stage {stage.name!r} caches features, but its teacher needs photos: "
                     "set teacher_weight or cached_passes to 0."
+                )
+            if stage.grounds and stage.cached_passes:
+                raise GarbageError(
+                    f"Stage {stage.name!r} caches features, but grounds are drawn anew in every epoch: "
+                    "set grounds or cached_passes to 0."
                 )
             if stage.probe and not stage.cached_passes:
                 raise GarbageError(

@@ -10,10 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-SHARES = (0.05, 0.75)  # of the photo that a thing may take; outside of it, what was cut out is hardly the thing
-MOST_AT_EDGE = 0.5  # share of the photo's edge that a thing may touch
-# Of lightness and the two colours, when pixels are compared with the background: shadows differ in lightness alone.
-_WEIGHTS = (0.7, 1.5, 1.5)
+from garbage_core.cutouts import cut_out, put_on
 
 
 def placed(rgb: np.ndarray, seed: int) -> np.ndarray | None:
@@ -26,55 +23,11 @@ def placed(rgb: np.ndarray, seed: int) -> np.ndarray | None:
     Returns:
         uint8 (H, W, 3), or None if no thing could be cut out.
     """
-    from scipy import ndimage
-
     thing = cut_out(rgb)
     if thing is None:
         return None
     rng = np.random.default_rng([77, seed])
-    soft = ndimage.gaussian_filter(thing.astype(np.float32), 1.2)
-    shadow = np.roll(ndimage.gaussian_filter(soft, 8), (rng.integers(2, 10), rng.integers(-10, 10)), (0, 1))
-    below = ground(rng, *rgb.shape[:2]) * (1 - 0.35 * shadow[..., np.newaxis])
-    soft = soft[..., np.newaxis]
-    return np.clip(soft * rgb + (1 - soft) * below, 0, 255).astype(np.uint8)
-
-
-def cut_out(rgb: np.ndarray) -> np.ndarray | None:
-    """Finds the thing on a photo with a plain background.
-
-    The background is taken for a smooth surface of colour through the photo's edge; pixels far from it are the thing.
-
-    Args:
-        rgb: uint8 (H, W, 3).
-
-    Returns:
-        bool (H, W), or None if what was found is too small, too large, or goes round most of the edge.
-    """
-    from scipy import ndimage
-
-    lab = np.asarray(Image.fromarray(rgb).convert("LAB")).astype(np.float32)
-    lab[..., 1:] = (lab[..., 1:] + 128) % 256 - 128  # Pillow stores signed bytes
-    height, width = lab.shape[:2]
-    y, x = np.mgrid[0:height, 0:width] / np.array([height, width]).reshape(2, 1, 1) - 0.5
-    surface = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=-1)
-    edge = np.ones((height, width), bool)
-    margin = max(4, height // 24)
-    edge[margin:-margin, margin:-margin] = False
-    known = edge
-    for _ in range(4):  # where the thing touches the edge, it is left out step by step
-        fitted = np.linalg.lstsq(surface[known], lab[known], rcond=None)[0]
-        distance = np.sqrt((((lab - surface @ fitted) * _WEIGHTS) ** 2).sum(axis=-1))
-        usual = np.median(distance[edge])
-        known = edge & (distance < max(2.5 * usual, 6))
-    found = ndimage.binary_closing(distance > max(4 * usual, 14), iterations=4)
-    found = ndimage.binary_opening(ndimage.binary_fill_holes(found), iterations=3)
-    pieces, number = ndimage.label(found)
-    if not number:
-        return None
-    sizes = ndimage.sum(found, pieces, range(1, number + 1))
-    found = np.isin(pieces, 1 + np.flatnonzero(sizes > 0.15 * sizes.max()))  # without crumbs
-    sensible = SHARES[0] < found.mean() < SHARES[1] and found[edge].mean() < MOST_AT_EDGE
-    return found if sensible else None
+    return put_on(rgb, thing, ground(rng, *rgb.shape[:2]), rng)
 
 
 def ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

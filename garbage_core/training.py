@@ -31,6 +31,7 @@ from garbage_core.distillation import Distillation, describe_teacher, find_teach
 from garbage_core.errors import GarbageError
 from garbage_core.extension import check_extends, start_of
 from garbage_core.files import write_json
+from garbage_core.grounds import OtherGrounds
 from garbage_core.images import load_photo
 from garbage_core.imbalance import check_strategy, loss_weights, make_loss
 from garbage_core.inference import network_probabilities
@@ -132,6 +133,8 @@ def _run_stage(
         s: PhotoSource(dataset, photos.loc[photos.split == s, "file"].tolist(), height, width, CACHE_GB)
         for s in ("train", "val")
     }
+    if stage.grounds:
+        sources["train"] = OtherGrounds(sources["train"], stage.grounds)
     freeze(network, stage.train_from, stage.train_batch_norms)
     trained = network
     if stage.cached_passes:

@@ -84,6 +84,12 @@ def test_epochs_are_dealt_out_in_proportion(tmp_path, epochs, expected):
         (MINIMAL, ["stages.only.learning_rate=0"], "0"),
         (MINIMAL, ["stages.only.train_from=conv9"], "'conv9'"),
         (MINIMAL, ["stages.only.cached_passes=2"], "whole network"),
+        (MINIMAL, ["stages.only.grounds=2"], "from 0 to 1, not 2"),
+        (
+            MINIMAL,
+            ["stages.only.train_from=conv5", "stages.only.cached_passes=2", "stages.only.grounds=0.5"],
+            "drawn anew",
+        ),
         (MINIMAL + MINIMAL.split("\n", 1)[1], [], "different names"),
     ],
 )

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy import ndimage
 from scipy.spatial.distance import cdist
 
 from garbage_core import cli, novelty, novelty_study
@@ -17,7 +16,6 @@ from garbage_core.classify import Classifier
 from garbage_core.errors import GarbageError
 from garbage_core.images import load_photo
 from garbage_core.made_up import KINDS, altered, drawn
-from garbage_core.made_up_grounds import cut_out, placed
 from garbage_core.novelty import NOVELTY_FILE, fit, load, save
 from garbage_core.novelty_methods import METHODS, Seen
 from garbage_core.novelty_study import COLUMNS, half, measure
@@ -204,49 +202,6 @@ def test_an_altered_photo_still_shows_the_thing():
         np.testing.assert_array_equal(changed, altered(black, seed))
         dark = (changed.mean(axis=2) < 100).mean()
         assert 0.05 < dark < 0.4  # a twelfth of the photo; a crop makes it more
-
-
-def thing_on_a_table(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A photo like the data set's: a blue thing with stripes on a light ground that darkens to one side; and where."""
-    y, x = np.mgrid[0:300, 0:400]
-    photo = np.stack([225 - x / 12, 222 - x / 12, 215 - x / 12], axis=-1)
-    photo += np.random.default_rng(seed).normal(0, 2, photo.shape)
-    where = (abs(y - 150) < 60) & (abs(x - 200) < 90)
-    photo[where] = np.where((x // 10 % 2 == 0)[where, np.newaxis], (30, 60, 140), (60, 90, 170))
-    return np.clip(photo, 0, 255).astype(np.uint8), where
-
-
-def test_a_thing_is_cut_out_of_a_plain_background():
-    photo, where = thing_on_a_table()
-    found = cut_out(photo)
-    assert (found & where).sum() / (found | where).sum() > 0.95
-
-
-@pytest.mark.parametrize(
-    "photo",
-    [
-        np.full((300, 400, 3), 200, np.uint8),
-        np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8),
-    ],
-    ids=["nothing there", "no background"],
-)
-def test_where_there_is_no_thing_none_is_cut_out(photo):
-    assert cut_out(photo) is None
-    assert placed(photo, 0) is None
-
-
-def test_a_placed_thing_stays_and_its_ground_changes():
-    photo, where = thing_on_a_table()
-    inside = ndimage.binary_erosion(where, iterations=6)
-    outside = ~ndimage.binary_dilation(where, iterations=40)
-    grounds = []
-    for seed in range(12):
-        picture = placed(photo, seed)
-        np.testing.assert_array_equal(picture, placed(photo, seed))
-        assert abs(picture[inside].astype(int) - photo[inside]).max() <= 2
-        assert abs(picture[outside].astype(int) - photo[outside]).mean() > 10
-        grounds.append(picture[outside].mean(axis=0))
-    assert np.std(grounds, axis=0).min() > 15
 
 
 # The classifier
