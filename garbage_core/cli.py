@@ -185,7 +185,9 @@ def _studies(parsers: argparse._SubParsersAction) -> None:
     studies = study.add_subparsers(required=True, metavar="STUDY")
 
     imbalance = _command(studies, "imbalance", commands.study_imbalance, "what each remedy against imbalance buys")
-    _study_options(imbalance, "imbalance.csv")
+    imbalance.add_argument("names", metavar="NAME", nargs="*", help="finished runs to compare, instead of heads")
+    imbalance.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
+    _study_options(imbalance, "imbalance.csv, or imbalance_runs.csv")
     imbalance.add_argument("--seeds", type=_positive, default=5, metavar="N", help="default: %(default)s")
     imbalance.add_argument("--epochs", type=_positive, metavar="N", help="of every head")
     for name in ("learning-rate", "weight-decay", "label-smoothing"):

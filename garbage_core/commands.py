@@ -154,7 +154,8 @@ def audit(args: argparse.Namespace, out: TextIO) -> int:
 
 def study_imbalance(args: argparse.Namespace, out: TextIO) -> int:
     """Compares the remedies against imbalance, and writes the table of it."""
-    start_keras()
+    if not args.names:
+        start_keras()
     from garbage_core.study_commands import imbalance
 
     return imbalance(args, out)

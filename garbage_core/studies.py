@@ -1,6 +1,7 @@
-"""The studies' tables, and what they allow to say; `study_imbalance` and `study_crossval` write them.
+"""The studies' tables, and what they allow to say; the modules `study_...` write them.
 
     models/studies/imbalance.csv        the six strategies against imbalance, several seeds each
+    models/studies/imbalance_runs.csv   the same of whole networks that differ in their remedy alone
     models/studies/crossval.csv         the transfer recipe on five folds
     models/studies/crossval_probe.csv   a fitted head on frozen features, on five folds
 
@@ -24,6 +25,7 @@ IMBALANCE_COLUMNS = (
 CROSSVAL_COLUMNS = ("fold", *MEASURE_COLUMNS)
 ALL_SEEDS = "all"
 BASELINE = "none"
+REMEDIES = "imbalance_runs"
 
 # Name and what it does, in the order of `garbage_core.imbalance.STRATEGIES`, which cannot be read without Keras.
 STRATEGY_WORDS = {

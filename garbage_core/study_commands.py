@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TextIO
 
 from garbage_core.errors import GarbageError
-from garbage_core.studies import imbalance_conclusion, study_path
+from garbage_core.studies import REMEDIES, imbalance_conclusion, study_path
 
 
 def imbalance(args: argparse.Namespace, out: TextIO) -> int:
-    """Trains the heads of the imbalance study, writes its table and says what it allows to say."""
+    """Trains the heads of the imbalance study, or measures runs; writes the table and says what it allows to say."""
+    if args.names:
+        return _remedies(args, out)
     from garbage_core.dataset import load_dataset
     from garbage_core.study_features import FeatureMaker, FeatureRecipe
     from garbage_core.study_imbalance import Budget, run_imbalance_study
@@ -25,6 +27,19 @@ def imbalance(args: argparse.Namespace, out: TextIO) -> int:
         dataset, maker, budget, args.seeds, path, splits, lambda line: print(line, file=sys.stderr)
     )
     out.write(f"{imbalance_conclusion(table, splits[-1])}\nWritten to {path}\n")
+    return 0
+
+
+def _remedies(args: argparse.Namespace, out: TextIO) -> int:
+    """Measures finished runs that differ in their remedy against imbalance."""
+    from garbage_core.files import write_csv
+    from garbage_core.runs import load_run
+    from garbage_core.study_remedies import measure_remedies
+
+    path = _target(args.out, REMEDIES)
+    table = measure_remedies([load_run(name, args.runs) for name in args.names])
+    write_csv(table, path, "%.5f")
+    out.write(f"{imbalance_conclusion(table, 'test')}\nWritten to {path}\n")
     return 0
 
 

@@ -23,6 +23,7 @@ from garbage_core.runs import Run, probability_columns
 from garbage_core.splits import FOLDS, PROTOCOLS, fold_number
 from garbage_core.studies import CROSSVAL_COLUMNS
 from garbage_core.study_measures import Measures, measure, measure_rows
+from garbage_core.study_remedies import check_alike
 
 MEAN, DEVIATION, POOLED = "mean", "deviation", "pooled"
 PROBE_STRENGTH = 0.01  # scikit-learn's C; the transfer recipe's, chosen on val of the official split
@@ -50,7 +51,7 @@ def collect_runs(runs: Sequence[Run]) -> list[pd.DataFrame]:
         )
     runs = sorted(runs, key=lambda run: folds[run.name])
     for run in runs[1:]:
-        _check_alike(runs[0], run)
+        check_alike(runs[0], run, _OWN, "train all folds with one recipe.")
     tables = [run.predictions.assign(temperature=run.temperature) for run in runs]
     tested = pd.concat([table.loc[table["split"] == "test", "file"] for table in tables])
     photos = set(tables[0]["file"])
@@ -172,24 +173,3 @@ def _measured(tables: Sequence[pd.DataFrame], classes: Sequence[str], resamples:
     tested = pd.concat([table[table["split"] == "test"] for table in tables], ignore_index=True)
     labels, probabilities, _ = to_arrays(tested, classes)
     return measure(labels, probabilities, classes, tested["temperature"].to_numpy(), resamples)
-
-
-def _check_alike(first: Run, other: Run) -> None:
-    """Raises GarbageError unless two runs differ in their folds alone."""
-
-    def recipe(run: Run) -> dict:
-        return {key: value for key, value in run.config.items() if key not in _OWN}
-
-    a, b = recipe(first), recipe(other)
-    different = sorted(key for key in {*a, *b} if a.get(key) != b.get(key))
-    facts = {"classes": "classes", "data_fingerprint": "photos"}
-    different += [word for key, word in facts.items() if first.info.get(key) != other.info.get(key)]
-    starts = [(run.info.get("starting_weights") or {}).get("sha256") for run in (first, other)]
-    sources = [(run.info.get("starting_weights") or {}).get("source") for run in (first, other)]
-    if starts[0] != starts[1] or (starts[0] is None and sources[0] != sources[1]):
-        different.append("starting weights")
-    if different:
-        raise GarbageError(
-            f"The runs {first.name!r} and {other.name!r} differ in {', '.join(different)}: train all folds with one "
-            "recipe."
-        )

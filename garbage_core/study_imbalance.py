@@ -30,9 +30,9 @@ from garbage_core.dataset import Dataset, split_dataset
 from garbage_core.files import write_csv
 from garbage_core.imbalance import STRATEGIES, loss_weights, make_loss
 from garbage_core.pipeline import Augmented, Batches, FeatureSource
-from garbage_core.studies import ALL_SEEDS, BASELINE, IMBALANCE_COLUMNS
 from garbage_core.study_features import FeatureMaker
-from garbage_core.study_measures import Measures, average, measure, measure_rows
+from garbage_core.study_measures import Measures, measure
+from garbage_core.study_remedies import remedies_table
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def run_imbalance_study(
                 )
             say(f"{strategy}, seed {seed}: macro-F1 on val {measures[strategy, splits[0], seed].values[1]:.3f}")
     counts = np.bincount(labels["train"], minlength=len(dataset.classes))
-    table = _table(measures, dict(zip(dataset.classes, counts, strict=True)), splits, seeds)
+    table = remedies_table(measures, {c: int(n) for c, n in zip(dataset.classes, counts, strict=True)})
     write_csv(table, path, "%.5f")
     return table
 
@@ -161,21 +161,3 @@ def _probabilities(head: keras.Model, features: np.ndarray) -> np.ndarray:
     logits = keras.ops.convert_to_numpy(head({"rows": features.astype("float16")})).astype("float64")
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
-
-
-def _table(
-    measures: dict[tuple[str, str, int], Measures], counts: dict[str, int], splits: Sequence[str], seeds: int
-) -> pd.DataFrame:
-    """Puts the measures of every strategy, split and seed together, then those of the mean over the seeds."""
-    counts = counts | {"": sum(counts.values())}
-    strategies = list(dict.fromkeys(strategy for strategy, _, _ in measures))
-    groups = [(str(seed), [seed]) for seed in range(seeds)] + [(ALL_SEEDS, list(range(seeds)))]
-    parts = []
-    for strategy in strategies:
-        for split in splits:
-            for name, members in groups:
-                own, baseline = (average([measures[s, split, m] for m in members]) for s in (strategy, BASELINE))
-                rows = measure_rows(own, None if strategy == BASELINE else baseline)
-                rows["train_photos"] = rows["class"].map(counts)
-                parts.append(rows.assign(strategy=strategy, split=split, seed=name))
-    return pd.concat(parts, ignore_index=True)[list(IMBALANCE_COLUMNS)]

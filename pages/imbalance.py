@@ -182,6 +182,22 @@ def write_numbers(numbers: pd.DataFrame) -> None:
         st.caption("Log loss and calibration error after temperature scaling; 95\u00a0% intervals in brackets.")
 
 
+def write_runs(split: str) -> None:
+    """Says what remedies did to whole networks, if such runs were compared."""
+    path = studies.study_path(studies.REMEDIES)
+    if not path.is_file():
+        return
+    key = (str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+    study = read(*key)
+    if split not in set(study["split"]):
+        return
+    found = findings(*key, split, study)
+    st.subheader("In whole networks", anchor=False)
+    st.caption("Trained from start to end, and different in nothing but the remedy: here it acts on the features, too.")
+    st.markdown(found.sentence)
+    table(found.numbers, "runs-table")
+
+
 def write_strategy_words() -> None:
     """Says in one line what each strategy does."""
     st.subheader("What each of them does", anchor=False)
@@ -212,5 +228,6 @@ answer(place, found.sentence, found.note)
 write_strategies(study, key, split, found.rarest)
 write_classes(study, key, split, found.classes)
 write_numbers(found.numbers)
+write_runs(split)
 write_strategy_words()
 write_method()

@@ -9,8 +9,9 @@ import pandas as pd
 from garbage_core.classes import CLASS_NAMES
 from garbage_core.files import write_csv
 from garbage_core.predictions import to_arrays
-from garbage_core.studies import ALL_SEEDS, BASELINE, IMBALANCE_COLUMNS, STRATEGY_WORDS
-from garbage_core.study_measures import average, measure, measure_rows
+from garbage_core.studies import STRATEGY_WORDS
+from garbage_core.study_measures import measure
+from garbage_core.study_remedies import remedies_table
 from tests.helpers import fake_photos, fake_predictions
 
 
@@ -33,7 +34,6 @@ def fake_study(
     sizes = np.linspace(24, 12, len(classes)).astype(int)
     photos = fake_photos(classes, dict.fromkeys(splits, sizes))
     train = dict(zip(classes, (int(size) for size in 4 * sizes), strict=True))
-    train[""] = sum(train.values())
     found = {}
     for strategy in STRATEGY_WORDS:
         for seed in range(seeds):
@@ -42,14 +42,6 @@ def fake_study(
             for split in splits:
                 labels, probabilities, _ = to_arrays(answers, classes, split)
                 found[strategy, split, seed] = measure(labels, probabilities, classes, resamples=60)
-    parts = []
-    for strategy in STRATEGY_WORDS:
-        for split in splits:
-            for name, members in [*((str(n), [n]) for n in range(seeds)), (ALL_SEEDS, range(seeds))]:
-                own, base = (average([found[s, split, n] for n in members]) for s in (strategy, BASELINE))
-                rows = measure_rows(own, None if strategy == BASELINE else base)
-                rows = rows.assign(strategy=strategy, seed=name, split=split, train_photos=rows["class"].map(train))
-                parts.append(rows)
-    table = pd.concat(parts, ignore_index=True)[list(IMBALANCE_COLUMNS)]
+    table = remedies_table(found, train)
     write_csv(table, path, "%.5f")
     return table

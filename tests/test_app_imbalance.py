@@ -44,6 +44,16 @@ def test_page_answers_from_the_table_alone(study):
         assert f"{name}. {what}" in said.replace("**", "")
 
 
+def test_whole_networks_are_shown_where_they_were_compared(study):
+    assert "In whole networks" not in [heading.value for heading in open_page("imbalance").subheader]
+    fake_study(study.with_name("imbalance_runs.csv"), {"class_weights": 0.6}, seeds=1)
+    app = open_page("imbalance")
+    assert "In whole networks" in [heading.value for heading in app.subheader]
+    said = words(app)
+    assert re.search(r"Class weights lower macro-F1 by \d+\.\d points", said)
+    assert re.search(r"Class weights raise macro-F1 by \d+\.\d points", said)
+
+
 def test_choice_of_photos_changes_the_answer(study):
     app = open_page("imbalance")
     app.button_group(key="split").set_value("val").run()

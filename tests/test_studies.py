@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 import types
@@ -36,6 +37,7 @@ from garbage_core.study_crossval import collect_runs, contradictions, crossval_t
 from garbage_core.study_features import FeatureMaker, FeatureRecipe
 from garbage_core.study_imbalance import Budget, run_imbalance_study, train_head
 from garbage_core.study_measures import DIFFERENCE_COLUMNS, average, measure, measure_rows
+from garbage_core.study_remedies import measure_remedies
 from tests.helpers import fake_photos, fake_predictions, fake_run
 from tests.photo_helpers import jpeg, small_dataset, write_folder
 
@@ -542,3 +544,61 @@ def test_a_table_in_a_folder_that_is_missing_is_refused_at_once(miniature, capsy
     code, _, err = run_command(capsys, "study", "imbalance", "-o", tmp_path / "nowhere" / "table.csv")
     assert code == 2
     assert "There is no folder" in err
+
+
+# Remedies in whole networks
+
+
+@pytest.fixture
+def remedy_runs(tmp_path):
+    """Two made-up runs without a remedy and two with class weights, which find more."""
+    photos = fake_photos(CLASS_NAMES, {"train": (40, 50, 41, 59, 48, 14), "val": (20,) * 6, "test": (30,) * 6})
+    for remedy, share in (("none", 0.6), ("class_weights", 0.9)):
+        for seed in range(2):
+            run = fake_run(tmp_path, f"{remedy}-{seed}", counts={"train": 2, "val": 2, "test": 2})
+            write_predictions(fake_predictions(photos, share, seed=seed), run.path / "predictions.csv")
+            config = run.config | {"imbalance": remedy, "seed": seed}
+            write_json(run.info | {"config": config, "seed": seed}, run.path / "run.json")
+    return tmp_path
+
+
+def test_remedies_in_whole_networks_are_measured_without_loading_keras(remedy_runs, tmp_path):
+    code = (
+        "import sys; from garbage_core.cli import main; "
+        f"code = main(['study', 'imbalance', 'class_weights-1', 'none-0', 'class_weights-0', 'none-1', '--runs', "
+        f"{str(remedy_runs)!r}, '-o', {str(tmp_path / 'table.csv')!r}]); sys.exit(code or 'keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Class weights raise macro-F1 by ")
+    table = read_imbalance(tmp_path / "table.csv")
+    assert set(table["strategy"]) == {"none", "class_weights"}
+    runs = [load_run(f"class_weights-{seed}", remedy_runs) for seed in range(2)]
+    values = [evaluate(run.predictions, CLASS_NAMES, "test", resamples=0).metric("macro_f1")[0] for run in runs]
+    rows = rows_of(table, "macro_f1", "test").set_index("strategy")
+    assert rows.loc["class_weights", "value"] == pytest.approx(np.mean(values), abs=1e-5)
+    assert rows.loc["class_weights", "difference_low"] > 0
+    train = table.query("metric == 'recall' and split == 'test' and seed == 'all' and strategy == 'none'")
+    assert train["train_photos"].tolist() == [40, 50, 41, 59, 48, 14]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["none-0", "none-1"], "the remedies none: name one"),
+        (["class_weights-0"], "the remedies class_weights: name one"),
+        (["none-0", "class_weights-1"], "class_weights have the seeds 1, those without a remedy 0"),
+        (
+            ["none-0", "none-0", "class_weights-0"],
+            "'none-0' and 'none-0' have the same remedy, none, and the same seed, 0",
+        ),
+        (["none-0", "longer"], "'none-0' and 'longer' differ in label_smoothing: compare runs"),
+    ],
+)
+def test_runs_that_tell_nothing_of_a_remedy_are_refused(remedy_runs, names, words):
+    other = load_run("class_weights-0", remedy_runs)
+    shutil.copytree(other.path, remedy_runs / "longer", dirs_exist_ok=True)
+    info = other.info | {"name": "longer", "config": other.config | {"label_smoothing": 0.3}}
+    write_json(info, remedy_runs / "longer" / "run.json")
+    with pytest.raises(GarbageError, match=words):
+        measure_remedies([load_run(name, remedy_runs) for name in names], 20)
