@@ -137,12 +137,12 @@ def test_two_devices_give_the_losses_of_one(backend, before, environment, photos
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("batch_size", "code", "message"),
-    [(15, 0, "epoch 1 (whole): loss "), (1, 2, "42 photos in batches of 1 cannot be dealt out to 2 devices: raise")],
+    [(15, 0, "epoch 1 (whole): loss "), (2, 2, "42 photos in batches of 2 cannot be dealt out to 4 devices: raise")],
 )
 def test_a_batch_need_not_be_a_multiple_of_the_devices(batch_size, code, message, photos, tmp_path):
     values = {"epochs": 1, "batch_size": batch_size, "batch_norms": "true", "optimizer": "sgd", "learning_rate": 0.02}
-    two_devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    training = start_training(tmp_path, photos, "odd", "jax", values, **two_devices)
+    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    training = start_training(tmp_path, photos, "odd", "jax", values, **devices)
     _, errors = training.communicate(timeout=900)
     assert training.returncode == code, errors
     assert message in errors
