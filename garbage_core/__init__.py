@@ -6,6 +6,7 @@
     resnet, weights         the network by hand; its starting weights, and the file of a trained one
     augment, imbalance      augmentation on the accelerator, in augment_layers; remedies against imbalance
     config, training        what a training is (presets/*.toml), and train()
+    devices, machines       what it computes with: processor, GPUs, several machines
     runs, card              models/<name>/: what a training leaves behind, and its model card
     histories               the stages of a training, and the epoch that was kept
     evaluation, figures     metrics with intervals, calibration, comparison; every chart; neither loads Keras

@@ -7,6 +7,7 @@ counts once `state.json` names them, which is replaced in one step. What no stat
 import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pandas as pd
 
 from garbage_core.config import TrainingConfig
 from garbage_core.errors import GarbageError
-from garbage_core.files import write_csv, write_json
+from garbage_core.files import write_bytes, write_csv, write_json
 from garbage_core.runs import Run
 
 
@@ -92,6 +93,23 @@ class Checkpoint:
         checkpoint = cls(folder, state)
         checkpoint._write_history()  # a kill may have come between state and history
         return checkpoint
+
+    def share(self, from_first: Callable[[bytes], bytes]) -> None:
+        """Goes on, on every one of several machines, with what machine 0 has.
+
+        Cached features are computed anew, by all of them together.
+
+        Args:
+            from_first: Returns what machine 0 gave it, on every machine.
+        """
+        self._state = json.loads(from_first(json.dumps(self._state).encode()))
+        for name in sorted({self._state["weights"], self._state["start"], self._state["best"]["file"]} - {None}):
+            path = self.folder / name
+            data = from_first(path.read_bytes() if path.is_file() else b"")
+            if not path.is_file():
+                write_bytes(data, path)
+        self._delete_features()
+        self._write_state()
 
     @property
     def stage(self) -> int:
@@ -227,8 +245,7 @@ class Checkpoint:
             "start": None,
         }
         self._write_state()
-        for path in self.folder.glob("features-*"):
-            path.unlink()
+        self._delete_features()
 
     def restore(self, model: keras.Model, stage: int) -> int:
         """Gives a training model the weights and optimiser of the last epoch.
@@ -248,6 +265,10 @@ class Checkpoint:
     def delete(self) -> None:
         """Deletes the folder, once the run is complete."""
         shutil.rmtree(self.folder)
+
+    def _delete_features(self) -> None:
+        for path in self.folder.glob("features-*"):
+            path.unlink()
 
     def _write_state(self) -> None:
         self._state["seconds"] = self.seconds

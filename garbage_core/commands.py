@@ -70,7 +70,8 @@ def train(args: argparse.Namespace, out: TextIO) -> int:
     from garbage_core.training import train as run_training
 
     run = run_training(config, dataset, root=args.out, resume=args.resume, limit=args.limit, extend=extended)
-    out.write(report.training_text(run, _evaluation(run, "test")))
+    if run:  # this machine keeps it
+        out.write(report.training_text(run, _evaluation(run, "test")))
     return 0
 
 

@@ -28,12 +28,16 @@ def gpus() -> list[str]:
 
 
 def description() -> str:
-    """Returns the devices in words, such as `2 CPU cores` or `1 x NVIDIA H200`."""
-    names = gpus()
+    """Returns the devices in words, such as `2 CPU cores`, `1 x NVIDIA H200` or `2 x NVIDIA H200 in 2 machines`."""
+    names, machines = gpus(), 1
+    if keras.backend.backend() == "jax":
+        import jax
+
+        machines = jax.process_count()
     if names:
-        return f"{len(names)} x {names[0]}"
+        return f"{len(names)} x {names[0]}" + (f" in {machines} machines" if machines > 1 else "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{cores} CPU cores"
+    return f"{cores} CPU cores" + (f" in each of {machines} machines" if machines > 1 else "")
 
 
 def precision(wanted: str) -> str:
@@ -85,7 +89,8 @@ def all_devices() -> Iterator[int]:
         import jax
 
         if len(jax.devices()) > 1:
-            keras.distribution.set_distribution(keras.distribution.DataParallel())
+            # `Batches` deals the rows out to several machines itself.
+            keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
             try:
                 yield 1
             finally:

@@ -29,11 +29,12 @@ class OtherGrounds:
     def __len__(self) -> int:
         return len(self.photos)
 
-    def rows(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def rows(self, indices: np.ndarray, rng: np.random.Generator, part: slice = slice(None)) -> np.ndarray:
         """Returns photos, uint8 (n, height, width, 3)."""
-        rows = self.photos.rows(indices).copy()
         chosen = rng.random(len(indices)) < self.share
         seeds = rng.integers(2**63, size=len(indices))  # one each, so that none depends on whether another was cut out
+        indices, chosen, seeds = indices[part], chosen[part], seeds[part]
+        rows = self.photos.rows(indices).copy()
         for place in np.flatnonzero(chosen):
             thing = self._thing(int(indices[place]), rows[place])
             if thing is not None:

@@ -12,7 +12,7 @@ from typing import Protocol
 import keras
 import numpy as np
 
-from garbage_core import augment, devices
+from garbage_core import augment, devices, machines
 from garbage_core.augment import Augmentation
 from garbage_core.dataset import Dataset, read_photos
 from garbage_core.imbalance import epoch_order
@@ -27,8 +27,11 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def rows(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Returns the rows of these indices, shape (len(indices), *shape)."""
+    def rows(self, indices: np.ndarray, rng: np.random.Generator, part: slice = slice(None)) -> np.ndarray:
+        """Returns the rows of a part of these indices, shape (len(indices[part]), *shape).
+
+        A part has the rows that it would have if all were asked for.
+        """
         ...
 
 
@@ -46,8 +49,11 @@ class PhotoSource:
     def __len__(self) -> int:
         return len(self.files)
 
-    def rows(self, indices: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+    def rows(
+        self, indices: np.ndarray, rng: np.random.Generator | None = None, part: slice = slice(None)
+    ) -> np.ndarray:
         """Returns photos, uint8 (n, height, width, 3)."""
+        indices = indices[part]
         return self._read(list(self.files[indices])) if self._photos is None else self._photos[indices]
 
 
@@ -62,9 +68,9 @@ class FeatureSource:
     def __len__(self) -> int:
         return self.passes.shape[1]
 
-    def rows(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def rows(self, indices: np.ndarray, rng: np.random.Generator, part: slice = slice(None)) -> np.ndarray:
         """Returns for each photo the features of one of its passes, float16."""
-        return self.passes[rng.integers(len(self.passes), size=len(indices)), indices]
+        return self.passes[rng.integers(len(self.passes), size=len(indices))[part], indices[part]]
 
 
 def cache_features(
@@ -138,6 +144,8 @@ class Batches(keras.utils.PyDataset):
 
     Attributes:
         epoch: Epoch whose batches it gives, from 0.
+        part: Which rows of each batch it gives: all, or on one of several machines its own. They are drawn as if all
+            were given.
     """
 
     def __init__(
@@ -174,6 +182,7 @@ class Batches(keras.utils.PyDataset):
         self.source, self.labels, self.augmentation = source, labels, augmentation
         self.batch_size, self.steps, self.strategy, self.passes = batch_size, steps, strategy, passes
         self.class_weights, self.seed, self.shards = class_weights, tuple(seed), shards
+        self.part = machines.part(batch_size)
         self.epoch = 0
         self._ordered: tuple[int, np.ndarray] = (-1, np.empty(0, int))  # an epoch and the order of its rows
         self._one_hot = np.eye(num_classes, dtype="float32")
@@ -190,10 +199,11 @@ class Batches(keras.utils.PyDataset):
             values = augment.draw(self.augmentation, rng, len(indices), *shape[:2])
         labels = self._one_hot[self.labels[indices]]
         targets = augment.mix_labels(labels, values, self.shards).astype("float32")
-        inputs = {"rows": self.source.rows(indices, rng), **values}
+        part = self.part
+        inputs = {"rows": self.source.rows(indices, rng, part), **{name: value[part] for name, value in values.items()}}
         if self.class_weights is None:
-            return inputs, targets
-        return inputs, targets, (targets @ self.class_weights).astype("float32")
+            return inputs, targets[part]
+        return inputs, targets[part], (targets @ self.class_weights).astype("float32")[part]
 
     def follow(self) -> keras.callbacks.Callback:
         """Returns a callback that makes every epoch of a training have its own batches."""
@@ -211,7 +221,8 @@ def infer(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> np.
     """Returns a model's answers for one batch, on however many devices it is trained.
 
     Keras' own ways will not do there: `predict_on_batch` gives TensorFlow's devices the whole batch each and returns
-    all their answers, and JAX refuses a batch that cannot be divided evenly.
+    all their answers, and JAX refuses a batch that cannot be divided evenly. Several machines must call this together,
+    with the same batch; each gets all answers.
 
     Args:
         model: The model.
@@ -224,4 +235,8 @@ def infer(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> np.
     count = len(next(iter(arrays.values())))
     size = -(-count // devices.count()) * devices.count()
     filled = {name: np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)]) for name, a in arrays.items()}
-    return model.predict(filled if isinstance(inputs, dict) else filled[""], batch_size=size, verbose=0)[:count]
+    machines.gather_answers(model)
+    part = machines.part(size)
+    filled = {name: a[part] for name, a in filled.items()}
+    rows = len(next(iter(filled.values())))
+    return model.predict(filled if isinstance(inputs, dict) else filled[""], batch_size=rows, verbose=0)[:count]

@@ -30,11 +30,12 @@ from garbage_core.dataset import SPLITS, Dataset, split_dataset
 from garbage_core.distillation import Distillation, describe_teacher, find_teacher, load_teacher
 from garbage_core.errors import GarbageError
 from garbage_core.extension import check_extends, start_of
-from garbage_core.files import write_json
+from garbage_core.files import file_sha256, write_json
 from garbage_core.grounds import OtherGrounds
 from garbage_core.images import load_photo
 from garbage_core.imbalance import check_strategy, loss_weights, make_loss
 from garbage_core.inference import network_probabilities
+from garbage_core.machines import Machines, from_first
 from garbage_core.networks import build_network
 from garbage_core.pipeline import Augmented, Batches, PhotoSource, Source, cache_features
 from garbage_core.predictions import to_arrays
@@ -55,8 +56,8 @@ def train(
     resume: bool = False,
     limit: int | None = None,
     extend: Run | None = None,
-) -> Run:
-    """Trains a network and writes its run.
+) -> Run | None:
+    """Trains a network and writes its run, together with other machines if `garbage_core.machines` finds some.
 
     Args:
         config: What to do.
@@ -67,30 +68,44 @@ def train(
         extend: A finished run whose stages are the first ones of the config: they are not trained again.
 
     Returns:
-        The finished run.
+        The finished run; None on a machine that only helped another one.
 
     Raises:
         GarbageError: If a finished run or, without `resume`, an unfinished one is already there; if there is nothing to
             resume, or it was begun with another config or other photos; if a split has no photos; if the config does
             not begin with the stages of the run to extend.
     """
-    folder = Path(root or models_dir()) / check_name(config.name)
+    machines = Machines.from_environment()
+    root = Path(root or models_dir())
+    folder = machines.own_root(root) / check_name(config.name)
     for stage in config.stages:
         augment.pipeline(stage.augmentation, stage.strength)  # refuses what is unknown before hours have passed
     check_strategy(config.imbalance)
     photos = _limited(split_dataset(dataset, config.protocol or None), limit)
     protocol = config.protocol or ("official" if dataset.official else "stratified")
-    teacher_run = find_teacher(config.teacher, folder.parent, dataset, protocol) if config.teacher else None
+    teacher_run = find_teacher(config.teacher, root, dataset, protocol) if config.teacher else None
     if extend:
         check_extends(config, extend, dataset, protocol)
-    checkpoint = Checkpoint.open(folder, config, f"{dataset.fingerprint}/{limit or 'all'}", resume)
+    data = f"{dataset.fingerprint}/{limit or 'all'}"
+    checkpoint = Checkpoint.open(folder, config, data, resume and machines.number == 0)
+    weights = Path(config.weights).expanduser()
+    same = {
+        "config": config.to_dict() | {"weights": weights.name},
+        "data set": [data, protocol],
+        "file of starting weights": file_sha256(weights) if weights.is_file() else None,
+        "--resume": resume,
+        "run to extend": extend.weights_sha256 if extend else None,
+        "teacher": teacher_run.weights_sha256 if teacher_run else None,
+    }
 
     keras.utils.set_random_seed(config.seed)
-    precision = devices.precision(config.precision)
     previous_policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
     try:
-        with devices.all_devices() as shards, devices.deterministic():
+        with machines.joined(same, folder.parent), devices.all_devices() as shards, devices.deterministic():
+            if machines.count > 1 and resume:
+                checkpoint.share(from_first)
+            precision = devices.precision(config.precision)
+            keras.config.set_dtype_policy(precision)
             network = build_network(config.to_dict(), len(dataset.classes))
             started = start_of(extend) if extend else load_starting_weights(network, config.weights or None)
             say(str(started))
@@ -106,6 +121,8 @@ def train(
                 _run_stage(config, number, network, teacher, dataset, photos, checkpoint, shards)
     finally:
         keras.config.set_dtype_policy(previous_policy)
+    if machines.number > 0:
+        return None
     final = build_network(config.to_dict(), len(dataset.classes))  # in float32, whatever the training computed in
     final.load_weights(checkpoint.best_file)
     return _finish(config, final, started, teacher_run, dataset, photos, protocol, checkpoint, folder, precision)
@@ -160,7 +177,12 @@ def _run_stage(
         augmentation = augmentation.only_mixing()
 
     counts = np.bincount(labels["train"], minlength=len(dataset.classes))
-    size = min(stage.batch_size, len(sources["train"])) // shards * shards
+    size = min(stage.batch_size, len(sources["train"])) // devices.count() * devices.count()
+    if not size:
+        raise GarbageError(
+            f"{len(sources['train'])} photos in batches of {stage.batch_size} cannot be dealt out to "
+            f"{devices.count()} devices: raise batch_size of stage {stage.name!r}, or add photos."
+        )
     steps = len(sources["train"]) * stage.passes_per_epoch // size
     augmented = Augmented(augmentation, sources["train"].shape)
     logits = trained(augmented.output)

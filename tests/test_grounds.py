@@ -136,6 +136,8 @@ def test_grounds_follow_from_the_random_numbers_and_nothing_else(photos):
     again = used.rows(indices, np.random.default_rng(3))
     np.testing.assert_array_equal(again, OtherGrounds(plain, 0.7).rows(indices, np.random.default_rng(3)))
     assert not np.array_equal(again, used.rows(indices, np.random.default_rng(4)))
+    part = slice(7, 19)  # what one of several machines computes
+    np.testing.assert_array_equal(used.rows(indices, np.random.default_rng(3), part), again[part])
 
 
 def test_trains_on_other_grounds_and_says_so(photos, tmp_path):
