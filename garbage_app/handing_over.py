@@ -1,5 +1,6 @@
 """The ways to hand over photos on the landing page: files, the camera, the clipboard, a sample of the data set."""
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from garbage_core.dataset import Dataset
 
 MOST_FILES = 200  # in one go
+_LITTER = ("thumbs.db", "desktop.ini")  # what Windows puts into folders without being asked
 _ICONS = {
     "Photos": "upload",
     "Camera": "photo_camera",
@@ -61,7 +63,19 @@ def _uploaded(folder: bool) -> list[Photo]:
         key="folder" if folder else "files",
         help=_FORMATS,
     )
+    if folder:
+        # Browsers hand a folder over in the order of the disk.
+        files = sorted((file for file in files if not _is_hidden(file.name)), key=lambda file: file.name.casefold())
+        if not files and st.session_state["folder"]:
+            st.info("There is no photo in this folder: choose another.", icon=":material/folder_open:")
     return [photo_of(name, data) for name, data in _contents(files)]
+
+
+def _is_hidden(path: str) -> bool:
+    """Returns whether a file of an uploaded folder is one that file managers do not show; nobody means to upload it."""
+    # The first part is the folder that was chosen, which may be called as its owner likes.
+    within = PurePosixPath(path).parts[1:]
+    return any(part.startswith(".") for part in within) or (bool(within) and within[-1].lower() in _LITTER)
 
 
 def _pasted() -> list[Photo]:

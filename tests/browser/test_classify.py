@@ -101,14 +101,66 @@ def test_a_batch_with_broken_files_is_answered_and_downloaded(open_page):
     wait_for_answer(page)
     totals = page.get_by_role("heading", level=2).first.inner_text()
     assert sum(int(word) for word in totals.replace(",", "").split() if word.isdigit()) == 10
-    with page.expect_download(timeout=1000 * PATIENCE) as waiting:
-        page.get_by_test_id("stBaseButton-secondary").filter(has_text="Download as CSV").click()
-    lines = list(csv.DictReader(io.StringIO(waiting.value.path().read_text())))
-    assert waiting.value.suggested_filename == "answers.csv"
+    lines = table(page)
     assert [line["file"] for line in lines] == [name for name, _ in sound]
     for line in lines:
         assert 0 < float(line["transfer_confidence"]) <= 1
         assert line["scratch_accepted"] in ("True", "False")
+
+
+def table(page) -> list[dict[str, str]]:
+    """The rows of the answers, as they are downloaded."""
+    with page.expect_download(timeout=1000 * PATIENCE) as waiting:
+        page.get_by_test_id("stBaseButton-secondary").filter(has_text="Download as CSV").click()
+    assert waiting.value.suggested_filename == "answers.csv"
+    return list(csv.DictReader(io.StringIO(waiting.value.path().read_text("utf-8"))))
+
+
+def test_a_folder_is_answered_file_by_file(open_page, tmp_path):
+    folder = tmp_path / "Ferien 2024"
+    photos = {
+        "bottle.jpg": "JPEG",
+        "day 2/bottle.jpg": "JPEG",
+        "day 2/x.HEIC": "HEIF",
+        "download.webp": "WEBP",
+    }
+    (folder / "day 2").mkdir(parents=True)
+    for number, (name, kind) in enumerate(photos.items()):
+        (folder / name).write_bytes(encoded(bottle(400, 300, (60 * number, 90, 255 - 60 * number)), kind))
+    (folder / "day 2" / "torn.png").write_bytes(encoded(bottle(400, 300), "PNG")[:500])
+    (folder / "notes.txt").write_text("What we drank, and where.\n")
+    (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1" + bytes(200))
+    page = open_page()
+    page.get_by_role("radio", name="Folder").click()
+    page.set_input_files("input[type=file][webkitdirectory]", folder)
+    page.get_by_text("6 files, as answered by").wait_for()
+    page.get_by_text(f"{folder.name}/notes.txt is a text file").wait_for()
+    page.get_by_text(f"{folder.name}/day 2/torn.png is cut off").wait_for()
+    assert page.get_by_test_id("stAlert").count() == 2
+    assert [line["file"] for line in table(page)] == [f"{folder.name}/{name}" for name in photos]
+
+
+def test_photos_are_dropped_onto_the_page(open_page):
+    page = open_page()
+    files = {"first.jpg": encoded(bottle(400, 300), "JPEG"), "second.png": encoded(bottle(300, 400), "PNG")}
+    dragged = page.evaluate_handle(
+        """files => {
+            const dragged = new DataTransfer();
+            for (const [name, data] of Object.entries(files)) {
+                const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+                dragged.items.add(new File([bytes], name));
+            }
+            return dragged;
+        }""",
+        {name: base64.b64encode(data).decode() for name, data in files.items()},
+    )
+    zone = page.get_by_test_id("stFileUploaderDropzone")
+    for event in ("dragenter", "dragover"):
+        zone.dispatch_event(event, {"dataTransfer": dragged})
+    page.get_by_text("Drag and drop files here").wait_for()
+    zone.dispatch_event("drop", {"dataTransfer": dragged})
+    page.get_by_text("2 files, as answered by").wait_for()
+    assert [line["file"] for line in table(page)] == list(files)
 
 
 def test_a_photo_survives_another_tab_and_goes_with_a_reload(open_page):

@@ -71,3 +71,23 @@ def test_two_first_visitors_at_once(new_tab, fresh_address):
         page.goto(f"{fresh_address}/{link}", wait_until="commit")
     for link, page in tabs.items():
         check(page, *links[link])
+
+
+def test_the_landing_page_can_be_called_by_its_name(new_tab, fresh_address):
+    page = new_tab()
+    page.goto(f"{fresh_address}/classify")
+    page.get_by_role("heading", name="Which bin?", level=1).wait_for()
+    page.reload()  # the second visit, which Streamlit treats differently
+    page.get_by_text("What the models can tell apart").wait_for()
+    menu = page.get_by_test_id("stSidebarNavLink")
+    menu.filter(has_text="Models").wait_for()
+    assert [name.split("\n")[-1] for name in menu.all_inner_texts()] == MENU
+    assert page.get_by_text("Page not found").count() == 0
+    assert page.url == f"{fresh_address}/classify"
+    menu.filter(has_text="Evaluation").click()
+    page.get_by_role("heading", name=EVALUATION, level=1).wait_for()
+    page.go_back()
+    page.get_by_text("What the models can tell apart").wait_for()
+    menu.filter(has_text="Classify").click()
+    page.wait_for_url(f"{fresh_address}/")
+    check(page, "Which bin?", "Classify")
