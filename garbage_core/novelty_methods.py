@@ -13,7 +13,7 @@ import numpy as np
 from garbage_core.novelty import LAYER_NAMES, LAYERS, fit
 
 NEIGHBOURS = 10
-LEARNT = ("train", "altered train")  # kinds that methods learn from, see `novelty_study`
+LEARNT = ("train", "altered train", "train on other grounds")  # kinds that methods learn from, see `novelty_study`
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Seen:
 
     @property
     def learnt(self) -> np.ndarray:
-        """Which pictures a method may learn from, (N,): training photos, as they are and altered."""
+        """Which pictures a method may learn from, (N,): training photos, in all the ways that `LEARNT` names."""
         return np.isin(self.kinds, LEARNT)
 
     def layer(self, name: str) -> np.ndarray:

@@ -16,6 +16,7 @@ from garbage_core.evaluation import compare, evaluate
 from garbage_core.files import write_text
 from garbage_core.markdown import duration, interval, percent, table
 from garbage_core.runs import FIRST_RUNS, Run, list_runs, load_run, models_dir
+from garbage_core.runtimes import default_file, read_export, report_path
 from garbage_core.studies import imbalance_conclusion, read_imbalance
 
 START, END = "<!-- results:start -->", "<!-- results:end -->"
@@ -27,7 +28,7 @@ _RAREST = "trash"
 def results_table(
     runs: Sequence[Run], split: str = "test", study: Path | None = None, strange: Path | None = None
 ) -> str:
-    """Returns the results of runs as Markdown: a table, a comparison, what remedies and detectors are worth.
+    """Returns the results of runs as Markdown: a table, a comparison, what remedies, detectors and 8 bits are worth.
 
     Args:
         runs: The runs, in order.
@@ -83,6 +84,7 @@ def results_table(
         )
     if strange:
         parts += strange_photos(pd.read_csv(strange), runs)
+    parts += eight_bits(runs)
     return "\n\n".join([START, *parts, END])
 
 
@@ -117,6 +119,23 @@ def strange_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
             )
         sentences.append(text + ".")
     return ["Strange photos: " + " ".join(sentences)] if sentences else []
+
+
+def eight_bits(runs: Sequence[Run]) -> list[str]:
+    """Says what the runs' networks for OpenVINO in 8 bits lose, as the reports beside them have it."""
+    parts = []
+    for run in runs:
+        path = run.path / default_file("openvino", "int8")
+        if not report_path(path).is_file():
+            continue
+        export = read_export(path)
+        check = export.report["check"].get("val")
+        if check and export.weights_sha256 == run.weights_sha256:
+            parts.append(
+                f"{run.title} has {percent(check['accuracy_exported'])} of the {check['photos']:,} val photos right "
+                f"instead of {percent(check['accuracy'])}"
+            )
+    return [f"In 8 bits, as exported to OpenVINO: {'; '.join(parts)}."] if parts else []
 
 
 def with_table(text: str, block: str) -> str:

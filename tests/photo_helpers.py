@@ -110,3 +110,13 @@ def write_colours(root: Path, names: Iterable[str] = tuple(COLOURS), height: int
             pixels = np.clip(np.array(COLOURS[name]) + rng.normal(0, 40, (height, width, 3)), 0, 255)
             Image.fromarray(pixels.astype("uint8")).save(root / name / f"{number}.png")
     return root
+
+
+def thing_on_a_table(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A photo like the data set's: a blue thing with stripes on a light ground that darkens to one side; and where."""
+    y, x = np.mgrid[0:300, 0:400]
+    photo = np.stack([225 - x / 12, 222 - x / 12, 215 - x / 12], axis=-1)
+    photo += np.random.default_rng(seed).normal(0, 2, photo.shape)
+    where = (abs(y - 150) < 60) & (abs(x - 200) < 90)
+    photo[where] = np.where((x // 10 % 2 == 0)[where, np.newaxis], (30, 60, 140), (60, 90, 170))
+    return np.clip(photo, 0, 255).astype(np.uint8), where

@@ -14,6 +14,7 @@ from garbage_core.grounds import OtherGrounds, draw_ground
 from garbage_core.made_up_grounds import placed
 from garbage_core.pipeline import PhotoSource
 from garbage_core.training import train
+from tests.photo_helpers import thing_on_a_table
 
 CONFIG = """
 name = "mini"
@@ -29,16 +30,6 @@ batch_size = 8
 augmentation = "light"
 grounds = 0.5
 """
-
-
-def thing_on_a_table(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A photo like the data set's: a blue thing with stripes on a light ground that darkens to one side; and where."""
-    y, x = np.mgrid[0:300, 0:400]
-    photo = np.stack([225 - x / 12, 222 - x / 12, 215 - x / 12], axis=-1)
-    photo += np.random.default_rng(seed).normal(0, 2, photo.shape)
-    where = (abs(y - 150) < 60) & (abs(x - 200) < 90)
-    photo[where] = np.where((x // 10 % 2 == 0)[where, np.newaxis], (30, 60, 140), (60, 90, 170))
-    return np.clip(photo, 0, 255).astype(np.uint8), where
 
 
 def test_a_thing_is_cut_out_of_a_plain_background():

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import zipfile
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -13,14 +14,17 @@ from scipy.spatial.distance import cdist
 
 from garbage_core import cli, novelty, novelty_study
 from garbage_core.classify import Classifier
+from garbage_core.dataset import load_dataset
 from garbage_core.errors import GarbageError
+from garbage_core.files import write_json
 from garbage_core.images import load_photo
 from garbage_core.made_up import KINDS, altered, drawn
 from garbage_core.novelty import NOVELTY_FILE, fit, load, save
 from garbage_core.novelty_methods import METHODS, Seen
-from garbage_core.novelty_study import COLUMNS, half, measure
+from garbage_core.novelty_study import COLUMNS, half, look_at_all, measure
 from tests.helpers import fake_run
 from tests.miniature import miniature_run, picture
+from tests.photo_helpers import thing_on_a_table
 
 WIDTHS = (3, 8, 5)
 CLASSES = ("glass", "paper", "tin")
@@ -351,6 +355,22 @@ def novelty_study_run(data):
     from garbage_core.runs import load_run
 
     return load_run("mini", data / "models")
+
+
+def test_other_grounds_are_learnt_where_the_network_has_learnt_them(data):
+    for seed, path in enumerate(sorted((data / "data").glob("*/*"))):
+        Image.fromarray(thing_on_a_table(seed)[0]).save(path, "PNG")
+    run = novelty_study_run(data)
+    dataset, classifier = load_dataset(data / "data"), Classifier.from_run(run)
+    kinds = Counter(look_at_all(run, dataset, classifier).kinds.tolist())
+    assert kinds["train"] == 24
+    assert not {kind for kind in kinds if kind.endswith("on other grounds")}
+    write_json(run.info | {"config": run.config | {"stages": [{"name": "x", "grounds": 0.4}]}}, run.path / "run.json")
+    seen = look_at_all(novelty_study_run(data), dataset, classifier)
+    kinds = Counter(seen.kinds.tolist())
+    assert (kinds["train on other grounds"], kinds["val on other grounds"]) == (12, 6)
+    assert seen.learnt.sum() == 24 + 24 + 12
+    assert (seen.labels[seen.kinds == "train on other grounds"] >= 0).all()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """The results table of the README says what the runs say, and is noticed when it does not."""
 
+import base64
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from garbage_core import readme
 from garbage_core.errors import GarbageError
+from garbage_core.files import write_json
 from garbage_core.runs import list_runs
 from tests.helpers import fake_run
 from tests.study_helpers import fake_study
@@ -70,6 +73,20 @@ def test_detectors_of_strange_photos_are_told_by_the_half_that_chose_nothing(mod
     assert "refuses 2.0" in text
     assert "25.0" in text
     assert "Scratch" not in text  # its weights are not those of the study
+
+
+def test_what_eight_bits_lose_is_told_from_the_report_of_the_export(models):
+    runs = list_runs(models)[:2]
+    assert "8 bits" not in readme.results_table(runs)
+    for run, sha256 in zip(runs, (runs[0].weights_sha256, "00" * 32), strict=True):
+        path = run.path / "model.int8.xml"
+        head = {"shape": [8, 6], "data": base64.b64encode(np.zeros(48, "<f4").tobytes()).decode()}
+        report = {"schema_version": 1, "format": "openvino", "precision": "int8", "weights_sha256": sha256}
+        report |= {"files": {path.name: {}}, "channels": 8, "classes": 6, "head": head}
+        report["check"] = {"val": {"photos": 1200, "accuracy": 0.925, "accuracy_exported": 0.921}}
+        write_json(report, path.with_name(path.name + ".json"))
+    sentence = "In 8 bits, as exported to OpenVINO: Scratch has 92.1 % of the 1,200 val photos right instead of 92.5 %."
+    assert sentence in readme.results_table(runs)  # the other is of other weights
 
 
 def test_runs_on_other_classes_have_no_column_for_trash(tmp_path):
