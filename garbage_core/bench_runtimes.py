@@ -23,6 +23,7 @@ from garbage_core.runs import Run, models_dir
 RACE_FILE = "runtimes.json"
 SCHEMA_VERSION = 1
 USUAL = "predict"
+PAUSE = 0.15  # seconds between two sides: without, the threads of one cost the next up to half its speed
 COMPILED = "keras, compiled"
 GOALS = {"float32": 3.5, "int8": 8.0}  # times as fast as `predict`
 SIZE = (224, 224)  # height and width that others state times for
@@ -58,7 +59,7 @@ def race(run: Run, size: tuple[int, int] = SIZE, repeats: int = 25) -> list[dict
     for name, export in exports.items():
         exported = ExportedNetwork(export)
         sides[name] = lambda exported=exported: exported(photo)
-    times = in_turns(sides, repeats)
+    times = in_turns(sides, repeats, pause=PAUSE)
     rows = []
     for name, values in times.items():
         export = exports.get(name)

@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 
 
-def in_turns(sides: Mapping[str, Callable[[], Any]], repeats: int = 15, warm_up: int = 2) -> dict[str, np.ndarray]:
+def in_turns(
+    sides: Mapping[str, Callable[[], Any]], repeats: int = 15, warm_up: int = 2, pause: float = 0.0
+) -> dict[str, np.ndarray]:
     """Times several things in turns: each once, then each again, every second round in reverse order.
 
     Args:
         sides: What to call, by name.
         repeats: Rounds that are timed, at least 1.
         warm_up: Rounds before them that are not.
+        pause: Seconds before every call. Threads that wait for more work by spinning, as those of several runtimes do,
+            take a core from whoever comes next.
 
     Returns:
         Milliseconds of every call by name, each of shape (repeats,).
@@ -27,6 +31,7 @@ def in_turns(sides: Mapping[str, Callable[[], Any]], repeats: int = 15, warm_up:
     for round_number in range(-warm_up, repeats):
         names = list(sides) if round_number % 2 == 0 else list(sides)[::-1]
         for name in names:
+            time.sleep(pause)
             start = time.perf_counter()
             sides[name]()
             elapsed = time.perf_counter() - start
