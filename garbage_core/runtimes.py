@@ -254,8 +254,14 @@ def _open_openvino(path: Path, threads: int) -> Forward:
     compiled = openvino.Core().compile_model(
         str(path),
         "CPU",
-        # On processors with bfloat16 OpenVINO would calculate in it, and be further off than what was checked.
-        {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"},
+        {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            # Pinned, the single threads of several processes would all sit on the first core.
+            "ENABLE_CPU_PINNING": False,
+            # On processors with bfloat16 OpenVINO would calculate in it, and be further off than what was checked.
+            "INFERENCE_PRECISION_HINT": "f32",
+        },
     )
     request, ports = compiled.create_infer_request(), [compiled.output(name) for name in OUTPUTS]
 
