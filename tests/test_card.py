@@ -1,6 +1,7 @@
 """The model card says what the other files of its run say."""
 
 import itertools
+import json
 import shlex
 
 import pandas as pd
@@ -143,6 +144,9 @@ def test_the_command_describes_the_training(changes):
     assert toml is None
     assert shlex.split(command)[:5] == ["python", "-m", "garbage_core", "train", "transfer"]
     assert load_config("transfer", overrides(command)) == config
+    recorded = json.loads(json.dumps(config.to_dict()))  # as run.json has it
+    assert train_command(recorded, config.name) == (command, None)
+    assert "blocks" not in command
 
 
 def test_a_training_like_no_preset_is_given_as_a_file(tmp_path):
