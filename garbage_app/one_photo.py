@@ -107,7 +107,7 @@ def write_model(
     st.markdown(f"**{sentence(prediction)}**")
     if prediction.unfamiliar:
         st.caption(
-            f"Of the validation photos, taken as they are and altered as by other cameras, "
+            f"Of the validation photos, taken as they are and altered as other cameras and places would, "
             f"{share_as_strange(prediction.familiarity)} look this strange to it. "
             f"{if_waste(prediction)}"
         )
