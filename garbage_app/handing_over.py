@@ -1,6 +1,5 @@
 """The ways to hand over photos on the landing page: files, the camera, the clipboard, a sample of the data set."""
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ from garbage_app.classifiers import Photo, photo_of
 from garbage_app.gallery import dataset_or_none
 from garbage_app.uploads import PASTED
 from garbage_core.runs import Run
+from garbage_core.sources import is_litter
 
 if TYPE_CHECKING:
     from streamlit.typing import UploadedFile
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from garbage_core.dataset import Dataset
 
 MOST_FILES = 200  # in one go
-_LITTER = ("thumbs.db", "desktop.ini")  # what Windows puts into folders without being asked
 _ICONS = {
     "Photos": "upload",
     "Camera": "photo_camera",
@@ -65,17 +64,16 @@ def _uploaded(folder: bool) -> list[Photo]:
     )
     if folder:
         # Browsers hand a folder over in the order of the disk.
-        files = sorted((file for file in files if not _is_hidden(file.name)), key=lambda file: file.name.casefold())
+        files = sorted((file for file in files if not _is_litter(file.name)), key=lambda file: file.name.casefold())
         if not files and st.session_state["folder"]:
             st.info("There is no photo in this folder: choose another.", icon=":material/folder_open:")
     return [photo_of(name, data) for name, data in _contents(files)]
 
 
-def _is_hidden(path: str) -> bool:
-    """Returns whether a file of an uploaded folder is one that file managers do not show; nobody means to upload it."""
+def _is_litter(path: str) -> bool:
+    """Returns whether a file of an uploaded folder is one that nobody means to upload."""
     # The first part is the folder that was chosen, which may be called as its owner likes.
-    within = PurePosixPath(path).parts[1:]
-    return any(part.startswith(".") for part in within) or (bool(within) and within[-1].lower() in _LITTER)
+    return is_litter(path.partition("/")[2])
 
 
 def _pasted() -> list[Photo]:

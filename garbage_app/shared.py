@@ -6,6 +6,7 @@ a page which only shows tables opens at once.
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -113,8 +114,13 @@ def _shared_run(path: str, stamp: tuple, _run: Run) -> Run:
 
 
 def _stamp(run: Run) -> tuple:
-    files = [run.path / name for name in ("run.json", "history.csv", "predictions.csv")]
-    return tuple((file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+    return tuple(file_key(run.path / name)[1] for name in ("run.json", "history.csv", "predictions.csv"))
+
+
+def file_key(path: Path) -> tuple[str, tuple[int, int]]:
+    """Returns a file's path, and what tells its content from an earlier one; for the keys of caches."""
+    found = path.stat()
+    return str(path), (found.st_mtime_ns, found.st_size)
 
 
 def run_key(run: Run) -> tuple:

@@ -51,7 +51,7 @@ class Checkpoint:
                 "choose another --name, or move it away."
             )
         fresh = {
-            "config": json.loads(json.dumps(config.to_dict())),  # tuples become lists, as they do in the file
+            "config": config.to_dict(),
             "data": data,
             "stage": 0,
             "epoch": 0,  # of this stage

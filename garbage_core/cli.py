@@ -186,7 +186,6 @@ def _studies(parsers: argparse._SubParsersAction) -> None:
 
     imbalance = _command(studies, "imbalance", commands.study_imbalance, "what each remedy against imbalance buys")
     imbalance.add_argument("names", metavar="NAME", nargs="*", help="finished runs to compare, instead of heads")
-    imbalance.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
     _study_options(imbalance, "imbalance.csv, or imbalance_runs.csv")
     imbalance.add_argument("--seeds", type=_positive, default=5, metavar="N", help="default: %(default)s")
     imbalance.add_argument("--epochs", type=_positive, metavar="N", help="of every head")
@@ -197,11 +196,11 @@ def _studies(parsers: argparse._SubParsersAction) -> None:
     crossval = _command(studies, "crossval", commands.study_crossval, "five runs, one for each fold, taken together")
     crossval.add_argument("names", metavar="NAME", nargs="*", help="name of a run with protocol=fold-K-of-5")
     crossval.add_argument("--probe", action="store_true", help="fit heads on the frozen network's features instead")
-    crossval.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
     _study_options(crossval, "crossval.csv, or crossval_probe.csv")
 
 
 def _study_options(parser: argparse.ArgumentParser, file: str) -> None:
+    parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
     _data_dir(parser)
     parser.add_argument(
         "--weights",

@@ -198,7 +198,8 @@ class TrainingConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns it as plain values, for `run.json`; `from_dict` reads it back."""
-        return dataclasses.asdict(self) | {"stages": [dataclasses.asdict(s) for s in self.stages]}
+        lists = {"blocks": list(self.blocks), "stages": [dataclasses.asdict(s) for s in self.stages]}
+        return dataclasses.asdict(self) | lists
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], origin: str = "config") -> "TrainingConfig":

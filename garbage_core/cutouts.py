@@ -4,9 +4,12 @@ thing = cut_out(rgb)                     # bool, or None where the thing cannot 
 picture = put_on(rgb, thing, below, rng)
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image
 
+Ground = Callable[[np.random.Generator, int, int], np.ndarray]  # height and width -> uint8 (H, W, 3)
 SHARES = (0.05, 0.75)  # of the photo that a thing may take; outside of it, what was cut out is hardly the thing
 MOST_AT_EDGE = 0.5  # share of the photo's edge that a thing may touch
 # Of lightness and the two colours, when pixels are compared with the background: shadows differ in lightness alone.
@@ -51,6 +54,21 @@ def cut_out(rgb: np.ndarray) -> np.ndarray | None:
     found = np.isin(pieces, 1 + np.flatnonzero(sizes > 0.15 * sizes.max()))  # without crumbs
     sensible = SHARES[0] < found.mean() < SHARES[1] and found[edge].mean() < MOST_AT_EDGE
     return found if sensible else None
+
+
+def on_ground(rgb: np.ndarray, draw: Ground, rng: np.random.Generator) -> np.ndarray | None:
+    """Puts the thing on a photo on a drawn ground.
+
+    Args:
+        rgb: uint8 (H, W, 3), a thing on a light, plain background.
+        draw: Draws the ground.
+        rng: Decides everything.
+
+    Returns:
+        uint8 (H, W, 3), or None if no thing could be cut out.
+    """
+    thing = cut_out(rgb)
+    return None if thing is None else put_on(rgb, thing, draw(rng, *thing.shape), rng)
 
 
 def put_on(rgb: np.ndarray, thing: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> np.ndarray:

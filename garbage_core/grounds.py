@@ -13,9 +13,8 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from garbage_core.cutouts import cut_out, put_on
+from garbage_core.made_up_grounds import clouds
 from garbage_core.pipeline import PhotoSource
-
-Pattern = Callable[[np.random.Generator, int, int], np.ndarray]
 
 
 class OtherGrounds:
@@ -105,11 +104,9 @@ def _patches(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     return rng.uniform(0, 1, number)[nearest].reshape(height, width)
 
 
-_PATTERNS: tuple[Pattern, ...] = (_blotches, _lines, _patches)
+_PATTERNS: tuple[Callable[[np.random.Generator, int, int], np.ndarray], ...] = (_blotches, _lines, _patches)
 
 
 def _clouds(rng: np.random.Generator, height: int, width: int, size: float) -> np.ndarray:
     """Returns smooth noise around 0.5, mostly within 0..1, that changes over so many pixels."""
-    rows, columns = (max(2, int(side / size)) for side in (height, width))
-    small = rng.normal(0.5, 0.25, (rows, columns)).astype(np.float32)
-    return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+    return clouds(rng, height, width, size, size, strength=0.25, mean=0.5)

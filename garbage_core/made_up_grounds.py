@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from garbage_core.cutouts import cut_out, put_on
+from garbage_core.cutouts import on_ground
 
 
 def placed(rgb: np.ndarray, seed: int) -> np.ndarray | None:
@@ -23,18 +23,14 @@ def placed(rgb: np.ndarray, seed: int) -> np.ndarray | None:
     Returns:
         uint8 (H, W, 3), or None if no thing could be cut out.
     """
-    thing = cut_out(rgb)
-    if thing is None:
-        return None
-    rng = np.random.default_rng([77, seed])
-    return put_on(rgb, thing, ground(rng, *rgb.shape[:2]), rng)
+    return on_ground(rgb, ground, np.random.default_rng([77, seed]))
 
 
 def ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Draws wood, tiles, cloth or stone; returns uint8 (height, width, 3)."""
     colour = np.full(3, rng.uniform(40, 220)) + rng.normal(0, 25, 3) * (1, 0.5, 1)
     pattern, tint = _GROUNDS[rng.integers(len(_GROUNDS))]
-    values = pattern(rng, height, width) + _clouds(rng, height, width, 90, 90, 12)
+    values = pattern(rng, height, width) + clouds(rng, height, width, 90, 90, 12)
     values = (np.array(tint) * rng.uniform(90, 200) if tint else colour) + values[..., np.newaxis]
     image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     if rng.random() < 0.6:  # it lies lower than the thing, out of focus
@@ -46,7 +42,7 @@ def _wood(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Boards with a long grain and dark joints."""
     board = int(rng.uniform(40, 140))
     rows = np.arange(height) + rng.integers(board)
-    values = _clouds(rng, height, width, 3, 120, 10) + _clouds(rng, height, width, 8, 300, 14)
+    values = clouds(rng, height, width, 3, 120, 10) + clouds(rng, height, width, 8, 300, 14)
     values += rng.normal(0, 10, rows[-1] // board + 1)[rows // board, np.newaxis]
     return values - 35 * (rows % board < 2)[:, np.newaxis]
 
@@ -55,7 +51,7 @@ def _tiles(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Squares with light or dark joints."""
     side = int(rng.uniform(50, 160))
     y, x = np.mgrid[0:height, 0:width] + rng.integers(side, size=(2, 1, 1))
-    return np.where((y % side < 3) | (x % side < 3), rng.choice([-50, 50]), 0) + _clouds(rng, height, width, 20, 20, 5)
+    return np.where((y % side < 3) | (x % side < 3), rng.choice([-50, 50]), 0) + clouds(rng, height, width, 20, 20, 5)
 
 
 def _cloth(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -68,7 +64,7 @@ def _cloth(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 def _stone(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """A coarse grain, as stone, carpets and lawns have."""
-    return _clouds(rng, height, width, 2, 2, rng.uniform(8, 30)) + _clouds(rng, height, width, 6, 6, rng.uniform(5, 20))
+    return clouds(rng, height, width, 2, 2, rng.uniform(8, 30)) + clouds(rng, height, width, 6, 6, rng.uniform(5, 20))
 
 
 # Pattern, and the tint (red, green and blue of a brightness of 1) if it has one of its own.
@@ -80,9 +76,9 @@ _GROUNDS: tuple[tuple[Callable[[np.random.Generator, int, int], np.ndarray], tup
 )
 
 
-def _clouds(
-    rng: np.random.Generator, height: int, width: int, rows: float, columns: float, strength: float
+def clouds(
+    rng: np.random.Generator, height: int, width: int, rows: float, columns: float, strength: float, mean: float = 0.0
 ) -> np.ndarray:
     """Returns smooth noise, float32 (height, width), that changes over so many pixels down and across."""
-    small = rng.normal(0, strength, (max(2, int(height / rows)), max(2, int(width / columns)))).astype(np.float32)
+    small = rng.normal(mean, strength, (max(2, int(height / rows)), max(2, int(width / columns)))).astype(np.float32)
     return np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from garbage_core.classify import read_file
-from garbage_core.cutouts import cut_out, put_on
+from garbage_core.cutouts import on_ground
 from garbage_core.dataset import Dataset
 from garbage_core.errors import GarbageError
 from garbage_core.filetypes import PHOTO_EXTENSIONS
@@ -220,10 +220,8 @@ def _altered_photos(run: Run, dataset: Dataset, kind: str, size: tuple[int, int]
 def _grounded_photos(run: Run, dataset: Dataset, size: tuple[int, int]) -> Iterator[Picture]:
     def prepare(file: str, seed: int) -> np.ndarray | None:
         photo = decode_image(dataset.read_bytes(file), file)
-        thing, rng = cut_out(photo), np.random.default_rng([78, seed])
-        return (
-            None if thing is None else prepare_photo(put_on(photo, thing, draw_ground(rng, *thing.shape), rng), *size)
-        )
+        picture = on_ground(photo, draw_ground, np.random.default_rng([78, seed]))
+        return None if picture is None else prepare_photo(picture, *size)
 
     for kind, split in ((GROUNDED_TRAIN, "train"), (GROUNDED_VAL, "val")):
         for seed, photo in enumerate(_own_photos(run, dataset, (split,), size)):

@@ -18,9 +18,8 @@ def train_command(config: dict[str, Any], name: str) -> tuple[str, str | None]:
         The command, and None if it starts from a preset, or the TOML text it needs as `<name>.toml`.
     """
     options = []
-    config = _recorded(config)
     for preset in PRESETS:
-        changes = _changes(config, _recorded(load_config(preset).to_dict()))
+        changes = _changes(config, load_config(preset).to_dict())
         if changes is not None:
             options.append((len(changes), preset, changes))
     command = "python -m garbage_core train"
@@ -39,11 +38,6 @@ def toml_text(config: dict[str, Any]) -> str:
     for stage in config.get("stages", []):
         lines += ["", "[[stages]]", *(f"{key} = {_value(value)}" for key, value in stage.items())]
     return "\n".join(lines) + "\n"
-
-
-def _recorded(config: dict[str, Any]) -> dict[str, Any]:
-    """Returns a configuration as `run.json` has it: lists where there were tuples."""
-    return json.loads(json.dumps(config))
 
 
 def _changes(config: dict[str, Any], preset: dict[str, Any]) -> dict[str, Any] | None:

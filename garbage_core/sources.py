@@ -90,7 +90,7 @@ class _Archive(PhotoSource):
             ) from error
         self._lock = threading.Lock()
         super().__init__(
-            path, [i.filename for i in self._archive.infolist() if not (i.is_dir() or _foreign(i.filename))]
+            path, [i.filename for i in self._archive.infolist() if not (i.is_dir() or is_litter(i.filename))]
         )
 
     def _read(self, place: str) -> bytes:
@@ -219,7 +219,7 @@ def _list_folder(path: Path) -> list[str]:
                 return  # A folder that is not ours to read; a photo in it would not be either.
             raise GarbageError(f"{folder} cannot be listed ({error.strerror}): check its rights.") from error
         for entry in entries:
-            if _foreign(entry.name):
+            if is_litter(entry.name):
                 continue
             if entry.is_dir():
                 if depth < 3:
@@ -231,6 +231,6 @@ def _list_folder(path: Path) -> list[str]:
     return names
 
 
-def _foreign(name: str) -> bool:
+def is_litter(name: str) -> bool:
     """Tells whether a file was left by the system, not by the user: hidden ones and the like."""
     return any(part.startswith(".") or part.lower() in _IGNORED for part in name.split("/"))

@@ -6,7 +6,19 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.router import ensure_routed
-from garbage_app.shared import SPLIT_NAMES, answer, capital, drawn, interval, plain, points, question, show, table
+from garbage_app.shared import (
+    SPLIT_NAMES,
+    answer,
+    capital,
+    drawn,
+    file_key,
+    interval,
+    plain,
+    points,
+    question,
+    show,
+    table,
+)
 from garbage_core import studies
 from garbage_core.figures_studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
 from garbage_core.markdown import count
@@ -68,7 +80,7 @@ def study_or_stop() -> tuple[pd.DataFrame, tuple]:
         )
         st.code(COMMAND, language="bash")
         st.stop()
-    key = (str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+    key = file_key(path)
     return read(*key), key
 
 
@@ -187,7 +199,7 @@ def write_runs(split: str) -> None:
     path = studies.study_path(studies.REMEDIES)
     if not path.is_file():
         return
-    key = (str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+    key = file_key(path)
     study = read(*key)
     if split not in set(study["split"]):
         return

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.router import ensure_routed
-from garbage_app.shared import answer, listing, plain, question, table
+from garbage_app.shared import answer, file_key, listing, plain, question, table
 from garbage_core.bench import ROWS, bench_path, read_bench
 from garbage_core.bench_runtimes import COMPILED, USUAL, race_path, read_race
 from garbage_core.markdown import count
@@ -21,7 +21,7 @@ def read(path: str, stamp: tuple) -> list[dict]:
 def rows_or_stop() -> list[dict]:
     """Returns the measured rows; without any, says how to measure and ends the page."""
     path = bench_path()
-    rows = read(str(path), (path.stat().st_mtime_ns, path.stat().st_size)) if path.is_file() else []
+    rows = read(*file_key(path)) if path.is_file() else []
     if not rows:
         st.info(
             "Nothing has been measured yet. It takes some minutes; let the machine do nothing else meanwhile:",
@@ -51,7 +51,7 @@ def runtimes() -> None:
     path = race_path()
     if not path.is_file():
         return
-    content = read_runtimes(str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+    content = read_runtimes(*file_key(path))
     height, width = content["size"]
     st.subheader("The same network, outside of Keras", anchor=False)
     table(

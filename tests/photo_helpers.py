@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -101,12 +101,12 @@ def official_files() -> dict[str, bytes]:
     return dict.fromkeys(official_splits(), jpeg(width=8, height=6))
 
 
-def write_colours(root: Path, names: Iterable[str] = tuple(COLOURS), height: int = 36, width: int = 48) -> Path:
-    """Writes twenty noisy photos of each of some `COLOURS`, which a network can tell apart after a few steps."""
+def write_colours(root: Path, counts: Mapping[str, int] | None = None, height: int = 36, width: int = 48) -> Path:
+    """Writes noisy photos of `COLOURS`, twenty of each or as counted: a network learns them in a few steps."""
     rng = np.random.default_rng(0)
-    for name in names:
+    for name, count in (counts or dict.fromkeys(COLOURS, 20)).items():
         (root / name).mkdir()
-        for number in range(20):
+        for number in range(count):
             pixels = np.clip(np.array(COLOURS[name]) + rng.normal(0, 40, (height, width, 3)), 0, 255)
             Image.fromarray(pixels.astype("uint8")).save(root / name / f"{number}.png")
     return root

@@ -30,7 +30,7 @@ MINI = TrainingConfig(
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    return write_colours(tmp_path_factory.mktemp("photos"), TWO)
+    return write_colours(tmp_path_factory.mktemp("photos"), dict.fromkeys(TWO, 20))
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ LONG = dataclasses.replace(SHORT, name="long", stages=(FIRST, SECOND))
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    return load_dataset(write_colours(tmp_path_factory.mktemp("photos"), ("blue", "red")))
+    return load_dataset(write_colours(tmp_path_factory.mktemp("photos"), {"blue": 20, "red": 20}))
 
 
 @pytest.fixture(scope="module")

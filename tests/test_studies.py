@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from garbage_core import cli, study_features
 from garbage_core.classes import CLASS_NAMES
@@ -39,9 +38,8 @@ from garbage_core.study_imbalance import Budget, run_imbalance_study, train_head
 from garbage_core.study_measures import DIFFERENCE_COLUMNS, average, measure, measure_rows
 from garbage_core.study_remedies import measure_remedies
 from tests.helpers import fake_photos, fake_predictions, fake_run
-from tests.photo_helpers import jpeg, small_dataset, write_folder
+from tests.photo_helpers import jpeg, small_dataset, write_colours, write_folder
 
-COLOURS = {"blue": (40, 60, 200), "red": (200, 50, 40), "yellow": (210, 200, 60)}
 SOME = ("none", "class_weights", "focal")
 MINI = FeatureRecipe(weights=None, height=32, width=48, passes=2, filters=4, blocks=(1, 1, 1, 1))
 
@@ -49,16 +47,8 @@ MINI = FeatureRecipe(weights=None, height=32, width=48, passes=2, filters=4, blo
 @pytest.fixture(scope="module")
 def coloured(tmp_path_factory):
     """Three colours, one of them rare: photos that features of even a random network can tell apart."""
-    root = tmp_path_factory.mktemp("photos")
-    rng = np.random.default_rng(0)
-    for name, number in zip(COLOURS, (24, 20, 10), strict=True):
-        (root / name).mkdir()
-        for n in range(number):
-            noise = rng.normal(0, 40, (36, 48, 3))
-            Image.fromarray(np.clip(np.array(COLOURS[name]) + noise, 0, 255).astype("uint8")).save(
-                root / name / f"{n}.png"
-            )
-    return load_dataset(root)
+    counts = {"blue": 24, "red": 20, "yellow": 10}
+    return load_dataset(write_colours(tmp_path_factory.mktemp("photos"), counts))
 
 
 @pytest.fixture(scope="module")
