@@ -58,8 +58,9 @@ class Checkpoint:
             "weights": None,
             "wait": 0,
             "stopped": False,
-            "stage_best": -1.0,
-            "start": None,  # weights that this stage begins with, where they are not the best so far
+            "stage_best": {"value": -1.0, "epoch": 0, "file": None},
+            "handed": {"epoch": 0, "file": None},  # what the stage before handed on
+            "start": None,  # weights that this stage began with, once they are measured
             "best": {"value": -1.0, "epoch": 0, "file": None, "size": None},
             "rows": [],
             "seconds": 0.0,
@@ -103,7 +104,7 @@ class Checkpoint:
             from_first: Returns what machine 0 gave it, on every machine.
         """
         self._state = json.loads(from_first(json.dumps(self._state).encode()))
-        for name in sorted({self._state["weights"], self._state["start"], self._state["best"]["file"]} - {None}):
+        for name in sorted(self._needed()):
             path = self.folder / name
             data = from_first(path.read_bytes() if path.is_file() else b"")
             if not path.is_file():
@@ -148,8 +149,12 @@ class Checkpoint:
 
     @property
     def start_file(self) -> str | None:
-        """Weights that the stage under way begins with, as a file of the whole network; None takes those at random."""
-        file = self._state["start"] or self._state["best"]["file"]
+        """Weights that the stage under way begins with, as a file of the whole network; None takes those at random.
+
+        They are those of the best epoch of the stage before, whether or not it beat what that stage began with: a
+        network that unlearns a fitted head in order to learn something better needs more than one stage's epochs.
+        """
+        file = self._state["start"] or self._state["handed"]["file"] or self._state["best"]["file"]
         return str(self.folder / file) if file else None
 
     @property
@@ -198,8 +203,9 @@ class Checkpoint:
         network.save_weights(self.folder / file)
         state["start"] = file
         if list(size) != state["best"]["size"] or value > state["best"]["value"]:
-            # Neither another size nor a fitted head is an epoch: the weights are still those of the epoch before.
-            state["best"] |= {"value": value, "file": file, "size": list(size)}
+            # Neither another size nor a fitted head is an epoch: the weights are still those that were handed on.
+            epoch = state["handed"]["epoch"] or state["best"]["epoch"]
+            state["best"] = {"value": value, "epoch": epoch, "file": file, "size": list(size)}
         self._write_state()
 
     def commit(self, row: dict[str, Any], stage: int, epoch: int, network: keras.Model, size: tuple[int, int]) -> None:
@@ -213,19 +219,21 @@ class Checkpoint:
             size: Height and width of the photos.
         """
         state, value = self._state, row["val_macro_f1"]
-        if value > state["best"]["value"]:
+        better = value > state["stage_best"]["value"]
+        if better:
             file = f"best-{row['epoch']:04d}.weights.h5"
             network.save_weights(self.folder / file)
-            state["best"] = {"value": value, "epoch": row["epoch"], "file": file, "size": list(size)}
-        better = value > state["stage_best"]
+            state["stage_best"] = {"value": value, "epoch": row["epoch"], "file": file}
+            if value > state["best"]["value"]:
+                state["best"] = state["stage_best"] | {"size": list(size)}
         state |= {
             "stage": stage, "epoch": epoch, "weights": self._pending, "rows": [*state["rows"], row],
-            "wait": 0 if better else state["wait"] + 1, "stage_best": max(value, state["stage_best"]),
+            "wait": 0 if better else state["wait"] + 1,
         }  # fmt: skip
         self._write_state()
         self._write_history()
         for path in self.folder.glob("*.weights.h5"):
-            if path.name not in (state["weights"], state["start"], state["best"]["file"]):
+            if path.name not in self._needed():
                 path.unlink()
 
     def stop(self) -> None:
@@ -235,13 +243,16 @@ class Checkpoint:
 
     def end_stage(self) -> None:
         """Moves on to the next stage; what only this one needed is deleted."""
+        best, handed, start = (self._state[key] for key in ("stage_best", "handed", "start"))
+        # A stage may have no epochs, only a head that was fitted: then what it began with is handed on.
         self._state |= {
             "stage": self.stage + 1,
             "epoch": 0,
             "wait": 0,
             "stopped": False,
             "weights": None,
-            "stage_best": -1.0,
+            "stage_best": {"value": -1.0, "epoch": 0, "file": None},
+            "handed": {"epoch": best["epoch"] or handed["epoch"], "file": best["file"] or start or handed["file"]},
             "start": None,
         }
         self._write_state()
@@ -265,6 +276,11 @@ class Checkpoint:
     def delete(self) -> None:
         """Deletes the folder, once the run is complete."""
         shutil.rmtree(self.folder)
+
+    def _needed(self) -> set[str]:
+        state = self._state
+        files = {state[key]["file"] for key in ("best", "stage_best", "handed")} | {state["weights"], state["start"]}
+        return files - {None}
 
     def _delete_features(self) -> None:
         for path in self.folder.glob("features-*"):

@@ -77,7 +77,7 @@ class TrainingConfig:
 
     Attributes:
         name: Name of the run and of its folder.
-        stages: The stages, in order; each starts from the best epoch so far.
+        stages: The stages, in order; each starts from the best epoch of the one before.
         version: Version of ResNet-50, `v1` or `v2`; or `efficientnet_lite2`, a network to teach it.
         filters: Filters of the first stack's bottlenecks; 64 is ResNet-50, less makes a miniature.
         blocks: Number of blocks in each of the four stacks; 3, 4, 6, 3 is ResNet-50.

@@ -3,8 +3,8 @@
     run = train(load_config("transfer", ["weights=imagenet"]), load_dataset())
 
 A training is a list of stages. Each freezes a part of the network and trains the rest, on fresh photos or on cached
-features. Each starts from the best epoch so far, by macro-F1 on val (measured again where the stage's photos have
-another size), and its epochs have to beat that. After every epoch `history.csv` is written and a checkpoint kept
+features. Each starts from the best epoch of the one before, by macro-F1 on val. What is kept in the end is the best
+epoch, or start of a stage, at the last stage's photo size. After every epoch `history.csv` is written and a checkpoint kept
 (`garbage_core.checkpoint`), so a training that dies goes on with `resume=True` as if nothing had been.
 The test photos are looked at once, at the very end, by the finished network.
 """

@@ -1,6 +1,7 @@
 """A miniature network learns, remembers what it did, and survives being killed."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -172,6 +173,19 @@ learning_rate = 3.0
 batch_size = 8
 """
 
+WORSE = """
+[[stages]]
+name = "worse"
+epochs = 1
+learning_rate = 3.0
+batch_size = 8
+[[stages]]
+name = "after"
+epochs = 1
+learning_rate = 1e-9
+batch_size = 8
+"""
+
 
 def val_macro_f1(run):
     rows = run.predictions[run.predictions["split"] == "val"]
@@ -202,6 +216,19 @@ def test_a_fitted_head_is_kept_if_training_only_ruins_it(photos, config_file, tm
     assert run.history["val_macro_f1"].iloc[1:].max() < run.info["best_val_macro_f1"]
     assert run.info["best_val_macro_f1"] == pytest.approx(val_macro_f1(run), abs=0.01)
     assert run.info["best_epoch"] == 1  # a fitted head adds no epoch
+
+
+@pytest.mark.slow
+def test_a_stage_goes_on_from_the_one_before_even_if_that_did_not_beat_what_it_began_with(photos, tmp_path, capsys):
+    """The first epochs after a fitted head are worse than the head; what they learnt must not be thrown away."""
+    (tmp_path / "sizes.toml").write_text(SIZES + WORSE)
+    run = train(load_config(tmp_path / "sizes.toml", ["stages.final.learning_rate=0.01"]), load_dataset(photos), tmp_path)
+    *_, middle, last = run.history["val_macro_f1"]
+    begins = re.findall(r"(\w+): begins with macro-F1 ([0-9.]+)", capsys.readouterr().err)
+    assert [name for name, _ in begins] == ["final", "worse", "after"]
+    assert middle < float(dict(begins)["worse"])  # else this shows nothing
+    assert float(dict(begins)["after"]) == pytest.approx(middle, abs=0.001)
+    assert run.info["best_epoch"] in (1, 2, 3)
 
 
 @pytest.mark.slow
