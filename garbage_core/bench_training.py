@@ -92,7 +92,7 @@ def step(settings: Settings) -> Measured:
     model = keras.Model(augmented.inputs, network(augmented.output))
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     model.compile("adamw", loss, jit_compile=devices.jit_compile())  # as a training is
-    same = _Same(data[0], len(data))
+    same = SameBatch(data[0], len(data))
     rates: dict[str, list[float]] = {"ours": [], "same": []}
     sides = {"ours": data, "same": same}
     for round_number in range(-1, settings.rounds(3)):
@@ -106,7 +106,7 @@ def step(settings: Settings) -> Measured:
     return Measured(np.array(rates["ours"]), np.array(rates["same"]), detail)
 
 
-class _Same(keras.utils.PyDataset):
+class SameBatch(keras.utils.PyDataset):
     """One batch over and over."""
 
     def __init__(self, batch: tuple, steps: int) -> None:

@@ -1,4 +1,4 @@
-"""What happens around the epochs of a training: learning rate, progress, validation, history, checkpoint."""
+"""What happens around the epochs of a training: progress, validation, history, checkpoint."""
 
 import sys
 import time
@@ -9,27 +9,9 @@ from sklearn.metrics import f1_score
 from tqdm import tqdm
 
 from garbage_core.checkpoint import Checkpoint
-from garbage_core.config import Stage
 from garbage_core.errors import GarbageError
+from garbage_core.optimizers import learning_rate
 from garbage_core.pipeline import Source, infer
-
-
-def learning_rate(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Returns the learning rate of a stage: linear warm-up, then half a cosine down to zero.
-
-    Source: Loshchilov and Hutter 2016, arXiv:1608.03983, without the restarts.
-
-    Args:
-        stage: The stage.
-        steps: Batches per epoch.
-    """
-    warmup = round(stage.warmup_epochs * steps)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else stage.learning_rate,
-        decay_steps=max(stage.epochs * steps - warmup, 1),
-        warmup_target=stage.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
 
 
 class KeepRaw(keras.callbacks.Callback):

@@ -91,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         dest="changes",
         help="change a value of the config; stages.NAME.KEY=VALUE for a stage; may be given several times",
     )
+    train.add_argument(
+        "--until", metavar="STAGE", help="leave out the stages after this one; --extend goes on from there"
+    )
     train.add_argument("--extend", metavar="NAME", help="begin behind the stages of a finished run, which are its own")
     train.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
     train.add_argument("--out", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")

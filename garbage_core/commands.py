@@ -60,6 +60,8 @@ def train(args: argparse.Namespace, out: TextIO) -> int:
     changes = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value is not None]
     changes += [f"seed={args.seed}"] if args.seed is not None else []
     config = load_config(args.config, [*args.changes, *changes])
+    if args.until:
+        config = config.until(args.until)
     if args.epochs:
         config = config.with_epochs(args.epochs)
     dataset = load_dataset(args.data_dir)

@@ -177,6 +177,12 @@ class TrainingConfig:
         """Returns height and width of the photos of a stage."""
         return stage.height or self.height, stage.width or self.width
 
+    def until(self, stage: str) -> "TrainingConfig":
+        """Returns the same training without the stages after one of them. Raises GarbageError if there is none so."""
+        names = [s.name for s in self.stages]
+        _check(stage, "the last stage", f"one of {', '.join(names)}", stage in names)
+        return dataclasses.replace(self, stages=self.stages[: names.index(stage) + 1])
+
     def with_epochs(self, epochs: int) -> "TrainingConfig":
         """Returns the same training with this many epochs in all, dealt out to the stages in proportion.
 

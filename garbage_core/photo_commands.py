@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from garbage_core import report
 from garbage_core.errors import GarbageError
+from garbage_core.memory import give_back_large_blocks
 from garbage_core.terminal import check_folder, start_keras, warn, whole_file, write_answer
 
 if TYPE_CHECKING:
     from garbage_core.classify import Classifier, Prediction
+
+MANY = 200  # photos, from which on memory that grows with their number counts for more than a little speed
 
 
 def classify(args: argparse.Namespace, out: TextIO) -> int:
@@ -26,6 +29,8 @@ def classify(args: argparse.Namespace, out: TextIO) -> int:
     paths = list(photo_paths(args.photos))
     if args.csv:
         check_folder(args.csv)
+    if len(paths) >= MANY:
+        give_back_large_blocks()
     classifier = _classifier(args.model, args.runtime)
     answers = classifier.classify_paths(paths, flip=args.flip)
     if args.csv or args.json:

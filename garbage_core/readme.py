@@ -17,7 +17,14 @@ from garbage_core.files import write_text
 from garbage_core.markdown import duration, interval, percent, table
 from garbage_core.runs import FIRST_RUNS, Run, list_runs, load_run, models_dir
 from garbage_core.runtimes import default_file, read_export, report_path
-from garbage_core.studies import imbalance_conclusion, read_imbalance
+from garbage_core.studies import (
+    crossval_sentence,
+    imbalance_conclusion,
+    is_recipe_of,
+    read_crossval,
+    read_imbalance,
+    stage_names,
+)
 
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -26,7 +33,11 @@ _RAREST = "trash"
 
 
 def results_table(
-    runs: Sequence[Run], split: str = "test", study: Path | None = None, strange: Path | None = None
+    runs: Sequence[Run],
+    split: str = "test",
+    study: Path | None = None,
+    strange: Path | None = None,
+    folds: Path | None = None,
 ) -> str:
     """Returns the results of runs as Markdown: a table, a comparison, what remedies, detectors and 8 bits are worth.
 
@@ -35,6 +46,7 @@ def results_table(
         split: Name of the split.
         study: File of the imbalance study; without it, nothing is said about remedies.
         strange: File of the study of detectors; without it, nothing is said about strange photos.
+        folds: File of a cross-validation; without it, nothing is said about other splits.
 
     Returns:
         Text between blank lines, with the markers around it.
@@ -75,6 +87,10 @@ def results_table(
                 *(a.title, b.title, a.temperature, b.temperature),
             ).sentence
         )
+    if folds:
+        rows = read_crossval(folds)
+        of = [run.title for run in runs if is_recipe_of(rows, stage_names(run))]
+        parts += [f"Does {' or '.join(of)} owe its figures to this one split? {crossval_sentence(rows)}"] if of else []
     if study:
         rows = read_imbalance(study)
         conclusion = imbalance_conclusion(rows, split)
@@ -173,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = options.readme.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise GarbageError(f"{options.readme} cannot be read ({error}); name the right file.") from error
-        studies = [root / "studies" / name for name in ("imbalance.csv", "novelty.csv")]
+        studies = [root / "studies" / name for name in ("imbalance.csv", "novelty.csv", "crossval.csv")]
         fresh = with_table(text, results_table(runs, "test", *(path if path.is_file() else None for path in studies)))
     except GarbageError as error:
         print(error, file=sys.stderr)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from garbage_core.errors import GarbageError
+from garbage_core.memory import give_back_large_blocks
 from garbage_core.runs import Run, load_run
 from garbage_core.runtimes import KERAS, choose
 from garbage_core.scale_files import (
@@ -260,6 +261,7 @@ class _Worker:
             os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", CUDA_VISIBLE_DEVICES="")
         from garbage_core.classify import BATCH_SIZE, Classifier
 
+        give_back_large_blocks()
         self.place = Place(out)
         self.job = Job(**{**job, "classes": tuple(job["classes"])})
         self.classifier = Classifier.from_run(load_run(self.job.model, models), self.job.runtime, threads=1)

@@ -15,17 +15,19 @@ import numpy as np
 import pandas as pd
 
 from garbage_core.errors import GarbageError
-from garbage_core.runs import models_dir
+from garbage_core.markdown import interval
+from garbage_core.runs import Run, models_dir
 from garbage_core.study_measures import DIFFERENCE_COLUMNS, MEASURE_COLUMNS
 
 IMBALANCE_COLUMNS = (
     *("strategy", "seed", "split", *MEASURE_COLUMNS[:3], "train_photos"),
     *(*MEASURE_COLUMNS[3:], *DIFFERENCE_COLUMNS),
 )
-CROSSVAL_COLUMNS = ("fold", *MEASURE_COLUMNS)
+CROSSVAL_COLUMNS = ("stages", "fold", *MEASURE_COLUMNS)
 ALL_SEEDS = "all"
 BASELINE = "none"
 REMEDIES = "imbalance_runs"
+POOLED = "pooled"  # the fold that stands for all photos together
 
 # Name and what it does, in the order of `garbage_core.imbalance.STRATEGIES`, which cannot be read without Keras.
 STRATEGY_WORDS = {
@@ -68,6 +70,51 @@ def read_imbalance(path: str | Path | None = None) -> pd.DataFrame:
     if BASELINE not in set(table["strategy"]) or ALL_SEEDS not in set(table["seed"]):
         raise GarbageError(f"{path or study_path('imbalance')} lacks the rows of {BASELINE!r} over all seeds; {_AGAIN}")
     return table
+
+
+def read_crossval(path: str | Path | None = None) -> pd.DataFrame:
+    """Reads the table of a cross-validation.
+
+    Args:
+        path: The file; None takes `study_path("crossval")`.
+
+    Returns:
+        Columns `CROSSVAL_COLUMNS`, see `study_crossval.crossval_table`.
+
+    Raises:
+        GarbageError: The file is missing or is no such table.
+    """
+    table = _read(Path(path or study_path("crossval")), CROSSVAL_COLUMNS, "crossval")
+    if POOLED not in set(table["fold"]):
+        raise GarbageError(f"{path or study_path('crossval')} lacks the rows of all folds together; {_AGAIN_FOLDS}")
+    return table
+
+
+def stage_names(run: Run) -> list[str]:
+    """Returns the names of the stages that a run was trained in, in order; none if its config does not say."""
+    stages = run.config.get("stages")
+    return [str(stage.get("name")) for stage in stages] if isinstance(stages, list) else []
+
+
+def is_recipe_of(table: pd.DataFrame, stages: Sequence[str]) -> bool:
+    """Whether a cross-validation tried the first stages of a training, or all of them; `stages` are their names."""
+    tried = table["stages"].iloc[0].split()
+    return bool(tried) and list(stages[: len(tried)]) == tried
+
+
+def crossval_sentence(table: pd.DataFrame) -> str:
+    """Says in one sentence what a cross-validation found, and how much one fold differs from the next."""
+    found = table[table["class"] == ""].set_index(["metric", "fold"])
+    accuracy, macro_f1 = found.loc["accuracy"], found.loc["macro_f1"]
+    folds = [name for name in accuracy.index if name.isdigit()]
+    low, high = (f"{100 * end:.1f}" for end in (accuracy["value"][folds].min(), accuracy["value"][folds].max()))
+    pooled = [interval(*rows.loc[POOLED, ["value", "low", "high"]]) for rows in (accuracy, macro_f1)]
+    stages = table["stages"].iloc[0].replace(" ", ", ")
+    return (
+        f"Trained {len(folds)} times, each time without a part of the photos (stages {stages}), the recipe has "
+        f"{pooled[0]} of all {int(accuracy.loc[POOLED, 'photos']):,} photos right and a macro-F1 of {pooled[1]}, each "
+        f"photo judged by the network that had not seen it; from part to part the accuracy is {low} to {high} %."
+    )
 
 
 def rows_of(table: pd.DataFrame, metric: str, split: str, label: str = "", seed: str = ALL_SEEDS) -> pd.DataFrame:
@@ -148,6 +195,7 @@ def _signed(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+_AGAIN_FOLDS = "make it again with `python -m garbage_core study crossval`."
 _AGAIN = "make it again with `python -m garbage_core study imbalance`."
 
 
@@ -163,7 +211,7 @@ def _read(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
     missing = [column for column in columns if column not in table.columns]
     if missing or table.empty:
         raise GarbageError(f"{path} lacks {'the columns ' + ', '.join(missing) if missing else 'any row'}; {again}")
-    for column in set(columns) - {"strategy", "seed", "split", "fold", "metric", "class"}:
+    for column in set(columns) - {"strategy", "seed", "split", "stages", "fold", "metric", "class"}:
         table[column] = pd.to_numeric(table[column], errors="coerce")
     if not np.isfinite(table["photos"]).all():
         raise GarbageError(f"{path} has rows without a number of photos; {again}")

@@ -46,6 +46,7 @@ def _remedies(args: argparse.Namespace, out: TextIO) -> int:
 def crossval(args: argparse.Namespace, out: TextIO) -> int:
     """Measures five finished runs, or a probe, on the folds of a cross-validation."""
     from garbage_core.dataset import load_dataset
+    from garbage_core.studies import stage_names
     from garbage_core.study_crossval import (
         collect_runs,
         contradictions,
@@ -66,20 +67,21 @@ def crossval(args: argparse.Namespace, out: TextIO) -> int:
         from garbage_core.study_features import FeatureMaker, FeatureRecipe
 
         tables = probe_predictions(dataset, FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache))
-        classes = dataset.classes
+        classes, stages = dataset.classes, ()
         out.write("A logistic regression on features of the frozen network; not the transfer recipe.\n\n")
     else:
         from garbage_core.runs import load_run
 
         runs = [load_run(name, args.runs) for name in args.names]
         tables, classes = collect_runs(runs), runs[0].classes
+        stages = stage_names(runs[0])
         try:
             dataset = load_dataset(args.data_dir, verify=False)
         except GarbageError:
             if args.data_dir:
                 raise
             dataset = None  # the metrics do not need the photos
-    table = crossval_table(tables, classes)
+    table = crossval_table(tables, classes, stages)
     write_crossval(table, path)
     pairs = None if dataset is None else contradictions(dataset)
     out.write(crossval_text(table, pairs, tables) + f"\nWritten to {path}\n")

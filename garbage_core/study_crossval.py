@@ -21,11 +21,11 @@ from garbage_core.files import write_csv
 from garbage_core.predictions import to_arrays
 from garbage_core.runs import Run, probability_columns
 from garbage_core.splits import FOLDS, PROTOCOLS, fold_number
-from garbage_core.studies import CROSSVAL_COLUMNS
+from garbage_core.studies import CROSSVAL_COLUMNS, POOLED
 from garbage_core.study_measures import Measures, measure, measure_rows
 from garbage_core.study_remedies import check_alike
 
-MEAN, DEVIATION, POOLED = "mean", "deviation", "pooled"
+MEAN, DEVIATION = "mean", "deviation"
 PROBE_STRENGTH = 0.01  # scikit-learn's C; the transfer recipe's, chosen on val of the official split
 _OWN = ("name", "protocol", "weights")  # what may differ between the configs; weights are compared by their hash
 
@@ -96,19 +96,23 @@ def probe_predictions(dataset: Dataset, maker, strength: float = PROBE_STRENGTH)
     return tables
 
 
-def crossval_table(tables: Sequence[pd.DataFrame], classes: Sequence[str], resamples: int = 2000) -> pd.DataFrame:
+def crossval_table(
+    tables: Sequence[pd.DataFrame], classes: Sequence[str], stages: Sequence[str] = (), resamples: int = 2000
+) -> pd.DataFrame:
     """Measures every fold, and all folds together.
 
     Args:
         tables: Predictions in the order of the folds, from `collect_runs` or `probe_predictions`.
         classes: Names of the classes, in order.
+        stages: Names of the stages that were trained; none for a probe.
         resamples: Number of draws behind the intervals.
 
     Returns:
-        Columns `CROSSVAL_COLUMNS`. `fold` is the number of a fold; `mean` and `deviation` (with n - 1) over the folds,
-        which have no interval: the folds share most of their training photos, and no unbiased estimate of the mean's
-        variance exists (Bengio and Grandvalet 2004, JMLR 5, 1089-1105); or `pooled`, the answers to all photos, each by
-        the model that had not seen it, with a 95 % interval over the photos.
+        Columns `CROSSVAL_COLUMNS`. `stages` has the names with blanks between them. `fold` is the number of a fold;
+        `mean` and `deviation` (with n - 1) over the folds, which have no interval: the folds share most of their
+        training photos, and no unbiased estimate of the mean's variance exists (Bengio and Grandvalet 2004, JMLR 5,
+        1089-1105); or `pooled`, the answers to all photos, each by the model that had not seen it, with a 95 %
+        interval over the photos.
     """
     folds = [_measured([table], classes, resamples) for table in tables]
     parts = [measure_rows(fold).assign(fold=str(number)) for number, fold in enumerate(folds, 1)]
@@ -117,7 +121,7 @@ def crossval_table(tables: Sequence[pd.DataFrame], classes: Sequence[str], resam
     summaries = ((MEAN, values.mean(axis=0)), (DEVIATION, values.std(axis=0, ddof=1)))
     for name, summary in summaries:
         parts.append(pooled.assign(fold=name, value=summary, low=np.nan, high=np.nan))
-    return pd.concat([*parts, pooled], ignore_index=True)[list(CROSSVAL_COLUMNS)]
+    return pd.concat([*parts, pooled], ignore_index=True).assign(stages=" ".join(stages))[list(CROSSVAL_COLUMNS)]
 
 
 def write_crossval(table: pd.DataFrame, path: str | Path) -> Path:

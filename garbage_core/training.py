@@ -4,8 +4,8 @@
 
 A training is a list of stages. Each freezes a part of the network and trains the rest, on fresh photos or on cached
 features. Each starts from the best epoch of the one before, by macro-F1 on val. What is kept in the end is the best
-epoch, or start of a stage, at the last stage's photo size. After every epoch `history.csv` is written and a checkpoint kept
-(`garbage_core.checkpoint`), so a training that dies goes on with `resume=True` as if nothing had been.
+epoch, or start of a stage, at the photo size of the last. After every epoch `history.csv` is written and a checkpoint
+kept (`garbage_core.checkpoint`), so a training that dies goes on with `resume=True` as if nothing had been.
 The test photos are looked at once, at the very end, by the finished network.
 """
 
@@ -22,7 +22,7 @@ from tqdm import tqdm
 import garbage_core
 from garbage_core import augment, devices
 from garbage_core.calibration import apply_temperature, fit_temperature, fit_threshold
-from garbage_core.callbacks import EpochEnd, KeepRaw, SwapAverage, learning_rate, say
+from garbage_core.callbacks import EpochEnd, KeepRaw, SwapAverage, say
 from garbage_core.card import write_card
 from garbage_core.checkpoint import Checkpoint
 from garbage_core.config import Stage, TrainingConfig, load_config
@@ -37,6 +37,7 @@ from garbage_core.imbalance import check_strategy, loss_weights, make_loss
 from garbage_core.inference import network_probabilities
 from garbage_core.machines import Machines, from_first
 from garbage_core.networks import build_network
+from garbage_core.optimizers import make_optimizer
 from garbage_core.pipeline import Augmented, Batches, PhotoSource, Source, cache_features
 from garbage_core.predictions import to_arrays
 from garbage_core.probe import fit_head
@@ -190,7 +191,7 @@ def _run_stage(
         logits = Distillation(stage.teacher_weight, config.teacher_temperature)([logits, teacher(augmented.output)])
     model = keras.Model(augmented.inputs, logits)
     model.compile(
-        _optimizer(config, stage, steps),
+        make_optimizer(config, stage, steps),
         make_loss(config.imbalance, counts, config.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.F1Score("macro", name="macro_f1")],
         jit_compile=devices.jit_compile(),
@@ -291,22 +292,6 @@ def _finish(
     write_card(run)
     checkpoint.delete()
     return run
-
-
-def _optimizer(config: TrainingConfig, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
-    options = {
-        "learning_rate": learning_rate(stage, steps),
-        "weight_decay": stage.weight_decay or None,
-        "global_clipnorm": config.clip_norm or None,
-        "use_ema": stage.ema > 0,
-        "ema_momentum": stage.ema or 0.99,
-    }
-    if config.optimizer == "adamw":
-        optimizer = devices.clipping_together(keras.optimizers.AdamW)(**options | {"weight_decay": stage.weight_decay})
-    else:
-        optimizer = devices.clipping_together(keras.optimizers.SGD)(momentum=0.9, nesterov=True, **options)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def _limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:

@@ -27,9 +27,11 @@ from garbage_app.shared import (
 )
 from garbage_app.tiles import share_tile
 from garbage_core import figures
+from garbage_core.errors import GarbageError
 from garbage_core.evaluation import Evaluation, most_common_confusion
 from garbage_core.markdown import count
 from garbage_core.runs import Run
+from garbage_core.studies import crossval_sentence, is_recipe_of, read_crossval, stage_names, study_path
 
 ensure_routed()
 
@@ -97,6 +99,20 @@ def in_its_unit(metric: str, value: float, low: float, high: float) -> str:
     if figures.is_share(metric):
         return interval(value, low, high)
     return "unknown" if pd.isna(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def write_other_splits(run: Run) -> None:
+    """Says what a cross-validation of the run's recipe found, if there is one: whether this split was a lucky one."""
+    path = study_path("crossval")
+    if not path.is_file():
+        return
+    try:
+        folds = read_crossval(path)
+    except GarbageError as error:
+        st.warning(str(error))
+        return
+    if is_recipe_of(folds, stage_names(run)):
+        st.caption(f"On other splits: {crossval_sentence(folds)}")
 
 
 @st.fragment
@@ -212,6 +228,7 @@ answer(
     + ("It learnt from these very photos, so this is no measure of its worth." if split == "train" else ""),
 )
 write_headlines(evaluation)
+write_other_splits(run)
 explore_cells(run, split)
 write_per_class(run, split)
 write_curves(run, split)

@@ -90,6 +90,26 @@ def test_every_figure_has_a_sentence_and_three_downloads(place, page):
     assert [button.proto.label for button in app.get("download_button")] == ["CSV"] * len(charts)
 
 
+def test_what_other_splits_gave_is_said_of_the_run_that_it_was_tried_for(place):
+    rows = [
+        {"stages": "conv5 conv4", "fold": fold, "metric": metric, "class": "", "photos": 90, "value": value}
+        for metric in ("accuracy", "macro_f1")
+        for fold, value in (("1", 0.8), ("2", 0.9), ("pooled", 0.85))
+    ]
+    (place / "models" / "studies").mkdir()
+    path = place / "models" / "studies" / "crossval.csv"
+    pd.DataFrame(rows).assign(low=0.7, high=0.95).to_csv(path, index=False)
+    said = [caption.value for caption in open_page("evaluation").caption]
+    (text,) = [text for text in said if "On other splits" in text]
+    assert "85.0 % (70.0 to 95.0) of all 90 photos" in text.replace("\u00a0", " ")
+    assert "80.0 to 90.0 %" in text.replace("\u00a0", " ")
+    said = [caption.value for caption in open_page("evaluation", run=load_run("scratch").title).caption]
+    assert not any("On other splits" in text for text in said)
+    path.write_text("fold\n1\n")
+    app = open_page("evaluation")
+    assert "lacks the columns stages" in app.warning[0].value
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_split_of_one_class_is_shown_as_far_as_it_goes(place, page):
     for name in ("scratch", "transfer"):

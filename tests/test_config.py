@@ -41,6 +41,14 @@ def test_overrides_reach_the_config_one_stage_or_all(tmp_path):
     assert [s.learning_rate for s in config.stages] == [1.0, 1.0]
 
 
+def test_stages_after_the_last_one_wanted_are_left_out():
+    config = load_config("transfer")
+    assert [stage.name for stage in config.until("full").stages] == ["conv5", "conv4", "full"]
+    assert config.until(config.stages[-1].name) == config
+    with pytest.raises(GarbageError, match=r"last stage must be one of conv5, .*, not 'fulll'"):
+        config.until("fulll")
+
+
 @pytest.mark.parametrize(
     ("epochs", "expected"),
     [

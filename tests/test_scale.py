@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.scale import sizing
+from benchmarks.scale import differences, killer, sizing
 from garbage_core.classify import Classifier, Prediction
 from garbage_core.cli import main
 from garbage_core.errors import GarbageError
 from garbage_core.photo_commands import photo_paths
 from garbage_core.runs import file_sha256, load_run, write_json
-from garbage_core.scale import ATTEMPTS, TRIES, _Fetch, _Worker, classify_at_scale
+from garbage_core.scale import ATTEMPTS, TRIES, BlockDone, _Fetch, _Worker, classify_at_scale
 from garbage_core.scale_files import (
     Job,
     Place,
@@ -328,6 +328,28 @@ def test_command_prints_a_summary_and_says_by_its_exit_code_that_photos_failed(f
     assert main([*arguments, "--workers", "1"]) == 1
     summary = json.loads(capsys.readouterr().out)
     assert (summary["answered"], summary["failed"], summary["workers"]) == (20, 2, 1)
+
+
+def test_what_differs_from_one_process_is_counted():
+    expected = [answer("a"), answer("b"), answer("c", error="It is cut off."), answer("d")]
+    same = [vars(photo) | {f"p_{name}": share for name, share in photo.probabilities.items()} for photo in expected]
+    failed = [{"file": "c", "error": "It is cut off.", "again": False}]
+    good = [{key: value for key, value in row.items() if key != "error"} for row in same if row["file"] != "c"]
+    assert +differences(expected, good, failed) == {"same": 4}
+    other = good[0] | {f"p_{CLASSES[0]}": good[0][f"p_{CLASSES[0]}"] + 0.01}
+    assert +differences(expected, [other, *good[1:]], failed) == {"same": 3, "other_answer": 1}
+    assert +differences(expected, [*good, {**good[0], "file": "c"}], []) == {"same": 3, "other_answer": 1}
+    assert +differences(expected, good[1:], failed) == {"same": 3, "lost": 1}
+    assert +differences(expected, [*good, good[0]], failed) == {"same": 4, "doubled": 1}
+    assert +differences(expected, [*good, {**good[0], "file": "e"}], failed) == {"same": 4, "too_many": 1}
+
+
+def test_one_worker_is_killed_once_so_many_photos_are_done():
+    killed = []
+    progress = killer(100, lambda process, signal: killed.append(process))
+    for number in range(6):
+        progress(BlockDone(number, 40, 0, 0, 0, 0, 1.0, process=number), 240)
+    assert killed == [2]
 
 
 def test_sizing_follows_from_the_rates():

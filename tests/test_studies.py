@@ -27,12 +27,22 @@ from garbage_core.studies import (
     IMBALANCE_COLUMNS,
     STRATEGY_WORDS,
     classes_of,
+    crossval_sentence,
     imbalance_conclusion,
+    is_recipe_of,
     rarest_class,
+    read_crossval,
     read_imbalance,
     rows_of,
 )
-from garbage_core.study_crossval import collect_runs, contradictions, crossval_table, crossval_text, probe_predictions
+from garbage_core.study_crossval import (
+    collect_runs,
+    contradictions,
+    crossval_table,
+    crossval_text,
+    probe_predictions,
+    write_crossval,
+)
 from garbage_core.study_features import FeatureMaker, FeatureRecipe
 from garbage_core.study_imbalance import Budget, run_imbalance_study, train_head
 from garbage_core.study_measures import DIFFERENCE_COLUMNS, average, measure, measure_rows
@@ -374,7 +384,7 @@ def five_runs(tmp_path_factory):
 
 def test_folds_are_measured_each_and_together(five_runs):
     tables = collect_runs(five_runs)
-    table = crossval_table(tables, CLASS_NAMES, 20).set_index(["fold", "metric", "class"])["value"]
+    table = crossval_table(tables, CLASS_NAMES, resamples=20).set_index(["fold", "metric", "class"])["value"]
     ordered = sorted(five_runs, key=lambda run: run.name)
     values = [
         evaluate(run.predictions, CLASS_NAMES, "test", run.temperature, 0).metric("ece_calibrated")[0]
@@ -390,6 +400,23 @@ def test_folds_are_measured_each_and_together(five_runs):
     assert table["pooled", "macro_f1", ""] == pytest.approx(pooled.metric("macro_f1")[0])
     expected = pooled.per_class.set_index("label").loc["trash", "recall"]
     assert table["pooled", "recall", "trash"] == pytest.approx(expected)
+
+
+def test_what_the_folds_say_is_said_in_a_sentence(five_runs, tmp_path):
+    table = crossval_table(collect_runs(five_runs), CLASS_NAMES, ["head", "conv4"], resamples=20)
+    read = read_crossval(write_crossval(table, tmp_path / "crossval.csv"))
+    values = read[(read["metric"] == "accuracy")].set_index("fold")["value"]
+    text = crossval_sentence(read)
+    assert "(stages head, conv4)" in text
+    assert f"{100 * values['pooled']:.1f} % (" in text
+    assert "of all 252 photos" in text
+    assert f"{100 * values[:5].min():.1f} to {100 * values[:5].max():.1f} %" in text
+    assert is_recipe_of(read, ["head", "conv4", "longer"])
+    assert not is_recipe_of(read, ["head"])
+    assert not is_recipe_of(read, ["tiny", "conv4"])
+    (tmp_path / "crossval.csv").write_text("fold\n1\n")
+    with pytest.raises(GarbageError, match="lacks the columns stages"):
+        read_crossval(tmp_path / "crossval.csv")
 
 
 def test_runs_that_are_no_five_folds_are_refused(five_runs, tmp_path):
@@ -433,7 +460,7 @@ def test_equal_photos_with_different_labels_are_found_and_said(five_runs, tmp_pa
     files = small_dataset(photos=3) | {"can/a.jpg": twin, "jar/b.jpg": twin, "can/c.jpg": other, "can/d.jpg": other}
     assert contradictions(load_dataset(write_folder(tmp_path, files))) == [("can/a.jpg", "jar/b.jpg")]
     tables = collect_runs(five_runs)
-    table = crossval_table(tables, CLASS_NAMES, 20)
+    table = crossval_table(tables, CLASS_NAMES, resamples=20)
     tested = [t.loc[t["split"] == "test", "file"].tolist() for t in tables]
     together, apart = (tested[0][0], tested[0][1]), (tested[0][2], tested[1][0])
     text = crossval_text(table, [together, apart], tables)
@@ -447,7 +474,7 @@ def test_probe_is_tested_on_photos_it_has_not_seen(coloured, maker):
     tables = probe_predictions(coloured, maker, 1.0)
     tested = pd.concat([t.loc[t["split"] == "test", "file"] for t in tables])
     assert sorted(tested) == coloured.photos["file"].tolist()
-    table = crossval_table(tables, coloured.classes, 20)
+    table = crossval_table(tables, coloured.classes, resamples=20)
     pooled = table[(table["fold"] == "pooled") & (table["metric"] == "accuracy")]
     assert pooled["value"].item() > 0.8
     assert pooled["photos"].item() == 54

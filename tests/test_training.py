@@ -222,8 +222,10 @@ def test_a_fitted_head_is_kept_if_training_only_ruins_it(photos, config_file, tm
 def test_a_stage_goes_on_from_the_one_before_even_if_that_did_not_beat_what_it_began_with(photos, tmp_path, capsys):
     """The first epochs after a fitted head are worse than the head; what they learnt must not be thrown away."""
     (tmp_path / "sizes.toml").write_text(SIZES + WORSE)
-    run = train(load_config(tmp_path / "sizes.toml", ["stages.final.learning_rate=0.01"]), load_dataset(photos), tmp_path)
-    *_, middle, last = run.history["val_macro_f1"]
+    run = train(
+        load_config(tmp_path / "sizes.toml", ["stages.final.learning_rate=0.01"]), load_dataset(photos), tmp_path
+    )
+    *_, middle, _ = run.history["val_macro_f1"]
     begins = re.findall(r"(\w+): begins with macro-F1 ([0-9.]+)", capsys.readouterr().err)
     assert [name for name, _ in begins] == ["final", "worse", "after"]
     assert middle < float(dict(begins)["worse"])  # else this shows nothing

@@ -1,0 +1,147 @@
+"""Where a training step's time goes: what feeds it, piece by piece, beside what the network takes.
+
+    python benchmarks/feed.py transfer conv4 --precision mixed_bfloat16 --record
+
+Takes a stage of a preset and some photos of the data set, and times each piece by itself: the pieces that a photo needs
+once in a training (decoding; cutting out its thing, if the stage has `grounds`), those that it needs in every epoch
+(drawing a ground, putting the thing on it, drawing random numbers, all in one thread), the layers that augment, and a
+training step with one batch over and over and with the batches that belong to it. Medians over the repeats. `--record`
+keeps the outcome in benchmarks/results, see `benchmarks/record.py`.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.record import keep
+from garbage_core.config import PRECISIONS, PRESETS, TrainingConfig, load_config
+from garbage_core.dataset import Dataset, load_dataset
+
+
+def median_ms(call: Callable[[Any], Any], items: Iterable[Any]) -> float:
+    """Returns the median time of a call in milliseconds, over the items it is called with."""
+    times = []
+    for item in items:
+        start = time.perf_counter()
+        call(item)
+        times.append(1000 * (time.perf_counter() - start))
+    return float(np.median(times))
+
+
+def photo_times(dataset: Dataset, files: list[str], height: int, width: int, grounds: bool) -> dict[str, float]:
+    """Times what is done with each photo by itself, in milliseconds a photo."""
+    from garbage_core.cutouts import cut_out, put_on
+    from garbage_core.grounds import draw_ground
+    from garbage_core.images import load_photo
+
+    found = {"decode": median_ms(lambda file: load_photo(dataset.read_bytes(file), height, width), files)}
+    if not grounds:
+        return found
+    photos = [load_photo(dataset.read_bytes(file), height, width) for file in files]
+    found["cut out"] = median_ms(cut_out, photos)
+    things = [(photo, thing) for photo in photos if (thing := cut_out(photo)) is not None]
+    rng = np.random.default_rng(0)
+    found["draw a ground"] = median_ms(lambda _: draw_ground(rng, height, width), range(4 * len(files)))
+    below = draw_ground(rng, height, width)
+    found["put on it"] = median_ms(lambda pair: put_on(*pair, below, rng), things)
+    return found
+
+
+def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[str], repeats: int) -> dict[str, float]:
+    """Times batches, layers and steps of a stage, in milliseconds a batch."""
+    import keras
+
+    from garbage_core import augment, devices
+    from garbage_core.bench_training import SameBatch
+    from garbage_core.grounds import OtherGrounds
+    from garbage_core.imbalance import make_loss
+    from garbage_core.networks import build_network
+    from garbage_core.optimizers import make_optimizer
+    from garbage_core.pipeline import Augmented, Batches, PhotoSource
+    from garbage_core.resnet import freeze
+
+    stage = next(stage for stage in config.stages if stage.name == name)
+    size = stage.batch_size
+    keras.config.set_dtype_policy(devices.precision(config.precision))
+    network = build_network(config.to_dict(), len(dataset.classes))
+    freeze(network, stage.train_from, stage.train_batch_norms)
+    source = PhotoSource(dataset, files, *config.size(stage), cache_gb=4)
+    if stage.grounds:
+        source = OtherGrounds(source, stage.grounds)
+    augmentation = augment.pipeline(stage.augmentation, stage.strength)
+    labels = np.arange(len(files)) % len(dataset.classes)
+    options = {"num_classes": len(dataset.classes), "batch_size": size, "steps": len(files) // size, "strategy": "none"}
+    data = Batches(source, labels, augmentation, class_weights=None, seed=(0, 0), **options)
+    for step in range(len(data)):  # things are cut out once
+        data[step]
+    augmented = Augmented(augmentation, source.shape)
+    front = keras.Model(augmented.inputs, augmented.output)
+    model = keras.Model(augmented.inputs, network(augmented.output))
+    loss = make_loss("none", np.ones(len(dataset.classes)), config.label_smoothing)
+    model.compile(make_optimizer(config, stage, len(data)), loss, jit_compile=devices.jit_compile())
+
+    def epoch(batches: keras.utils.PyDataset) -> float:
+        start = time.perf_counter()
+        model.fit(batches, epochs=1, verbose=0, shuffle=False)
+        return 1000 * (time.perf_counter() - start) / len(batches)
+
+    same = SameBatch(data[0], len(data))
+    front.predict_on_batch(data[0][0])
+    for batches in (same, data):  # compiles
+        epoch(batches)
+    sides = [(epoch(same), epoch(data)) for _ in range(repeats)]
+    return {
+        "one batch": median_ms(data.__getitem__, [step for _ in range(repeats) for step in range(len(data))]),
+        "layers that augment": median_ms(lambda _: front.predict_on_batch(data[0][0]), range(4 * repeats)),
+        "step, same batch": float(np.median([side[0] for side in sides])),
+        "step, own batches": float(np.median([side[1] for side in sides])),
+    }
+
+
+def main() -> int:
+    """Reads the arguments, measures, prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("preset", choices=PRESETS)
+    parser.add_argument("stage", help="name of one of its stages that trains on photos")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--batches", type=int, default=4, metavar="N", help="in an epoch (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--record", action="store_true", help="keep the outcome in benchmarks/results")
+    args = parser.parse_args()
+    config = load_config(args.preset, [f"precision={args.precision}"])
+    stages = {stage.name: stage for stage in config.stages if not stage.cached_passes}
+    if args.stage not in stages:
+        parser.error(f"stage must be one of {', '.join(stages)}, not {args.stage!r}")
+    stage, (height, width) = stages[args.stage], config.size(stages[args.stage])
+    dataset = load_dataset()
+    files = dataset.photos["file"].sample(args.batches * stage.batch_size, random_state=0).tolist()
+    outcome = {
+        "stage": f"{args.preset}, {args.stage}",
+        "photos": f"{stage.batch_size} of {width}x{height} in a batch",
+        "precision": args.precision,
+        "milliseconds_a_photo": {
+            name: {"median": round(value, 2)}
+            for name, value in photo_times(dataset, files, height, width, bool(stage.grounds)).items()
+        },
+        "milliseconds_a_batch": {
+            name: {"median": round(value, 1)}
+            for name, value in step_times(config, args.stage, dataset, files, args.repeats).items()
+        },
+    }
+    if args.record:
+        command = f"python benchmarks/feed.py {args.preset} {args.stage} --precision {args.precision} --record"
+        keep("feed", command, outcome)
+    print(json.dumps(outcome, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
