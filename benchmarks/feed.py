@@ -5,8 +5,8 @@
 Takes a stage of a preset and some photos of the data set, and times each piece by itself: the pieces that a photo needs
 once in a training (decoding; cutting out its thing, if the stage has `grounds`), those that it needs in every epoch
 (drawing a ground, putting the thing on it, drawing random numbers, all in one thread), the layers that augment, and a
-training step with one batch over and over and with the batches that belong to it. Medians over the repeats. `--record`
-keeps the outcome in benchmarks/results, see `benchmarks/record.py`.
+training step with one batch over and over and with the batches that belong to it. Medians of the pieces, means of the
+steps. `--record` keeps the outcome in benchmarks/results, see `benchmarks/record.py`.
 """
 
 import argparse
@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.record import keep
 from garbage_core.config import PRECISIONS, PRESETS, TrainingConfig, load_config
 from garbage_core.dataset import Dataset, load_dataset
+
+FIRST_STEPS = 2  # of an epoch, not counted
 
 
 def median_ms(call: Callable[[Any], Any], items: Iterable[Any]) -> float:
@@ -88,21 +90,21 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     loss = make_loss("none", np.ones(len(dataset.classes)), config.label_smoothing)
     model.compile(make_optimizer(config, stage, len(data)), loss, jit_compile=devices.jit_compile())
 
-    def epoch(batches: keras.utils.PyDataset) -> float:
-        start = time.perf_counter()
-        model.fit(batches, epochs=1, verbose=0, shuffle=False)
-        return 1000 * (time.perf_counter() - start) / len(batches)
+    def steps(batches: keras.utils.PyDataset) -> np.ndarray:
+        """Milliseconds of the steps of an epoch, without the first ones, which wait for the first batch."""
+        ends: list[float] = []
+        note = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: ends.append(time.perf_counter()))
+        model.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[note])
+        return 1000 * np.diff(ends)[FIRST_STEPS:]
 
     same = SameBatch(data[0], len(data))
     front.predict_on_batch(data[0][0])
-    for batches in (same, data):  # compiles
-        epoch(batches)
-    sides = [(epoch(same), epoch(data)) for _ in range(repeats)]
+    sides = [(steps(same), steps(data)) for _ in range(repeats)]
     return {
-        "one batch": median_ms(data.__getitem__, [step for _ in range(repeats) for step in range(len(data))]),
-        "layers that augment": median_ms(lambda _: front.predict_on_batch(data[0][0]), range(4 * repeats)),
-        "step, same batch": float(np.median([side[0] for side in sides])),
-        "step, own batches": float(np.median([side[1] for side in sides])),
+        "one batch": median_ms(data.__getitem__, range(len(data))),
+        "layers that augment": median_ms(lambda _: front.predict_on_batch(same.batch[0]), range(len(data))),
+        "step, same batch": float(np.mean(np.concatenate([side[0] for side in sides]))),
+        "step, own batches": float(np.mean(np.concatenate([side[1] for side in sides]))),
     }
 
 
@@ -112,10 +114,14 @@ def main() -> int:
     parser.add_argument("preset", choices=PRESETS)
     parser.add_argument("stage", help="name of one of its stages that trains on photos")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
-    parser.add_argument("--batches", type=int, default=4, metavar="N", help="in an epoch (default: %(default)s)")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--batches", type=int, default=12, metavar="N", help="in an epoch (default: %(default)s)")
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--record", action="store_true", help="keep the outcome in benchmarks/results")
     args = parser.parse_args()
+    if args.batches < FIRST_STEPS + 3 or args.repeats < 1:
+        parser.error(
+            f"at least {FIRST_STEPS + 3} batches and 1 repeat are needed, not {args.batches} and {args.repeats}"
+        )
     config = load_config(args.preset, [f"precision={args.precision}"])
     stages = {stage.name: stage for stage in config.stages if not stage.cached_passes}
     if args.stage not in stages:
@@ -127,12 +133,12 @@ def main() -> int:
         "stage": f"{args.preset}, {args.stage}",
         "photos": f"{stage.batch_size} of {width}x{height} in a batch",
         "precision": args.precision,
-        "milliseconds_a_photo": {
-            name: {"median": round(value, 2)}
+        "a_photo": {
+            name: {"ms": round(value, 2)}
             for name, value in photo_times(dataset, files, height, width, bool(stage.grounds)).items()
         },
-        "milliseconds_a_batch": {
-            name: {"median": round(value, 1)}
+        "a_batch": {
+            name: {"ms": round(value, 1)}
             for name, value in step_times(config, args.stage, dataset, files, args.repeats).items()
         },
     }

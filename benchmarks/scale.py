@@ -101,7 +101,8 @@ def differences(
             near = all(abs(row[f"p_{name}"] - share) <= same for name, share in photo.probabilities.items())
             alike = all(row[key] == getattr(photo, key) for key in ("label", "accepted", "unfamiliar"))
             counts["same" if near and alike else "other_answer"] += 1
-    return counts | Counter(too_many=len(rows))
+    counts["too_many"] = len(rows)
+    return counts
 
 
 def killer(photos: int, kill: Callable[[int, int], None] = os.kill) -> Callable[[BlockDone, int], None]:
