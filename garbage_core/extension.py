@@ -6,6 +6,8 @@ ones of the longer training.
 
 import dataclasses
 
+import pandas as pd
+
 from garbage_core.config import TrainingConfig
 from garbage_core.dataset import Dataset
 from garbage_core.errors import GarbageError
@@ -17,7 +19,7 @@ from garbage_core.weights import StartingWeights
 _FREE = ("name", "weights", "stages", "protocol", "precision", "teacher", "teacher_temperature")
 
 
-def check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol: str) -> None:
+def check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol: str, photos: pd.DataFrame) -> None:
     """Refuses a training that is no extension of a run.
 
     Args:
@@ -25,6 +27,7 @@ def check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol: 
         run: The finished run.
         dataset: The photos of the longer training.
         protocol: How they are split.
+        photos: Those of them that are used, with a column `file`.
 
     Raises:
         GarbageError: If it is not, with the first difference.
@@ -49,6 +52,11 @@ def check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol: 
         raise GarbageError(
             f"The run {run.name!r} was trained on other photos or another split than {protocol!r}: "
             "extend it with the same."
+        )
+    if set(run.predictions["file"]) != set(photos["file"]):
+        raise GarbageError(
+            f"The run {run.name!r} was trained on {len(run.predictions):,} of the photos, not on {len(photos):,}: "
+            "extend it with the same --limit."
         )
 
 

@@ -86,7 +86,7 @@ def train(
     protocol = config.protocol or ("official" if dataset.official else "stratified")
     teacher_run = find_teacher(config.teacher, root, dataset, protocol) if config.teacher else None
     if extend:
-        check_extends(config, extend, dataset, protocol)
+        check_extends(config, extend, dataset, protocol, photos)
     data = f"{dataset.fingerprint}/{limit or 'all'}"
     checkpoint = Checkpoint.open(folder, config, data, resume and machines.number == 0)
     weights = Path(config.weights).expanduser()

@@ -61,3 +61,8 @@ def test_stopped_before_the_run_was_taken_over_it_resumes_with_that_run(dataset,
 def test_another_training_is_refused(config, message, dataset, short):
     with pytest.raises(GarbageError, match=message):
         train(config, dataset, short.path.parent, extend=short)
+
+
+def test_other_photos_are_refused(dataset, short):
+    with pytest.raises(GarbageError, match=r"trained on 40 of the photos, not on \d+: extend it with the same --limit"):
+        train(LONG, dataset, short.path.parent, extend=short, limit=2)
