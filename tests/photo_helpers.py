@@ -45,7 +45,7 @@ def cardboard(width: int = 1280, height: int = 960) -> bytes:
     y, x = np.mgrid[0:height, 0:width]
     table = np.stack([222 - x / 40 - y / 60, 216 - x / 40 - y / 60, 206 - x / 38 - y / 55], axis=-1)
     image = Image.fromarray(np.clip(table + rng.normal(0, 2, table.shape), 0, 255).astype(np.uint8))
-    corners = [(0.17, 0.26), (0.73, 0.18), (0.83, 0.73), (0.26, 0.83)]
+    corners = [(0.08, 0.14), (0.84, 0.06), (0.94, 0.84), (0.16, 0.95)]
 
     def where(shift: float, blur: float, strength: int) -> Image.Image:
         mask = Image.new("L", image.size)
@@ -53,15 +53,13 @@ def cardboard(width: int = 1280, height: int = 960) -> bytes:
         ImageDraw.Draw(mask).polygon(places, fill=strength)
         return mask.filter(ImageFilter.GaussianBlur(blur))
 
-    fibres = 5 * np.sin((x + 0.12 * y) / 4.5)
-    for grain, strength in ((4, 3), (16, 4), (64, 6)):
+    fibres = 1.5 * np.sin((x + 0.12 * y) / 4.5)
+    for grain, strength in ((4, 0.9), (16, 1.2), (64, 1.8)):
         spots = rng.normal(0, strength, (height // grain, width // grain)).astype(np.float32)
         fibres += np.asarray(Image.fromarray(spots).resize(image.size))
-    card = np.stack([176 + fibres, 138 + fibres, 96 + fibres], axis=-1)
+    card = np.stack([164 + fibres, 122 + fibres, 84 + fibres], axis=-1)
     image.paste((120, 112, 104), mask=where(0.02, 22, 120))
     image.paste(Image.fromarray(np.clip(card, 0, 255).astype(np.uint8)), mask=where(0, 1, 255))
-    fold = [(0.21 * width, 0.54 * height), (0.78 * width, 0.45 * height)]
-    ImageDraw.Draw(image).line(fold, fill=(140, 106, 70), width=5)
     return encode(image, "JPEG")
 
 
