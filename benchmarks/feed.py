@@ -53,7 +53,8 @@ def photo_times(dataset: Dataset, files: list[str], height: int, width: int, gro
     rng = np.random.default_rng(0)
     found["draw a ground"] = median_ms(lambda _: draw_ground(rng, height, width), range(4 * len(files)))
     below = draw_ground(rng, height, width)
-    found["put on it"] = median_ms(lambda pair: put_on(*pair, below, rng), things)
+    if things:
+        found["put on it"] = median_ms(lambda pair: put_on(*pair, below, rng), things)
     return found
 
 
