@@ -3,6 +3,7 @@
     models/studies/imbalance.csv        the six strategies against imbalance, several seeds each
     models/studies/imbalance_runs.csv   the same of whole networks that differ in their remedy alone
     models/studies/crossval.csv         the transfer recipe on five folds
+    models/studies/folds/               the runs behind it, without their networks
     models/studies/crossval_probe.csv   a fitted head on frozen features, on five folds
 
 All tables are long: one row per thing trained, metric and class. Nothing here loads Keras.
