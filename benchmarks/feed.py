@@ -28,14 +28,14 @@ from garbage_core.dataset import Dataset, load_dataset
 FIRST_STEPS = 2  # of an epoch, not counted
 
 
-def median_ms(call: Callable[[Any], Any], items: Iterable[Any]) -> float:
-    """Returns the median time of a call in milliseconds, over the items it is called with."""
-    times = []
+def timed(call: Callable[[Any], Any], items: Iterable[Any]) -> tuple[list[Any], float]:
+    """Returns what a call gives for each item, and its median time in milliseconds."""
+    results, times = [], []
     for item in items:
         start = time.perf_counter()
-        call(item)
+        results.append(call(item))
         times.append(1000 * (time.perf_counter() - start))
-    return float(np.median(times))
+    return results, float(np.median(times))
 
 
 def photo_times(dataset: Dataset, files: list[str], height: int, width: int, grounds: bool) -> dict[str, float]:
@@ -44,17 +44,16 @@ def photo_times(dataset: Dataset, files: list[str], height: int, width: int, gro
     from garbage_core.grounds import draw_ground
     from garbage_core.images import load_photo
 
-    found = {"decode": median_ms(lambda file: load_photo(dataset.read_bytes(file), height, width), files)}
+    found = {}
+    photos, found["decode"] = timed(lambda file: load_photo(dataset.read_bytes(file), height, width), files)
     if not grounds:
         return found
-    photos = [load_photo(dataset.read_bytes(file), height, width) for file in files]
-    found["cut out"] = median_ms(cut_out, photos)
-    things = [(photo, thing) for photo in photos if (thing := cut_out(photo)) is not None]
     rng = np.random.default_rng(0)
-    found["draw a ground"] = median_ms(lambda _: draw_ground(rng, height, width), range(4 * len(files)))
-    below = draw_ground(rng, height, width)
-    if things:
-        found["put on it"] = median_ms(lambda pair: put_on(*pair, below, rng), things)
+    things, found["cut out"] = timed(cut_out, photos)
+    below, found["draw a ground"] = timed(lambda _: draw_ground(rng, height, width), photos)
+    together = [parts for parts in zip(photos, things, below, strict=True) if parts[1] is not None]
+    if together:
+        _, found["put on it"] = timed(lambda parts: put_on(*parts, rng), together)
     return found
 
 
@@ -70,6 +69,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     from garbage_core.optimizers import make_optimizer
     from garbage_core.pipeline import Augmented, Batches, PhotoSource
     from garbage_core.resnet import freeze
+    from garbage_core.runtimes import milliseconds
 
     stage = next(stage for stage in config.stages if stage.name == name)
     size = stage.batch_size
@@ -99,11 +99,10 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
         return 1000 * np.diff(ends)[FIRST_STEPS:]
 
     same = SameBatch(data[0], len(data))
-    front.predict_on_batch(data[0][0])
     sides = [(steps(same), steps(data)) for _ in range(repeats)]
     return {
-        "one batch": median_ms(data.__getitem__, range(len(data))),
-        "layers that augment": median_ms(lambda _: front.predict_on_batch(same.batch[0]), range(len(data))),
+        "one batch": timed(data.__getitem__, range(len(data)))[1],
+        "layers that augment": milliseconds(lambda: front.predict_on_batch(same.batch[0]), len(data)),
         "step, same batch": float(np.mean(np.concatenate([side[0] for side in sides]))),
         "step, own batches": float(np.mean(np.concatenate([side[1] for side in sides]))),
     }

@@ -19,6 +19,15 @@ from garbage_core.errors import GarbageError
 from garbage_core.files import write_bytes, write_csv, write_json
 from garbage_core.runs import Run
 
+_FRESH_STAGE = {
+    "epoch": 0,  # epochs of this stage that are done
+    "weights": None,  # those of the last one
+    "wait": 0,
+    "stopped": False,
+    "stage_best": {"value": -1.0, "epoch": 0, "file": None},
+    "start": None,  # weights that this stage began with, once they are measured
+}
+
 
 class Checkpoint:
     """State of an unfinished training; `folder` is where it lies."""
@@ -54,13 +63,8 @@ class Checkpoint:
             "config": config.to_dict(),
             "data": data,
             "stage": 0,
-            "epoch": 0,  # of this stage
-            "weights": None,
-            "wait": 0,
-            "stopped": False,
-            "stage_best": {"value": -1.0, "epoch": 0, "file": None},
+            **_FRESH_STAGE,
             "handed": {"epoch": 0, "file": None},  # what the stage before handed on
-            "start": None,  # weights that this stage began with, once they are measured
             "best": {"value": -1.0, "epoch": 0, "file": None, "size": None},
             "rows": [],
             "seconds": 0.0,
@@ -247,13 +251,8 @@ class Checkpoint:
         # A stage may have no epochs, only a head that was fitted: then what it began with is handed on.
         self._state |= {
             "stage": self.stage + 1,
-            "epoch": 0,
-            "wait": 0,
-            "stopped": False,
-            "weights": None,
-            "stage_best": {"value": -1.0, "epoch": 0, "file": None},
+            **_FRESH_STAGE,
             "handed": {"epoch": best["epoch"] or handed["epoch"], "file": best["file"] or start or handed["file"]},
-            "start": None,
         }
         self._write_state()
         self._delete_features()

@@ -13,8 +13,8 @@ def give_back_large_blocks(size: int = LARGE) -> bool:
     glibc does so at first, but each time such a block is freed it raises the size from which on it does, up to 32 MB
     (`man 3 mallopt`, M_MMAP_THRESHOLD). From then on photos of all sizes share its heaps, which they break up: the
     memory of a process that decodes thousands of them by several threads grows for an hour. Setting the size ends the
-    raising. Such blocks are then fetched from the system each time, which costs about an
-    eighth of the speed (docs/speed-notes.md), so this is for long work alone.
+    raising. Such blocks are then fetched from the system each time, which costs about an eighth of the speed
+    (docs/speed-notes.md), so this is for long work alone.
 
     Args:
         size: Smallest size of such a block, in bytes.

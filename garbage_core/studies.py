@@ -69,7 +69,9 @@ def read_imbalance(path: str | Path | None = None) -> pd.DataFrame:
     """
     table = _read(Path(path or study_path("imbalance")), IMBALANCE_COLUMNS, "imbalance")
     if BASELINE not in set(table["strategy"]) or ALL_SEEDS not in set(table["seed"]):
-        raise GarbageError(f"{path or study_path('imbalance')} lacks the rows of {BASELINE!r} over all seeds; {_AGAIN}")
+        raise GarbageError(
+            f"{path or study_path('imbalance')} lacks the rows of {BASELINE!r} over all seeds; {_again('imbalance')}"
+        )
     return table
 
 
@@ -87,7 +89,9 @@ def read_crossval(path: str | Path | None = None) -> pd.DataFrame:
     """
     table = _read(Path(path or study_path("crossval")), CROSSVAL_COLUMNS, "crossval")
     if POOLED not in set(table["fold"]):
-        raise GarbageError(f"{path or study_path('crossval')} lacks the rows of all folds together; {_AGAIN_FOLDS}")
+        raise GarbageError(
+            f"{path or study_path('crossval')} lacks the rows of all folds together; {_again('crossval')}"
+        )
     return table
 
 
@@ -196,13 +200,13 @@ def _signed(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-_AGAIN_FOLDS = "make it again with `python -m garbage_core study crossval`."
-_AGAIN = "make it again with `python -m garbage_core study imbalance`."
+def _again(command: str, how: str = "make it again") -> str:
+    return f"{how} with `python -m garbage_core study {command}`."
 
 
 def _read(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
     """Reads a table as text, so that a class called "NA" stays one, and turns its numbers into numbers."""
-    again = f"make it with `python -m garbage_core study {command}`."
+    again = _again(command, "make it")
     if not path.is_file():
         raise GarbageError(f"There is no table {path}; {again}")
     try:

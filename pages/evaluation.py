@@ -16,6 +16,7 @@ from garbage_app.shared import (
     choose_split,
     drawn,
     evaluation_of,
+    file_key,
     interval,
     percent,
     plain,
@@ -101,13 +102,19 @@ def in_its_unit(metric: str, value: float, low: float, high: float) -> str:
     return "unknown" if pd.isna(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
+@st.cache_data(max_entries=2, show_spinner=False)
+def read_folds(path: str, stamp: tuple) -> pd.DataFrame:
+    """Reads the table of the cross-validation once for all sessions, until its file changes."""
+    return read_crossval(path)
+
+
 def write_other_splits(run: Run) -> None:
     """Says what a cross-validation of the run's recipe found, if there is one: whether this split was a lucky one."""
     path = study_path("crossval")
     if not path.is_file():
         return
     try:
-        folds = read_crossval(path)
+        folds = read_folds(*file_key(path))
     except GarbageError as error:
         st.warning(str(error))
         return

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.scale import differences, killer, sizing
+from benchmarks.scale import differences, killer, read_rows, sizing
 from garbage_core.classify import Classifier, Prediction
 from garbage_core.cli import main
 from garbage_core.errors import GarbageError
@@ -265,13 +265,6 @@ needs_ray = pytest.mark.skipif(
 pytestmark = pytest.mark.timeout(600)
 
 
-def rows(out, kind):
-    import pyarrow.parquet as pq
-
-    files = sorted((out / kind).glob("*.parquet")) if (out / kind).is_dir() else []
-    return [row for file in files for row in pq.read_table(file).to_pylist()]
-
-
 @pytest.mark.slow
 @needs_ray
 def test_two_workers_one_killed_give_the_answers_of_the_plain_command(run, tmp_path):
@@ -288,9 +281,9 @@ def test_two_workers_one_killed_give_the_answers_of_the_plain_command(run, tmp_p
     assert summary["replaced"] >= 1
     assert (summary["photos"], summary["answered"], summary["failed"], summary["again"]) == (5000, 4998, 2, 0)
 
-    found = {row["file"]: row for row in rows(out, "answers")}
-    failed = {row["file"]: row["error"] for row in rows(out, "failed")}
-    assert len(rows(out, "answers")) == len(found)
+    found = {row["file"]: row for row in read_rows(out, "answers")}
+    failed = {row["file"]: row["error"] for row in read_rows(out, "failed")}
+    assert len(read_rows(out, "answers")) == len(found)
     paths = sorted(path for path in folder.rglob("*.*g") if not path.name.startswith("."))
     for expected in Classifier.from_run(run).classify_paths(paths):
         if expected.error:
