@@ -89,8 +89,11 @@ def results_table(
         )
     if folds:
         rows = read_crossval(folds)
-        of = [run.title for run in runs if is_recipe_of(rows, stage_names(run))]
-        parts += [f"Does {' or '.join(of)} owe its figures to this one split? {crossval_sentence(rows)}"] if of else []
+        parts += [
+            f"Is {run.title} lucky with this split? {crossval_sentence(rows, stage_names(run))}"
+            for run in runs
+            if is_recipe_of(rows, stage_names(run))
+        ]
     if study:
         rows = read_imbalance(study)
         conclusion = imbalance_conclusion(rows, split)

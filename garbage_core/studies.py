@@ -107,18 +107,24 @@ def is_recipe_of(table: pd.DataFrame, stages: Sequence[str]) -> bool:
     return bool(tried) and list(stages[: len(tried)]) == tried
 
 
-def crossval_sentence(table: pd.DataFrame) -> str:
-    """Says in one sentence what a cross-validation found, and how much one fold differs from the next."""
+def crossval_sentence(table: pd.DataFrame, stages: Sequence[str]) -> str:
+    """Says what a cross-validation found, and how much one fold differs from the next.
+
+    Args:
+        table: From `read_crossval`.
+        stages: The names of all stages of the recipe; the table says how many of them were tried.
+    """
     found = table[table["class"] == ""].set_index(["metric", "fold"])
     accuracy, macro_f1 = found.loc["accuracy"], found.loc["macro_f1"]
     folds = [name for name in accuracy.index if name.isdigit()]
     low, high = (f"{100 * end:.1f}" for end in (accuracy["value"][folds].min(), accuracy["value"][folds].max()))
     pooled = [interval(*rows.loc[POOLED, ["value", "low", "high"]]) for rows in (accuracy, macro_f1)]
-    stages = table["stages"].iloc[0].replace(" ", ", ")
+    tried = len(table["stages"].iloc[0].split())
+    part = "" if tried == len(stages) else f" (the first {tried} of its {len(stages)} stages)"
     return (
-        f"Trained {len(folds)} times, each time without a part of the photos (stages {stages}), the recipe has "
-        f"{pooled[0]} of all {int(accuracy.loc[POOLED, 'photos']):,} photos right and a macro-F1 of {pooled[1]}, each "
-        f"photo judged by the network that had not seen it; from part to part the accuracy is {low} to {high} %."
+        f"Trained {len(folds)} times, each time tested on another part of the photos, which it had not seen, the "
+        f"recipe{part} is right on {pooled[0]} of all {int(accuracy.loc[POOLED, 'photos']):,} photos; its macro-F1 is "
+        f"{pooled[1]}. From one training to the next the accuracy is {low} to {high} %."
     )
 
 

@@ -118,8 +118,9 @@ def write_other_splits(run: Run) -> None:
     except GarbageError as error:
         st.warning(str(error))
         return
-    if is_recipe_of(folds, stage_names(run)):
-        st.caption(f"On other splits: {crossval_sentence(folds)}")
+    stages = stage_names(run)
+    if is_recipe_of(folds, stages):
+        st.caption(f"**Luck of the split?** {crossval_sentence(folds, stages)}")
 
 
 @st.fragment

@@ -100,11 +100,11 @@ def test_what_other_splits_gave_is_said_of_the_run_that_it_was_tried_for(place):
     path = place / "models" / "studies" / "crossval.csv"
     pd.DataFrame(rows).assign(low=0.7, high=0.95).to_csv(path, index=False)
     said = [caption.value for caption in open_page("evaluation").caption]
-    (text,) = [text for text in said if "On other splits" in text]
+    (text,) = [text for text in said if "Luck of the split?" in text]
     assert "85.0 % (70.0 to 95.0) of all 90 photos" in text.replace("\u00a0", " ")
     assert "80.0 to 90.0 %" in text.replace("\u00a0", " ")
     said = [caption.value for caption in open_page("evaluation", run=load_run("scratch").title).caption]
-    assert not any("On other splits" in text for text in said)
+    assert not any("Luck of the split?" in text for text in said)
     path.write_text("fold\n1\n")
     app = open_page("evaluation")
     assert "lacks the columns stages" in app.warning[0].value

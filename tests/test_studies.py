@@ -406,8 +406,9 @@ def test_what_the_folds_say_is_said_in_a_sentence(five_runs, tmp_path):
     table = crossval_table(collect_runs(five_runs), CLASS_NAMES, ["head", "conv4"], resamples=20)
     read = read_crossval(write_crossval(table, tmp_path / "crossval.csv"))
     values = read[(read["metric"] == "accuracy")].set_index("fold")["value"]
-    text = crossval_sentence(read)
-    assert "(stages head, conv4)" in text
+    text = crossval_sentence(read, ["head", "conv4", "longer"])
+    assert "the recipe (the first 2 of its 3 stages) is right" in text
+    assert "the recipe is right" in crossval_sentence(read, ["head", "conv4"])
     assert f"{100 * values['pooled']:.1f} % (" in text
     assert "of all 252 photos" in text
     assert f"{100 * values[:5].min():.1f} to {100 * values[:5].max():.1f} %" in text
