@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from garbage_core.config import TrainingConfig
 from garbage_core.errors import GarbageError
 from garbage_core.predictions import to_arrays
 from garbage_core.runs import Run
@@ -93,7 +94,7 @@ def remedies_table(measures: Mapping[tuple[str, str, int], Measures], counts: Ma
 
 
 def check_alike(first: Run, other: Run, own: Sequence[str], advice: str) -> None:
-    """Raises GarbageError unless two runs have the same photos, starting weights and recipe.
+    """Raises GarbageError unless two runs have the same photos, starting weights and recipe, each a valid config.
 
     Args:
         first: One run.
@@ -103,7 +104,9 @@ def check_alike(first: Run, other: Run, own: Sequence[str], advice: str) -> None
     """
 
     def recipe(run: Run) -> dict:
-        return {key: value for key, value in run.config.items() if key not in own}
+        """The config without what may differ; a run from before a key existed has its default."""
+        config = TrainingConfig.from_dict(run.config, f"run.json of {run.name!r}").to_dict()
+        return {key: value for key, value in config.items() if key not in own}
 
     a, b = recipe(first), recipe(other)
     different = sorted(key for key in {*a, *b} if a.get(key) != b.get(key))

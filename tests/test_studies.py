@@ -600,6 +600,19 @@ def test_remedies_in_whole_networks_are_measured_without_loading_keras(remedy_ru
     assert train["train_photos"].tolist() == [40, 50, 41, 59, 48, 14]
 
 
+def test_a_run_from_before_a_key_existed_is_compared_by_its_default(remedy_runs):
+    old = load_run("none-0", remedy_runs)
+    config = {key: value for key, value in old.config.items() if not key.startswith("teacher")}
+    stages = [{key: value for key, value in stage.items() if key != "grounds"} for stage in config["stages"]]
+    write_json(old.info | {"config": config | {"stages": stages}}, old.path / "run.json")
+    table = measure_remedies([load_run(name, remedy_runs) for name in ("none-0", "class_weights-0")], 20)
+    assert set(table["strategy"]) == {"none", "class_weights"}
+    stages[0]["grounds"] = 0.5
+    write_json(old.info | {"config": config | {"stages": stages}}, old.path / "run.json")
+    with pytest.raises(GarbageError, match="differ in stages: compare"):
+        measure_remedies([load_run(name, remedy_runs) for name in ("none-0", "class_weights-0")], 20)
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [
