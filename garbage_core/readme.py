@@ -18,11 +18,15 @@ from garbage_core.markdown import duration, interval, percent, table
 from garbage_core.runs import FIRST_RUNS, Run, list_runs, load_run, models_dir
 from garbage_core.runtimes import default_file, read_export, report_path
 from garbage_core.studies import (
+    REMEDIES,
     crossval_sentence,
     imbalance_conclusion,
     is_recipe_of,
+    rarest_precision,
     read_crossval,
     read_imbalance,
+    read_remedies,
+    remedies_setting,
     stage_names,
 )
 
@@ -30,6 +34,7 @@ START, END = "<!-- results:start -->", "<!-- results:end -->"
 README = Path(__file__).resolve().parent.parent / "README.md"
 # The class whose recall is worth a column: the rarest one of TrashNet.
 _RAREST = "trash"
+STUDIES = ("imbalance.csv", "novelty.csv", "crossval.csv", f"{REMEDIES}.csv")
 
 
 def results_table(
@@ -38,6 +43,7 @@ def results_table(
     study: Path | None = None,
     strange: Path | None = None,
     folds: Path | None = None,
+    whole: Path | None = None,
 ) -> str:
     """Returns the results of runs as Markdown: a table, a comparison, what remedies, detectors and 8 bits are worth.
 
@@ -46,6 +52,7 @@ def results_table(
         split: Name of the split.
         study: File of the imbalance study; without it, nothing is said about remedies.
         strange: File of the study of detectors; without it, nothing is said about strange photos.
+        whole: File of whole networks that differ in their remedy; without it, nothing is said about them.
         folds: File of a cross-validation; without it, nothing is said about other splits.
 
     Returns:
@@ -63,7 +70,7 @@ def results_table(
     for run in runs:
         result = evaluate(run.predictions, run.classes, split, run.temperature)
         photos.add(result.n)
-        row = [run.title, _start(run), *(interval(*result.metric(metric)) for metric in ("accuracy", "macro_f1"))]
+        row = [run.title, run.start, *(interval(*result.metric(metric)) for metric in ("accuracy", "macro_f1"))]
         if rarest:
             recall = result.per_class.set_index("label").loc[_RAREST]
             row.append(interval(recall["recall"], recall["recall_low"], recall["recall_high"]))
@@ -96,10 +103,16 @@ def results_table(
         ]
     if study:
         rows = read_imbalance(study)
-        conclusion = imbalance_conclusion(rows, split)
         parts.append(
             f"Of {rows['strategy'].nunique() - 1} remedies against imbalance, each a head trained on the features of "
-            f"ImageNet's layers: {conclusion[0].lower()}{conclusion[1:]}"
+            f"ImageNet's layers: {_lower(imbalance_conclusion(rows, split))}"
+        )
+    if whole:
+        rows = read_remedies(whole)
+        parts.append(
+            f"In whole networks, trained {remedies_setting(rows)}: {_lower(imbalance_conclusion(rows, split))} "
+            f"{rarest_precision(rows, split)} Chance here is that of the photos; how far one training differs from the "
+            "next is not in it."
         )
     if strange:
         parts += strange_photos(pd.read_csv(strange), runs)
@@ -192,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = options.readme.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise GarbageError(f"{options.readme} cannot be read ({error}); name the right file.") from error
-        studies = [root / "studies" / name for name in ("imbalance.csv", "novelty.csv", "crossval.csv")]
+        studies = [root / "studies" / name for name in STUDIES]
         fresh = with_table(text, results_table(runs, "test", *(path if path.is_file() else None for path in studies)))
     except GarbageError as error:
         print(error, file=sys.stderr)
@@ -206,12 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _start(run: Run) -> str:
-    """Says in two words what a run started from."""
-    source = (run.info.get("starting_weights") or {}).get("source")
-    if not source:
-        return "random weights"
-    return "ImageNet" if "imagenet" in str(source).lower() else str(source)
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
 
 
 if __name__ == "__main__":

@@ -80,6 +80,14 @@ class Run:
         return self.info["config"]
 
     @property
+    def start(self) -> str:
+        """What its training started from, in two words: "random weights", "ImageNet", or the name of a file."""
+        source = (self.info.get("starting_weights") or {}).get("source")
+        if not source:
+            return "random weights"
+        return "ImageNet" if "imagenet" in str(source).lower() else str(source)
+
+    @property
     def temperature(self) -> float:
         """Temperature chosen on val; divides the logits, 1 changes nothing."""
         return float(self.info["temperature"])

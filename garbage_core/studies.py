@@ -2,6 +2,7 @@
 
     models/studies/imbalance.csv        the six strategies against imbalance, several seeds each
     models/studies/imbalance_runs.csv   the same of whole networks that differ in their remedy alone
+    models/studies/remedies/            the runs behind it, without their networks
     models/studies/crossval.csv         the transfer recipe on five folds
     models/studies/folds/               the runs behind it, without their networks
     models/studies/crossval_probe.csv   a fitted head on frozen features, on five folds
@@ -28,6 +29,7 @@ CROSSVAL_COLUMNS = ("stages", "fold", *MEASURE_COLUMNS)
 ALL_SEEDS = "all"
 BASELINE = "none"
 REMEDIES = "imbalance_runs"
+REMEDIES_COLUMNS = ("start", *IMBALANCE_COLUMNS)
 POOLED = "pooled"  # the fold that stands for all photos together
 
 # Name and what it does, in the order of `garbage_core.imbalance.STRATEGIES`, which cannot be read without Keras.
@@ -67,12 +69,22 @@ def read_imbalance(path: str | Path | None = None) -> pd.DataFrame:
     Raises:
         GarbageError: The file is missing or is no such table.
     """
-    table = _read(Path(path or study_path("imbalance")), IMBALANCE_COLUMNS, "imbalance")
-    if BASELINE not in set(table["strategy"]) or ALL_SEEDS not in set(table["seed"]):
-        raise GarbageError(
-            f"{path or study_path('imbalance')} lacks the rows of {BASELINE!r} over all seeds; {_again('imbalance')}"
-        )
-    return table
+    return _read_strategies(Path(path or study_path("imbalance")), IMBALANCE_COLUMNS, "imbalance")
+
+
+def read_remedies(path: str | Path | None = None) -> pd.DataFrame:
+    """Reads the table of whole networks that differ in their remedy alone.
+
+    Args:
+        path: The file; None takes `study_path(REMEDIES)`.
+
+    Returns:
+        Columns `REMEDIES_COLUMNS`: those of `read_imbalance`, and `start`, what the networks started from.
+
+    Raises:
+        GarbageError: The file is missing or is no such table.
+    """
+    return _read_strategies(Path(path or study_path(REMEDIES)), REMEDIES_COLUMNS, "imbalance RUN RUN")
 
 
 def read_crossval(path: str | Path | None = None) -> pd.DataFrame:
@@ -172,6 +184,26 @@ def imbalance_conclusion(table: pd.DataFrame, split: str) -> str:
     return text[0].upper() + text[1:]
 
 
+def remedies_setting(table: pd.DataFrame) -> str:
+    """Says how the networks of `read_remedies` were trained: "from random weights, once each"."""
+    seeds = table.loc[table["seed"] != ALL_SEEDS, "seed"].nunique()
+    return f"from {table['start'].iloc[0]}, {'once' if seeds == 1 else f'{seeds} times'} each"
+
+
+def rarest_precision(table: pd.DataFrame, split: str) -> str:
+    """Says in one sentence what finding more of the rarest class is paid with: how many of those answers are wrong.
+
+    Args:
+        table: From `read_imbalance` or `read_remedies`.
+        split: Name of the split.
+    """
+    rarest = rarest_class(table)
+    rows = rows_of(table, "precision", split, rarest).set_index("strategy")["value"]
+    told = [f"{100 * rows[BASELINE]:.1f} % is {rarest} without a remedy"]
+    told += [f"{100 * v:.1f} % with {strategy_name(s).lower()}" for s, v in rows.items() if s != BASELINE]
+    return f"Of what is called {rarest}, {', '.join(told)}."
+
+
 def _change(rows: pd.DataFrame, what: str) -> str:
     """Says which strategies change something, from rows with a difference from `none`."""
     rows = rows[rows["strategy"] != BASELINE]
@@ -183,7 +215,13 @@ def _change(rows: pd.DataFrame, what: str) -> str:
     ]
     if parts:
         return ", ".join([parts[0], *(part.replace(what, "it") for part in parts[1:])])
-    return f"no remedy changes {what} by more than chance can ({_signed(rows['difference'])} points)"
+    if len(rows) == 1:
+        return f"{_names(rows)} {'do' if _plural(rows) else 'does'} not change {what} by {_no_more(rows)}"
+    return f"no remedy changes {what} by {_no_more(rows)}"
+
+
+def _no_more(rows: pd.DataFrame) -> str:
+    return f"more than chance can ({_signed(rows['difference'])} points)"
 
 
 def _names(rows: pd.DataFrame) -> str:
@@ -210,6 +248,14 @@ def _again(command: str, how: str = "make it again") -> str:
     return f"{how} with `python -m garbage_core study {command}`."
 
 
+def _read_strategies(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
+    """Reads a table of strategies, which cannot be compared without the rows of `BASELINE`."""
+    table = _read(path, columns, command)
+    if BASELINE not in set(table["strategy"]) or ALL_SEEDS not in set(table["seed"]):
+        raise GarbageError(f"{path} lacks the rows of {BASELINE!r} over all seeds; {_again(command)}")
+    return table
+
+
 def _read(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
     """Reads a table as text, so that a class called "NA" stays one, and turns its numbers into numbers."""
     again = _again(command, "make it")
@@ -222,7 +268,7 @@ def _read(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
     missing = [column for column in columns if column not in table.columns]
     if missing or table.empty:
         raise GarbageError(f"{path} lacks {'the columns ' + ', '.join(missing) if missing else 'any row'}; {again}")
-    for column in set(columns) - {"strategy", "seed", "split", "stages", "fold", "metric", "class"}:
+    for column in set(columns) - {"start", "strategy", "seed", "split", "stages", "fold", "metric", "class"}:
         table[column] = pd.to_numeric(table[column], errors="coerce")
     if not np.isfinite(table["photos"]).all():
         raise GarbageError(f"{path} has rows without a number of photos; {again}")

@@ -17,7 +17,7 @@ from garbage_core.config import TrainingConfig
 from garbage_core.errors import GarbageError
 from garbage_core.predictions import to_arrays
 from garbage_core.runs import Run
-from garbage_core.studies import ALL_SEEDS, BASELINE, IMBALANCE_COLUMNS
+from garbage_core.studies import ALL_SEEDS, BASELINE, IMBALANCE_COLUMNS, REMEDIES_COLUMNS
 from garbage_core.study_measures import Measures, average, measure, measure_rows
 
 _OWN = ("name", "imbalance", "seed", "weights")  # what may differ between the configs; weights by their hash
@@ -32,7 +32,7 @@ def measure_remedies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFrame
         resamples: Number of draws behind the intervals.
 
     Returns:
-        The table, as `studies.read_imbalance` describes it, for val and test.
+        The table, as `studies.read_remedies` describes it, for val and test.
 
     Raises:
         GarbageError: The runs do not have the same photos and recipe, or not the same seeds for every remedy.
@@ -66,7 +66,8 @@ def measure_remedies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFrame
                 labels, probabilities, _ = to_arrays(run.predictions, run.classes, split)
                 measures[remedy, split, seed] = measure(labels, probabilities, run.classes, run.temperature, resamples)
     train = runs[0].predictions.query("split == 'train'")["label"].value_counts()
-    return remedies_table(measures, {name: int(train.get(name, 0)) for name in runs[0].classes})
+    table = remedies_table(measures, {name: int(train.get(name, 0)) for name in runs[0].classes})
+    return table.assign(start=runs[0].start)[list(REMEDIES_COLUMNS)]
 
 
 def remedies_table(measures: Mapping[tuple[str, str, int], Measures], counts: Mapping[str, int]) -> pd.DataFrame:

@@ -20,18 +20,26 @@ from garbage_app.shared import (
     table,
 )
 from garbage_core import studies
+from garbage_core.errors import GarbageError
 from garbage_core.figures_studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
 from garbage_core.markdown import count
 
 ensure_routed()
 
 COMMAND = "python -m garbage_core study imbalance --weights imagenet"
+ENDS = ["value", "low", "high"]
 
 
 @st.cache_data(max_entries=2, show_spinner=False)
 def read(path: str, stamp: tuple) -> pd.DataFrame:
     """Reads the study's table once for all sessions, until its file changes."""
     return studies.read_imbalance(path)
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def read_networks(path: str, stamp: tuple) -> pd.DataFrame:
+    """Reads the table of whole networks once for all sessions, until its file changes."""
+    return studies.read_remedies(path)
 
 
 @dataclass(frozen=True)
@@ -157,9 +165,12 @@ def write_classes(study: pd.DataFrame, key: tuple, split: str, classes: pd.DataF
     with right:
         st.markdown("**Recall**")
         figure = drawn(lambda: recall_by_strategy(study, classes, split), "recall by strategy", *key, split)
-        show(
-            figure, "recall-by-strategy", data=lambda: study[(study["metric"] == "recall") & (study["split"] == split)]
-        )
+        show(figure, "recall-by-strategy", data=lambda: recalls(study, split))
+
+
+def recalls(study: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Returns the rows behind the recall of every class."""
+    return study[(study["metric"] == "recall") & (study["split"] == split)]
 
 
 def numbers_table(study: pd.DataFrame, split: str, rarest: str) -> pd.DataFrame:
@@ -173,17 +184,18 @@ def numbers_table(study: pd.DataFrame, split: str, rarest: str) -> pd.DataFrame:
         ("accuracy", "", "Accuracy"),
     ):
         rows = studies.rows_of(study, metric, split, label)
-        columns[title] = [interval(*row) for row in rows[["value", "low", "high"]].to_numpy()]
+        columns[title] = [interval(*row) for row in rows[ENDS].to_numpy()]
         differences = rows[["difference", "difference_low", "difference_high"]].to_numpy()
         columns[f"{title}, points more"] = [
             "" if pd.isna(row[0]) else f"{points(row[0])} ({points(row[1])} to {points(row[2])})" for row in differences
         ]
+        if label:
+            precision = studies.rows_of(study, "precision", split, label)[ENDS].to_numpy()
+            columns[f"Right when it says {label}"] = [interval(*row) for row in precision]
     for metric, title in (("log_loss_calibrated", "Log loss"), ("ece_calibrated", "Calibration error")):
         rows = studies.rows_of(study, metric, split)
         share = metric.startswith("ece")
-        columns[title] = [
-            interval(*row) if share else f"{row[0]:.3f}" for row in rows[["value", "low", "high"]].to_numpy()
-        ]
+        columns[title] = [interval(*row) if share else f"{row[0]:.3f}" for row in rows[ENDS].to_numpy()]
     return pd.DataFrame(columns)
 
 
@@ -200,13 +212,24 @@ def write_runs(split: str) -> None:
     if not path.is_file():
         return
     key = file_key(path)
-    study = read(*key)
+    try:
+        study = read_networks(*key)
+    except GarbageError as error:
+        st.warning(str(error))
+        return
     if split not in set(study["split"]):
         return
     found = findings(*key, split, study)
     st.subheader("In whole networks", anchor=False)
-    st.caption("Trained from start to end, and different in nothing but the remedy: here it acts on the features, too.")
-    st.markdown(found.sentence)
+    st.markdown(f"{found.sentence} {plain(studies.rarest_precision(study, split), 600)}")
+    st.caption(
+        f"Networks trained {plain(studies.remedies_setting(study))}, and different in nothing but the remedy: here it "
+        "acts on the features, too. Chance here is that of the photos; how far one training differs from the next is "
+        "not in it."
+    )
+    st.markdown("**Recall**")
+    figure = drawn(lambda: recall_by_strategy(study, found.classes, split), "recall in networks", *key, split)
+    show(figure, "recall-in-networks", data=lambda: recalls(study, split))
     table(found.numbers, "runs-table")
 
 
@@ -223,7 +246,8 @@ def write_method() -> None:
             "Trained is the last layer alone, on features of the network as the transfer model finds it: ImageNet "
             "weights up to conv4, which never saw waste. Rebalancing a classifier apart from its features is the "
             "setting in which [Kang and others](https://arxiv.org/abs/1910.09217) found remedies to act most. What "
-            "they do to the features of a network that is trained as a whole, this study cannot tell.\n\n"
+            "they do to the features of a network that is trained as a whole, this study cannot tell; it takes whole "
+            "networks, and what those gave stands above if some were compared.\n\n"
             "Every strategy had the same photos, steps, optimiser, learning rate and weight decay; these were chosen "
             "on the validation photos by the mean over all strategies. The last epoch counts. Intervals come from the "
             "photos; the seeds decide first weights, order and augmented copies. Of five intervals at 95\u00a0%, one "

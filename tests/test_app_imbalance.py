@@ -46,12 +46,22 @@ def test_page_answers_from_the_table_alone(study):
 
 def test_whole_networks_are_shown_where_they_were_compared(study):
     assert "In whole networks" not in [heading.value for heading in open_page("imbalance").subheader]
-    fake_study(study.with_name("imbalance_runs.csv"), {"class_weights": 0.6}, seeds=1)
+    path = study.with_name("imbalance_runs.csv")
+    fake_study(path, {"class_weights": 0.6}, seeds=1).assign(start="random weights").to_csv(path, index=False)
     app = open_page("imbalance")
     assert "In whole networks" in [heading.value for heading in app.subheader]
     said = words(app)
     assert re.search(r"Class weights lower macro-F1 by \d+\.\d points", said)
+    assert "trained from random weights, once each" in said
+    assert len(app.get("plotly_chart")) == 5
     assert re.search(r"Class weights raise macro-F1 by \d+\.\d points", said)
+
+
+def test_a_table_of_whole_networks_that_cannot_be_used_is_named(study):
+    fake_study(study.with_name("imbalance_runs.csv"), seeds=1)
+    app = open_page("imbalance")
+    assert not app.exception
+    assert "lacks the columns start" in app.warning[0].value
 
 
 def test_choice_of_photos_changes_the_answer(study):

@@ -57,6 +57,16 @@ def test_the_imbalance_study_is_summed_up_where_it_was_made(models, page):
     assert re.search(r"Of \d remedies .*: class weights raise macro-F1 by", page.read_text(encoding="utf-8"))
 
 
+def test_whole_networks_with_and_without_a_remedy_are_summed_up(models, page):
+    options = ["--readme", str(page), "--models", str(models)]
+    (models / "studies").mkdir()
+    path = models / "studies" / "imbalance_runs.csv"
+    fake_study(path, {"none": 0.5}, seeds=1).assign(start="random weights").to_csv(path, index=False)
+    assert readme.main(options) == 0
+    words = r"In whole networks, trained from random weights, once each: class weights, .* raise macro-F1 by"
+    assert re.search(words, page.read_text(encoding="utf-8"))
+
+
 def test_detectors_of_strange_photos_are_told_by_the_half_that_chose_nothing(models):
     runs = list_runs(models)[:2]
     row = {"run": "transfer", "weights": runs[1].weights_sha256[:12], "kept": True, "half": "report", "kind": "photo"}

@@ -31,8 +31,11 @@ from garbage_core.studies import (
     imbalance_conclusion,
     is_recipe_of,
     rarest_class,
+    rarest_precision,
     read_crossval,
     read_imbalance,
+    read_remedies,
+    remedies_setting,
     rows_of,
 )
 from garbage_core.study_crossval import (
@@ -332,6 +335,14 @@ def test_conclusion_says_what_the_intervals_allow(macro_f1, recall, sentence):
     assert imbalance_conclusion(made_up_table(macro_f1, recall), "test") == sentence
 
 
+def test_conclusion_about_one_remedy_names_it():
+    table = made_up_table({}, {"focal": (0.1, 0.02, 0.2)})
+    assert imbalance_conclusion(table[table["strategy"].isin(["none", "focal"])], "test") == (
+        "Focal loss does not change macro-F1 by more than chance can (+0.2 points); focal loss raises the share of "
+        "rare, the rarest class, that is found by 10.0 points."
+    )
+
+
 # Folds
 
 
@@ -589,8 +600,19 @@ def test_remedies_in_whole_networks_are_measured_without_loading_keras(remedy_ru
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Class weights raise macro-F1 by ")
-    table = read_imbalance(tmp_path / "table.csv")
+    table = read_remedies(tmp_path / "table.csv")
     assert set(table["strategy"]) == {"none", "class_weights"}
+    precisions = []
+    for remedy in ("none", "class_weights"):
+        tables = [load_run(f"{remedy}-{seed}", remedy_runs).predictions.query("split == 'test'") for seed in range(2)]
+        labels = pd.concat(tables).label
+        answers = pd.concat(tables)[[f"p_{name}" for name in CLASS_NAMES]].idxmax(axis=1)
+        precisions.append((labels[answers == "p_trash"] == "trash").mean())
+    assert rarest_precision(table, "test") == (
+        f"Of what is called trash, {100 * precisions[0]:.1f} % is trash without a remedy, "
+        f"{100 * precisions[1]:.1f} % with class weights."
+    )
+    assert remedies_setting(table) == "from random weights, 2 times each"
     runs = [load_run(f"class_weights-{seed}", remedy_runs) for seed in range(2)]
     values = [evaluate(run.predictions, CLASS_NAMES, "test", resamples=0).metric("macro_f1")[0] for run in runs]
     rows = rows_of(table, "macro_f1", "test").set_index("strategy")
