@@ -5,6 +5,7 @@
     models/studies/remedies/            the runs behind it, without their networks
     models/studies/crossval.csv         the transfer recipe on five folds
     models/studies/folds/               the runs behind it, without their networks
+    models/studies/repeats/             the recipe on another split and with another seed, without the networks
     models/studies/crossval_probe.csv   a fitted head on frozen features, on five folds
 
 All tables are long: one row per thing trained, metric and class. Nothing here loads Keras.
