@@ -61,15 +61,14 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     """Times batches, layers and steps of a stage, in milliseconds a batch."""
     import keras
 
-    from garbage_core import augment, devices
+    from garbage_core import devices
     from garbage_core.bench_training import SameBatch
     from garbage_core.grounds import OtherGrounds
-    from garbage_core.imbalance import make_loss
     from garbage_core.networks import build_network
-    from garbage_core.optimizers import make_optimizer
     from garbage_core.pipeline import Augmented, Batches, PhotoSource
     from garbage_core.resnet import freeze
     from garbage_core.runtimes import milliseconds
+    from garbage_core.stages import stage_augmentation, stage_model
 
     stage = next(stage for stage in config.stages if stage.name == name)
     size = stage.batch_size
@@ -79,7 +78,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     source = PhotoSource(dataset, files, *config.size(stage), cache_gb=4)
     if stage.grounds:
         source = OtherGrounds(source, stage.grounds)
-    augmentation = augment.pipeline(stage.augmentation, stage.strength)
+    augmentation = stage_augmentation(stage)
     labels = np.arange(len(files)) % len(dataset.classes)
     options = {"num_classes": len(dataset.classes), "batch_size": size, "steps": len(files) // size, "strategy": "none"}
     data = Batches(source, labels, augmentation, class_weights=None, seed=(0, 0), **options)
@@ -87,9 +86,8 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
         data[step]
     augmented = Augmented(augmentation, source.shape)
     front = keras.Model(augmented.inputs, augmented.output)
-    model = keras.Model(augmented.inputs, network(augmented.output))
-    loss = make_loss("none", np.ones(len(dataset.classes)), config.label_smoothing)
-    model.compile(make_optimizer(config, stage, len(data)), loss, jit_compile=devices.jit_compile())
+    counts = np.bincount(labels)
+    model = stage_model(config, stage, network, augmentation, source.shape, len(data), counts)
 
     def steps(batches: keras.utils.PyDataset) -> np.ndarray:
         """Milliseconds of the steps of an epoch, without the first ones, which wait for the first batch."""

@@ -5,7 +5,8 @@
     properties, balance     what a photo is like without a network; how evenly classes and splits are filled
     resnet, weights         the network by hand; its starting weights, and the file of a trained one
     augment, imbalance      augmentation on the accelerator, in augment_layers; remedies against imbalance
-    config, training        what a training is (presets/*.toml), and train(); optimizers, callbacks and checkpoint help
+    config, training        what a training is (presets/*.toml), and train()
+    stages, optimizers      the parts of train(), as are callbacks and checkpoint
     devices, machines       what it computes with: processor, GPUs, several machines
     runs, card              models/<name>/: what a training leaves behind, and its model card
     histories               the stages of a training, and the epoch that was kept

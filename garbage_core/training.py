@@ -9,7 +9,6 @@ kept (`garbage_core.checkpoint`), so a training that dies goes on with `resume=T
 The test photos are looked at once, at the very end, by the finished network.
 """
 
-import dataclasses
 import datetime
 import platform
 from pathlib import Path
@@ -20,29 +19,30 @@ import pandas as pd
 from tqdm import tqdm
 
 import garbage_core
-from garbage_core import augment, devices
+from garbage_core import devices
+from garbage_core.augment import Augmentation
 from garbage_core.calibration import apply_temperature, fit_temperature, fit_threshold
 from garbage_core.callbacks import EpochEnd, KeepRaw, SwapAverage, say
 from garbage_core.card import write_card
 from garbage_core.checkpoint import Checkpoint
 from garbage_core.config import Stage, TrainingConfig, load_config
 from garbage_core.dataset import SPLITS, Dataset, split_dataset
-from garbage_core.distillation import Distillation, describe_teacher, find_teacher, load_teacher
+from garbage_core.distillation import describe_teacher, find_teacher, load_teacher
 from garbage_core.errors import GarbageError
 from garbage_core.extension import check_extends, start_of
 from garbage_core.files import file_sha256, write_json
 from garbage_core.grounds import OtherGrounds
 from garbage_core.images import load_photo
-from garbage_core.imbalance import check_strategy, loss_weights, make_loss
+from garbage_core.imbalance import check_strategy, loss_weights
 from garbage_core.inference import network_probabilities
 from garbage_core.machines import Machines, from_first
 from garbage_core.networks import build_network
-from garbage_core.optimizers import make_optimizer
-from garbage_core.pipeline import Augmented, Batches, PhotoSource, Source, cache_features
+from garbage_core.pipeline import Batches, PhotoSource, Source, cache_features
 from garbage_core.predictions import to_arrays
 from garbage_core.probe import fit_head
 from garbage_core.resnet import freeze, pass_through, split_network
 from garbage_core.runs import SCHEMA_VERSION, Run, check_name, load_run, models_dir, write_predictions
+from garbage_core.stages import stage_augmentation, stage_model
 from garbage_core.weights import StartingWeights, load_network, load_starting_weights, save_network
 
 __all__ = ["Stage", "TrainingConfig", "load_config", "train"]
@@ -80,7 +80,7 @@ def train(
     root = Path(root or models_dir())
     folder = machines.own_root(root) / check_name(config.name)
     for stage in config.stages:
-        augment.pipeline(stage.augmentation, stage.strength)  # refuses what is unknown before hours have passed
+        stage_augmentation(stage)  # refuses what is unknown before hours have passed
     check_strategy(config.imbalance)
     photos = _limited(split_dataset(dataset, config.protocol or None), limit)
     protocol = config.protocol or ("official" if dataset.official else "stratified")
@@ -142,9 +142,7 @@ def _run_stage(
     """Trains one stage, from wherever the checkpoint says it is."""
     stage = config.stages[number]
     height, width = config.size(stage)
-    augmentation = augment.pipeline(stage.augmentation, stage.strength)
-    mixing = {key: getattr(stage, key) for key in ("mixup", "cutmix") if getattr(stage, key) >= 0}
-    augmentation = dataclasses.replace(augmentation, **mixing)
+    augmentation = stage_augmentation(stage)
     seed = (config.seed, number)
     labels = {s: photos.loc[photos.split == s, "label"].map(dataset.classes.index).to_numpy() for s in ("train", "val")}
     sources: dict[str, Source] = {
@@ -162,7 +160,7 @@ def _run_stage(
             desc=f"{stage.name}: features",
             unit="photo",
         ) as bar:
-            plans = {"train": (augmentation, stage.cached_passes), "val": (augment.Augmentation(), 1)}
+            plans = {"train": (augmentation, stage.cached_passes), "val": (Augmentation(), 1)}
             sources = {
                 s: cache_features(
                     frozen,
@@ -185,18 +183,8 @@ def _run_stage(
             f"{devices.count()} devices: raise batch_size of stage {stage.name!r}, or add photos."
         )
     steps = len(sources["train"]) * stage.passes_per_epoch // size
-    augmented = Augmented(augmentation, sources["train"].shape)
-    logits = trained(augmented.output)
-    if teacher and stage.teacher_weight:
-        logits = Distillation(stage.teacher_weight, config.teacher_temperature)([logits, teacher(augmented.output)])
-    model = keras.Model(augmented.inputs, logits)
-    model.compile(
-        make_optimizer(config, stage, steps),
-        make_loss(config.imbalance, counts, config.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.F1Score("macro", name="macro_f1")],
-        jit_compile=devices.jit_compile(),
-    )
-    model.optimizer.build(model.trainable_variables)
+    shape = sources["train"].shape
+    model = stage_model(config, stage, trained, augmentation, shape, steps, counts, teacher)
     first = checkpoint.restore(model, number)
     weights = loss_weights(config.imbalance, counts)
     closing = EpochEnd(config, number, network, trained, sources["val"], labels["val"], checkpoint, steps)
