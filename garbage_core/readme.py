@@ -18,6 +18,7 @@ from garbage_core.markdown import duration, interval, percent, table
 from garbage_core.runs import FIRST_RUNS, Run, list_runs, load_run, models_dir
 from garbage_core.runtimes import default_file, read_export, report_path
 from garbage_core.studies import (
+    ONE_TRAINING,
     REMEDIES,
     crossval_sentence,
     imbalance_conclusion,
@@ -34,7 +35,8 @@ START, END = "<!-- results:start -->", "<!-- results:end -->"
 README = Path(__file__).resolve().parent.parent / "README.md"
 # The class whose recall is worth a column: the rarest one of TrashNet.
 _RAREST = "trash"
-STUDIES = ("imbalance.csv", "novelty.csv", "crossval.csv", f"{REMEDIES}.csv")
+# What `results_table` calls each study, and its file.
+_STUDIES = {"study": "imbalance.csv", "strange": "novelty.csv", "folds": "crossval.csv", "whole": f"{REMEDIES}.csv"}
 
 
 def results_table(
@@ -52,8 +54,8 @@ def results_table(
         split: Name of the split.
         study: File of the imbalance study; without it, nothing is said about remedies.
         strange: File of the study of detectors; without it, nothing is said about strange photos.
-        whole: File of whole networks that differ in their remedy; without it, nothing is said about them.
         folds: File of a cross-validation; without it, nothing is said about other splits.
+        whole: File of whole networks that differ in their remedy; without it, nothing is said about them.
 
     Returns:
         Text between blank lines, with the markers around it.
@@ -97,9 +99,9 @@ def results_table(
     if folds:
         rows = read_crossval(folds)
         parts += [
-            f"Is {run.title} lucky with this split? {crossval_sentence(rows, stage_names(run))}"
-            for run in runs
-            if is_recipe_of(rows, stage_names(run))
+            f"Is {title} lucky with this split? {crossval_sentence(rows, stages)}"
+            for title, stages in ((run.title, stage_names(run)) for run in runs)
+            if is_recipe_of(rows, stages)
         ]
     if study:
         rows = read_imbalance(study)
@@ -111,8 +113,7 @@ def results_table(
         rows = read_remedies(whole)
         parts.append(
             f"In whole networks, trained {remedies_setting(rows)}: {_lower(imbalance_conclusion(rows, split))} "
-            f"{rarest_precision(rows, split)} Chance here is that of the photos; how far one training differs from the "
-            "next is not in it."
+            f"{rarest_precision(rows, split)} {ONE_TRAINING}"
         )
     if strange:
         parts += strange_photos(pd.read_csv(strange), runs)
@@ -205,8 +206,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = options.readme.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise GarbageError(f"{options.readme} cannot be read ({error}); name the right file.") from error
-        studies = [root / "studies" / name for name in STUDIES]
-        fresh = with_table(text, results_table(runs, "test", *(path if path.is_file() else None for path in studies)))
+        studies = {name: root / "studies" / file for name, file in _STUDIES.items()}
+        studies = {name: path for name, path in studies.items() if path.is_file()}
+        fresh = with_table(text, results_table(runs, "test", **studies))
     except GarbageError as error:
         print(error, file=sys.stderr)
         return 2

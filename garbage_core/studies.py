@@ -31,6 +31,7 @@ ALL_SEEDS = "all"
 BASELINE = "none"
 REMEDIES = "imbalance_runs"
 REMEDIES_COLUMNS = ("start", *IMBALANCE_COLUMNS)
+ONE_TRAINING = "Chance here is that of the photos; how far one training differs from the next is not in it."
 POOLED = "pooled"  # the fold that stands for all photos together
 
 # Name and what it does, in the order of `garbage_core.imbalance.STRATEGIES`, which cannot be read without Keras.
@@ -216,13 +217,8 @@ def _change(rows: pd.DataFrame, what: str) -> str:
     ]
     if parts:
         return ", ".join([parts[0], *(part.replace(what, "it") for part in parts[1:])])
-    if len(rows) == 1:
-        return f"{_names(rows)} {'do' if _plural(rows) else 'does'} not change {what} by {_no_more(rows)}"
-    return f"no remedy changes {what} by {_no_more(rows)}"
-
-
-def _no_more(rows: pd.DataFrame) -> str:
-    return f"more than chance can ({_signed(rows['difference'])} points)"
+    alone = f"{_names(rows)} {'do' if _plural(rows) else 'does'} not change" if len(rows) == 1 else "no remedy changes"
+    return f"{alone} {what} by more than chance can ({_signed(rows['difference'])} points)"
 
 
 def _names(rows: pd.DataFrame) -> str:

@@ -110,7 +110,7 @@ def check_alike(first: Run, other: Run, own: Sequence[str], advice: str) -> None
         return {key: value for key, value in config.items() if key not in own}
 
     a, b = recipe(first), recipe(other)
-    different = sorted(key for key in {*a, *b} if a.get(key) != b.get(key))
+    different = sorted(key for key in a if a[key] != b[key])
     facts = {"classes": "classes", "data_fingerprint": "photos"}
     different += [word for key, word in facts.items() if first.info.get(key) != other.info.get(key)]
     starts = [run.info.get("starting_weights") or {} for run in (first, other)]

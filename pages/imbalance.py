@@ -1,5 +1,6 @@
 """The imbalance study: what each remedy against imbalance buys, over all classes and for each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -30,16 +31,10 @@ COMMAND = "python -m garbage_core study imbalance --weights imagenet"
 ENDS = ["value", "low", "high"]
 
 
-@st.cache_data(max_entries=2, show_spinner=False)
-def read(path: str, stamp: tuple) -> pd.DataFrame:
-    """Reads the study's table once for all sessions, until its file changes."""
-    return studies.read_imbalance(path)
-
-
-@st.cache_data(max_entries=2, show_spinner=False)
-def read_networks(path: str, stamp: tuple) -> pd.DataFrame:
-    """Reads the table of whole networks once for all sessions, until its file changes."""
-    return studies.read_remedies(path)
+@st.cache_data(max_entries=4, show_spinner=False)
+def read(path: str, stamp: tuple, _reader: Callable[[str], pd.DataFrame] = studies.read_imbalance) -> pd.DataFrame:
+    """Reads a study's table once for all sessions, until its file changes."""
+    return _reader(path)
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,7 @@ class Findings:
     Attributes:
         sentence: The answer to the page's question.
         note: What it rests on.
+        precision: What finding the rarest class is paid with.
         rarest: The class with the fewest training photos.
         classes: From `studies.classes_of`.
         numbers: Every strategy's numbers as a reader sees them.
@@ -56,6 +52,7 @@ class Findings:
 
     sentence: str
     note: str
+    precision: str
     rarest: str
     classes: pd.DataFrame
     numbers: pd.DataFrame
@@ -71,6 +68,7 @@ def findings(path: str, stamp: tuple, split: str, _study: pd.DataFrame) -> Findi
         plain(studies.imbalance_conclusion(_study, split), 600),
         f"{count(photos, f'{SPLIT_NAMES[split]} photo')}, mean over {count(seeds, 'seed')}, against no remedy on the "
         "same photos. Said is only what the 95\u00a0% intervals bear out.",
+        plain(studies.rarest_precision(_study, split), 600),
         rarest,
         studies.classes_of(_study),
         numbers_table(_study, split, rarest),
@@ -213,7 +211,7 @@ def write_runs(split: str) -> None:
         return
     key = file_key(path)
     try:
-        study = read_networks(*key)
+        study = read(*key, studies.read_remedies)
     except GarbageError as error:
         st.warning(str(error))
         return
@@ -221,11 +219,10 @@ def write_runs(split: str) -> None:
         return
     found = findings(*key, split, study)
     st.subheader("In whole networks", anchor=False)
-    st.markdown(f"{found.sentence} {plain(studies.rarest_precision(study, split), 600)}")
+    st.markdown(f"{found.sentence} {found.precision}")
     st.caption(
         f"Networks trained {plain(studies.remedies_setting(study))}, and different in nothing but the remedy: here it "
-        "acts on the features, too. Chance here is that of the photos; how far one training differs from the next is "
-        "not in it."
+        f"acts on the features, too. {studies.ONE_TRAINING}"
     )
     st.markdown("**Recall**")
     figure = drawn(lambda: recall_by_strategy(study, found.classes, split), "recall in networks", *key, split)

@@ -21,6 +21,7 @@ def fake_study(
     classes: Sequence[str] = CLASS_NAMES,
     seeds: int = 2,
     splits: Sequence[str] = ("val", "test"),
+    start: str | None = None,
 ) -> pd.DataFrame:
     """Writes the table of a study and returns it.
 
@@ -30,6 +31,7 @@ def fake_study(
         classes: Names of the classes; the last is the rarest.
         seeds: Number of seeds.
         splits: Splits measured.
+        start: What the networks of a table of whole networks started from; None for a table of heads.
     """
     sizes = np.linspace(24, 12, len(classes)).astype(int)
     photos = fake_photos(classes, dict.fromkeys(splits, sizes))
@@ -43,5 +45,7 @@ def fake_study(
                 labels, probabilities, _ = to_arrays(answers, classes, split)
                 found[strategy, split, seed] = measure(labels, probabilities, classes, resamples=60)
     table = remedies_table(found, train)
+    if start:
+        table = table.assign(start=start)
     write_csv(table, path, "%.5f")
     return table

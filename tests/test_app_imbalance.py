@@ -46,8 +46,7 @@ def test_page_answers_from_the_table_alone(study):
 
 def test_whole_networks_are_shown_where_they_were_compared(study):
     assert "In whole networks" not in [heading.value for heading in open_page("imbalance").subheader]
-    path = study.with_name("imbalance_runs.csv")
-    fake_study(path, {"class_weights": 0.6}, seeds=1).assign(start="random weights").to_csv(path, index=False)
+    fake_study(study.with_name("imbalance_runs.csv"), {"class_weights": 0.6}, seeds=1, start="random weights")
     app = open_page("imbalance")
     assert "In whole networks" in [heading.value for heading in app.subheader]
     said = words(app)

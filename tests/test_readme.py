@@ -60,8 +60,7 @@ def test_the_imbalance_study_is_summed_up_where_it_was_made(models, page):
 def test_whole_networks_with_and_without_a_remedy_are_summed_up(models, page):
     options = ["--readme", str(page), "--models", str(models)]
     (models / "studies").mkdir()
-    path = models / "studies" / "imbalance_runs.csv"
-    fake_study(path, {"none": 0.5}, seeds=1).assign(start="random weights").to_csv(path, index=False)
+    fake_study(models / "studies" / "imbalance_runs.csv", {"none": 0.5}, seeds=1, start="random weights")
     assert readme.main(options) == 0
     words = r"In whole networks, trained from random weights, once each: class weights, .* raise macro-F1 by"
     assert re.search(words, page.read_text(encoding="utf-8"))
