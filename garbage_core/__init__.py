@@ -25,7 +25,6 @@
 Arrows run one way, from the app's pages to here; nothing here imports Streamlit.
 """
 
-import os
 import sys
 
 __version__ = "0.1.0"
@@ -35,7 +34,3 @@ if sys.version_info < (3, 11):  # noqa: UP036, read by exactly those that pip co
         "garbage_core needs Python 3.11 or newer, but this is Python {}.{}: install a newer one, "
         "make a virtual environment with it, and install requirements.txt there.".format(*sys.version_info[:2])
     )
-
-# Read when TensorFlow starts: by itself it leaves oneDNN, a quarter faster, to processors with AVX512_VNNI or newer. A
-# user's own value wins.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

@@ -19,7 +19,7 @@ from tests.photo_helpers import write_colours
 
 CONFIG = """
 name = "{name}"
-filters = 4
+filters = 8
 blocks = [1, 1, 1, 1]
 height = 32
 width = 48

@@ -21,7 +21,7 @@ TWO = ("blue", "red")
 MINI = TrainingConfig(
     name="mini",
     stages=(Stage("whole", 2, 0.01, batch_size=8, augmentation="light"),),
-    filters=4,
+    filters=8,
     blocks=(1, 1, 1, 1),
     height=32,
     width=48,

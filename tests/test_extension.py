@@ -15,7 +15,7 @@ from tests.photo_helpers import write_colours
 FIRST = Stage("first", 2, 0.01, batch_size=8, augmentation="light")
 SECOND = Stage("second", 1, 0.003, batch_size=8, augmentation="light")
 SHORT = TrainingConfig(
-    name="short", stages=(FIRST,), filters=4, blocks=(1, 1, 1, 1), height=32, width=48, batch_norm_momentum=0.5
+    name="short", stages=(FIRST,), filters=8, blocks=(1, 1, 1, 1), height=32, width=48, batch_norm_momentum=0.5
 )
 LONG = dataclasses.replace(SHORT, name="long", stages=(FIRST, SECOND))
 

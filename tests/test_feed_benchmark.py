@@ -10,7 +10,7 @@ from garbage_core.dataset import load_dataset
 from tests.photo_helpers import thing_on_a_table
 
 STAGE = Stage("only", 1, 0.01, batch_size=4, augmentation="light", grounds=0.5)
-CONFIG = TrainingConfig(name="mini", stages=(STAGE,), filters=4, blocks=(1, 1, 1, 1), height=48, width=64)
+CONFIG = TrainingConfig(name="mini", stages=(STAGE,), filters=8, blocks=(1, 1, 1, 1), height=48, width=64)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.photo_helpers import thing_on_a_table
 
 CONFIG = """
 name = "mini"
-filters = 4
+filters = 8
 blocks = [1, 1, 1, 1]
 height = 48
 width = 64

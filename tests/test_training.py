@@ -25,7 +25,7 @@ from tests.photo_helpers import COLOURS, write_colours
 
 CONFIG = """
 name = "mini"
-filters = 4
+filters = 8
 blocks = [1, 1, 1, 1]
 height = 32
 width = 48
@@ -154,7 +154,7 @@ def test_ends_a_stage_early_when_nothing_improves(photos, config_file, tmp_path)
 
 SIZES = """
 name = "sizes"
-filters = 4
+filters = 8
 blocks = [1, 1, 1, 1]
 height = 48
 width = 64
