@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image
 
-from garbage_core.images import ACCEPTED_FORMATS
-from tests.photo_helpers import encode, picture
+from garbage_core.data.images import ACCEPTED_FORMATS
+from tests.fixtures.photos import encode, picture
 
 WIDTH, HEIGHT = 61, 47  # of the sound pictures; unlikely to stand in a file for anything else
 _SIZES = (0, 1, 2, 46, 62, 255, 256, 4000, 7700, 30_000, 32_767, 65_535, 65_536, 2**24, 2**31 - 1, 2**31, 2**32 - 1)

@@ -22,8 +22,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.record import keep
-from garbage_core.config import PRECISIONS, PRESETS, TrainingConfig, load_config
-from garbage_core.dataset import Dataset, load_dataset
+from garbage_core.config.training_config import PRECISIONS, PRESETS, TrainingConfig, load_config
+from garbage_core.data.dataset import Dataset, load_dataset
 
 FIRST_STEPS = 2  # of an epoch, not counted
 
@@ -40,9 +40,9 @@ def timed(call: Callable[[Any], Any], items: Iterable[Any]) -> tuple[list[Any], 
 
 def photo_times(dataset: Dataset, files: list[str], height: int, width: int, grounds: bool) -> dict[str, float]:
     """Times what is done with each photo by itself, in milliseconds a photo."""
-    from garbage_core.cutouts import cut_out, put_on
-    from garbage_core.grounds import draw_ground
-    from garbage_core.images import load_photo
+    from garbage_core.data.images import load_photo
+    from garbage_core.synthetic.foreground import cut_out, put_on
+    from garbage_core.training.backgrounds import draw_ground
 
     found = {}
     photos, found["decode"] = timed(lambda file: load_photo(dataset.read_bytes(file), height, width), files)
@@ -61,14 +61,14 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     """Times batches, layers and steps of a stage, in milliseconds a batch."""
     import keras
 
-    from garbage_core import devices
-    from garbage_core.bench_training import SameBatch
-    from garbage_core.grounds import OtherGrounds
-    from garbage_core.networks import build_network
-    from garbage_core.pipeline import Augmented, Batches, PhotoSource
-    from garbage_core.resnet import freeze
-    from garbage_core.runtimes import milliseconds
-    from garbage_core.stages import stage_augmentation, stage_model
+    from benchmarks.app_speed.training import SameBatch
+    from garbage_core.inference.runtimes import milliseconds
+    from garbage_core.networks.build import build_network
+    from garbage_core.networks.resnet import freeze
+    from garbage_core.training import devices
+    from garbage_core.training.backgrounds import OtherGrounds
+    from garbage_core.training.batches import Augmented, Batches, PhotoSource
+    from garbage_core.training.stages import stage_augmentation, stage_model
 
     stage = next(stage for stage in config.stages if stage.name == name)
     size = stage.batch_size

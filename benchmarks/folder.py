@@ -28,7 +28,7 @@ from PIL import Image, ImageDraw
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.record import keep
-from tests.photo_helpers import encode
+from tests.fixtures.photos import encode
 
 ROOT = Path(__file__).resolve().parents[1]
 GROWTH = 10  # per cent of resident memory that is allowed

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.damage import damaged_files, sound_files
 from benchmarks.record import keep
+from garbage_core.data.images import ACCEPTED_FORMATS, decode_image
 from garbage_core.errors import GarbageError
-from garbage_core.images import ACCEPTED_FORMATS, decode_image
 
 SECONDS = 2.0  # of processor time that a file may take
 MEGABYTES = 1000  # of resident memory that the process may reach

@@ -23,9 +23,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from garbage_core.bench import machine
-from garbage_core.files import write_json
-from garbage_core.runs import models_dir
+from benchmarks.app_speed.table import machine
+from garbage_core.runs.run import models_dir
+from garbage_core.utils.files import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 MEGABYTES = 700  # of resident memory

@@ -3,7 +3,7 @@
     python benchmarks/pages.py --repeats 15
     python benchmarks/pages.py --only evaluation comparison
 
-What is measured is in `garbage_app.filter_times`; `python -m garbage_core bench filter` keeps the slowest for the page
+What is measured is in `app_speed.filters`; `python -m garbage_core bench filter` keeps the slowest for the page
 Speed. Prints median and 90th percentile in milliseconds, and the median of processor time, which says more where
 something else keeps the machine busy: the load is printed too. A page that needs something that is not there, such as
 a study, is named.
@@ -19,8 +19,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from garbage_app.filter_times import FILTERS, filter_times
-from garbage_core.bench import ROWS
+from benchmarks.app_speed.filters import FILTERS, filter_times
+from benchmarks.app_speed.table import ROWS
 
 logging.disable(logging.WARNING)  # Streamlit's, that the tester is no browser
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -14,9 +14,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from garbage_core.bench import machine
-from garbage_core.files import write_json, write_text
-from garbage_core.markdown import table
+from benchmarks.app_speed.table import machine
+from garbage_core.utils.files import write_json, write_text
+from garbage_core.utils.text import table
 
 PLACE = Path(__file__).resolve().parent
 

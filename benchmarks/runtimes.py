@@ -16,9 +16,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from garbage_core.bench_runtimes import race, write_race
+from benchmarks.app_speed.runtimes import race, write_race
 from garbage_core.errors import GarbageError
-from garbage_core.runs import load_run
+from garbage_core.runs.run import load_run
 
 
 def main() -> None:

@@ -27,10 +27,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.record import keep
-from garbage_core.classify import Classifier, Prediction
-from garbage_core.runs import Run, load_run
-from garbage_core.scale import BlockDone, classify_at_scale
-from garbage_core.scale_sources import list_photos
+from garbage_core.inference.classifier import Classifier, Prediction
+from garbage_core.runs.run import Run, load_run
+from garbage_core.scale.job import BlockDone, classify_at_scale
+from garbage_core.scale.sources import list_photos
 
 LARGE_JOB = 10_000_000  # photos
 SAME = 1e-5  # by so much a probability may differ: batches of other sizes are added up in another order

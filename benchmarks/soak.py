@@ -67,10 +67,10 @@ def numbered(data: bytes, number: int) -> bytes:
 def expected_answers(drawings: list[bytes]) -> list[dict[str, str]]:
     """Returns what the page must say to each drawing: the headline, and by each model's title its line and its bars."""
     from garbage_app.classifiers import val_accuracy
-    from garbage_app.judging import sentence
-    from garbage_core.classify import Classifier
+    from garbage_app.classify.decision import sentence
     from garbage_core.figures import probability_bars
-    from garbage_core.runs import list_runs
+    from garbage_core.inference.classifier import Classifier
+    from garbage_core.runs.run import list_runs
 
     runs = sorted((run for run in list_runs() if run.has_weights), key=val_accuracy, reverse=True)[:2]
     classifiers = {run.title: Classifier.from_run(run) for run in runs}

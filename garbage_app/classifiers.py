@@ -17,13 +17,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from garbage_app.shared import plain, run_key
-from garbage_core.images import PhotoFile, prepare_photo
-from garbage_core.novelty import NOVELTY_FILE
-from garbage_core.runs import Run
+from garbage_app.widgets.shared import plain, run_key
+from garbage_core.data.images import PhotoFile, prepare_photo
+from garbage_core.inference.ood_detector import NOVELTY_FILE
+from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
-    from garbage_core.classify import Classifier
+    from garbage_core.inference.classifier import Classifier
 
 # One at a time: two imports of TensorFlow would only wait for each other, and memory peaks while a network is read.
 _LOADER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load-model")
@@ -64,7 +64,7 @@ def _classifier(key: str, _run: Run) -> "Future[Classifier]":
 
 
 def _load(run: Run) -> "Classifier":
-    from garbage_core.classify import Classifier
+    from garbage_core.inference.classifier import Classifier
 
     classifier = Classifier.from_run(run)
     classifier.warm_up()
@@ -104,7 +104,7 @@ def choose_models(runs: list[Run]) -> list[Run]:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _can_classify(path: str, stamps: tuple, _run: Run) -> bool:
-    from garbage_core.runtimes import can_classify
+    from garbage_core.inference.runtimes import can_classify
 
     return can_classify(_run)  # reads exported files in full, to see whether they are whole
 
@@ -208,7 +208,7 @@ def answers_for(photos: list[Photo], runs: list[Run], flip: bool = False) -> dic
     new = [photo for photo in by_digest.values() if any(key[0] == photo.digest for key in missing)]
     asked = [run for run in runs if any(key[1] == model_key(run) for key in missing)]
     if missing:
-        from garbage_core.classify import classify_together
+        from garbage_core.inference.classifier import classify_together
 
         bar = st.progress(0.0, "Looking at the photos")
         classifiers = [classifier_of(run) for run in asked]

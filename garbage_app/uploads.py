@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from garbage_core.images import MAX_BYTES
+from garbage_core.data.images import MAX_BYTES
 
 PASTED = "pasted"  # photos from the clipboard
 _OF_PHOTOS = (PASTED, "answers", "thumbnails", "preview")  # what pages keep in the session, by their keys

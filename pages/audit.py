@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from garbage_app.findings import VIEWS, findings_or_stop, in_view, write_findings
-from garbage_app.flawed import clean_evaluation, flawed_with_answers, write_effect
+from garbage_app.audit.clean_subset import clean_evaluation, flawed_with_answers, write_effect
+from garbage_app.audit.findings import VIEWS, findings_or_stop, in_view, write_findings
 from garbage_app.router import ensure_routed
-from garbage_app.shared import (
+from garbage_app.widgets.shared import (
     NBSP,
     SPLIT_NAMES,
     answer,
@@ -17,9 +17,9 @@ from garbage_app.shared import (
     question,
     runs_or_stop,
 )
-from garbage_core.duplicates import HASH_SIDE, LEAST_COSINE, MOST_BITS
-from garbage_core.markdown import count
-from garbage_core.suspects import NEIGHBOURS
+from garbage_core.audit.duplicates import HASH_SIDE, LEAST_COSINE, MOST_BITS
+from garbage_core.audit.label_issues import NEIGHBOURS
+from garbage_core.utils.text import count
 
 ensure_routed()
 

@@ -6,13 +6,13 @@ from dataclasses import asdict
 import numpy as np
 import streamlit as st
 
-from garbage_app.drawings import drawing
-from garbage_app.gallery import TILE, dataset_or_none
-from garbage_app.lite import needs_tensorflow
 from garbage_app.router import ensure_routed
-from garbage_app.shared import answer, listing, plain, question
-from garbage_core.images import decode_image, fit_canvas
-from garbage_core.runs import list_runs
+from garbage_app.widgets.drawings import drawing
+from garbage_app.widgets.gallery import TILE, dataset_or_none
+from garbage_app.widgets.lite import needs_tensorflow
+from garbage_app.widgets.shared import answer, listing, plain, question
+from garbage_core.data.images import decode_image, fit_canvas
+from garbage_core.runs.run import list_runs
 
 ensure_routed()
 
@@ -56,7 +56,7 @@ def choose_photo() -> tuple[np.ndarray, list[np.ndarray]]:
 @st.cache_data(max_entries=24, show_spinner="Loading Keras, once per server, and drawing")
 def changed_copies(digest: str, kind: str, name: str, strength: float, seed: int, _batch: np.ndarray) -> np.ndarray:
     """Returns an augmented batch, uint8 of the batch's shape; TensorFlow loads here and not before."""
-    from garbage_core.augment import augment_batch, pipeline, single
+    from garbage_core.training.augmentation import augment_batch, pipeline, single
 
     augmentation = pipeline(name, strength) if kind == "pipeline" else single(name, strength)
     changed, _ = augment_batch(_batch, augmentation, seed)
@@ -74,7 +74,7 @@ def tiles(pictures: list[tuple[np.ndarray, str]]) -> None:
 place = question("What does training change in the photos?")
 needs_tensorflow("Changing photos as training does")
 with st.spinner("Loading Keras, once per server"):
-    from garbage_core.augment import PIPELINES, TRANSFORMATIONS, pipeline, single
+    from garbage_core.training.augmentation import PIPELINES, TRANSFORMATIONS, pipeline, single
 
 used = {}
 for run in list_runs():

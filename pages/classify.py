@@ -3,14 +3,14 @@
 import streamlit as st
 
 from garbage_app.classifiers import choose_models, start_loading
-from garbage_app.handing_over import ask_for_photos
-from garbage_app.many_photos import write_batch
-from garbage_app.one_photo import write_answer
+from garbage_app.classify.many_photos import write_batch
+from garbage_app.classify.one_photo import write_answer
+from garbage_app.classify.photo_input import ask_for_photos
 from garbage_app.router import ensure_routed
-from garbage_app.shared import capital, chip, plain, runs_or_stop
 from garbage_app.uploads import forget_photos, keep_in_memory
-from garbage_core.classes import LOCAL_RULES, class_hint
-from garbage_core.runs import Run
+from garbage_app.widgets.shared import capital, chip, plain, runs_or_stop
+from garbage_core.data.classes import LOCAL_RULES, class_hint
+from garbage_core.runs.run import Run
 
 ensure_routed()
 keep_in_memory()  # before the page has anything to upload with

@@ -3,10 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from garbage_app.pair_photos import explore_pair
-from garbage_app.results import training_of
+from garbage_app.comparison.pair_explorer import explore_pair
+from garbage_app.comparison.speed import REPEATS, measure, speed_of
 from garbage_app.router import ensure_routed
-from garbage_app.shared import (
+from garbage_app.widgets.metric_tiles import difference_tile
+from garbage_app.widgets.results import training_of
+from garbage_app.widgets.shared import (
     NBSP,
     SPLIT_NAMES,
     answer,
@@ -26,13 +28,11 @@ from garbage_app.shared import (
     show,
     table,
 )
-from garbage_app.speed import REPEATS, measure, speed_of
-from garbage_app.tiles import difference_tile
 from garbage_core import figures
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation import Comparison
-from garbage_core.markdown import count, duration
-from garbage_core.runs import Run, list_runs
+from garbage_core.evaluation.evaluation import Comparison
+from garbage_core.runs.run import Run, list_runs
+from garbage_core.utils.text import count, duration
 
 ensure_routed()
 

@@ -3,15 +3,15 @@
 import pandas as pd
 import streamlit as st
 
-from garbage_app.data_views import split_name, write_balance, write_properties, write_samples
-from garbage_app.gallery import dataset_or_none
-from garbage_app.photo_map import write_map
+from garbage_app.data.photo_map import write_map
+from garbage_app.data.views import split_name, write_balance, write_properties, write_samples
 from garbage_app.router import ensure_routed
-from garbage_app.shared import answer, percent, plain, question, shared_runs, table
-from garbage_core.classes import CLASS_NAMES
-from garbage_core.dataset import Dataset, official_splits, split_counts, split_dataset
-from garbage_core.markdown import count
-from garbage_core.runs import Run
+from garbage_app.widgets.gallery import dataset_or_none
+from garbage_app.widgets.shared import answer, percent, plain, question, shared_runs, table
+from garbage_core.data.classes import CLASS_NAMES
+from garbage_core.data.dataset import Dataset, official_splits, split_counts, split_dataset
+from garbage_core.runs.run import Run
+from garbage_core.utils.text import count
 
 ensure_routed()
 

@@ -5,10 +5,11 @@ import math
 import pandas as pd
 import streamlit as st
 
-from garbage_app.cells import explore_cells
-from garbage_app.results import BINS, answers_of, curves_of
+from garbage_app.evaluation.confusion_explorer import explore_cells
 from garbage_app.router import ensure_routed
-from garbage_app.shared import (
+from garbage_app.widgets.metric_tiles import share_tile
+from garbage_app.widgets.results import BINS, answers_of, curves_of
+from garbage_app.widgets.shared import (
     NBSP,
     SPLIT_NAMES,
     answer,
@@ -26,13 +27,12 @@ from garbage_app.shared import (
     show,
     table,
 )
-from garbage_app.tiles import share_tile
 from garbage_core import figures
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation import Evaluation, most_common_confusion
-from garbage_core.markdown import count
-from garbage_core.runs import Run
-from garbage_core.studies import crossval_sentence, is_recipe_of, read_crossval, stage_names, study_path
+from garbage_core.evaluation.evaluation import Evaluation, most_common_confusion
+from garbage_core.runs.run import Run
+from garbage_core.studies.tables import crossval_sentence, is_recipe_of, read_crossval, stage_names, study_path
+from garbage_core.utils.text import count
 
 ensure_routed()
 

@@ -15,12 +15,12 @@ from garbage_app.classifiers import (
     start_loading,
     val_accuracy,
 )
-from garbage_app.explain_words import ANSWER, METHOD_NAMES, answers_in_words, conclusion, in_words, note
-from garbage_app.explaining import Wish, Work, faithfulness_work, map_work, wait_for, yardstick_work
-from garbage_app.map_pictures import Picture, Shown, jpeg, show_maps
-from garbage_app.pick import pick_photo
+from garbage_app.explanations.jobs import Wish, Work, faithfulness_work, map_work, wait_for, yardstick_work
+from garbage_app.explanations.map_images import Picture, Shown, jpeg, show_maps
+from garbage_app.explanations.text import ANSWER, METHOD_NAMES, answers_in_words, conclusion, in_words, note
 from garbage_app.router import ensure_routed
-from garbage_app.shared import (
+from garbage_app.widgets.photo_picker import pick_photo
+from garbage_app.widgets.shared import (
     answer,
     capital,
     chance,
@@ -32,13 +32,13 @@ from garbage_app.shared import (
     show,
 )
 from garbage_core.errors import GarbageError
-from garbage_core.explain import METHOD_HINTS, METHODS
-from garbage_core.runs import Run
+from garbage_core.explain.heatmaps import METHOD_HINTS, METHODS
+from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from garbage_core.faithfulness import Faithfulness
+    from garbage_core.explain.faithfulness import Faithfulness
 
 ensure_routed()
 

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.router import ensure_routed
-from garbage_app.shared import (
+from garbage_app.widgets.shared import (
     SPLIT_NAMES,
     answer,
     capital,
@@ -20,10 +20,10 @@ from garbage_app.shared import (
     show,
     table,
 )
-from garbage_core import studies
 from garbage_core.errors import GarbageError
-from garbage_core.figures_studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
-from garbage_core.markdown import count
+from garbage_core.figures.studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
+from garbage_core.studies import tables as studies
+from garbage_core.utils.text import count
 
 ensure_routed()
 

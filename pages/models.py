@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from garbage_app.cards import write_card
+from garbage_app.models.cards import write_card
 from garbage_app.router import ensure_routed
-from garbage_app.shared import answer, listing, plain, question, runs_or_stop
-from garbage_core.markdown import count, duration
+from garbage_app.widgets.shared import answer, listing, plain, question, runs_or_stop
+from garbage_core.utils.text import count, duration
 
 ensure_routed()
 

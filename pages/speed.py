@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
+from benchmarks.app_speed.runtimes import COMPILED, USUAL, race_path, read_race
+from benchmarks.app_speed.table import ROWS, bench_path, read_bench
 from garbage_app.router import ensure_routed
-from garbage_app.shared import answer, file_key, listing, plain, question, table
-from garbage_core.bench import ROWS, bench_path, read_bench
-from garbage_core.bench_runtimes import COMPILED, USUAL, race_path, read_race
-from garbage_core.markdown import count
+from garbage_app.widgets.shared import answer, file_key, listing, plain, question, table
+from garbage_core.utils.text import count
 
 ensure_routed()
 

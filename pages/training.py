@@ -3,9 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from garbage_app.results import training_of
 from garbage_app.router import ensure_routed
-from garbage_app.shared import (
+from garbage_app.widgets.results import training_of
+from garbage_app.widgets.shared import (
     NBSP,
     answer,
     drawn,
@@ -19,9 +19,9 @@ from garbage_app.shared import (
     show,
     table,
 )
-from garbage_core.histories import Kept, kept_by, smaller_stages, stages_of
-from garbage_core.markdown import duration
-from garbage_core.runs import Run
+from garbage_core.runs.history import Kept, kept_by, smaller_stages, stages_of
+from garbage_core.runs.run import Run
+from garbage_core.utils.text import duration
 
 ensure_routed()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.helpers import fake_run
+from tests.fixtures.runs import fake_run
 
 
 @pytest.fixture

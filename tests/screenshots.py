@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.browser.conftest import FLAGS, PATIENCE, ROOT, chromium_path, running_app
-from tests.photo_helpers import cardboard
+from tests.fixtures.photos import cardboard
 
 FOLDER = ROOT / "docs" / "images"
 MOST_BYTES = 200_000

@@ -40,7 +40,7 @@ def chromium():
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """A folder with `scratch` and `transfer` as miniature networks that really answer."""
-    from tests.miniature import miniature_run
+    from tests.fixtures.networks import miniature_run
 
     folder = tmp_path_factory.mktemp("models")
     miniature_run(folder, "scratch", seed=1, threshold=0.0)

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from garbage_core.classes import CLASS_NAMES
-from garbage_core.evaluation import compare, photo_table
-from garbage_core.runs import load_run
+from garbage_core.data.classes import CLASS_NAMES
+from garbage_core.evaluation.evaluation import compare, photo_table
+from garbage_core.runs.run import load_run
 from tests.browser.conftest import running_app
 from tests.browser.test_browser import PHONE, fits
-from tests.photo_helpers import small_dataset, write_folder
+from tests.fixtures.photos import small_dataset, write_folder
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(2400)]
 

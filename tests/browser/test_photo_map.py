@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers import fake_run
+from tests.fixtures.runs import fake_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -21,7 +21,7 @@ FIND_POINT = """(place) => {
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     """A folder with one run and its map: points of a lattice, so that no two lie on each other."""
-    from garbage_core.embeddings import Embeddings, save_embeddings
+    from garbage_core.audit.embeddings import Embeddings, save_embeddings
 
     folder = tmp_path_factory.mktemp("models")
     run = fake_run(folder, "transfer", classes=("can", "jar"), counts={"train": 9, "val": 4, "test": 5})

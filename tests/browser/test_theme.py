@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from garbage_core.figures_style import contrast, matrix_scale
+from garbage_core.figures.style import contrast, matrix_scale
 from tests.browser.conftest import PATIENCE
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]

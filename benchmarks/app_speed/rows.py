@@ -1,0 +1,128 @@
+"""What `benchmarks.app_speed.table` times of classifying and of the app. Each function measures one row."""
+
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.app_speed.table import Measured, Settings
+from benchmarks.app_speed.timing import in_turns
+from garbage_core.errors import GarbageError
+from garbage_core.inference.classifier import Classifier, classify_together
+from garbage_core.inference.runtimes import ExportedNetwork, find_exports, keras_network
+
+FOLDER_PHOTOS = 256
+DATASET_SIZE = (512, 384)  # width and height of TrashNet's photos
+PHONE_SIZE = (4032, 3024)  # 12 megapixels
+
+
+def photo(settings: Settings) -> Measured:
+    """From the bytes of a phone's photo to the answers of all models, against the usual way of doing it."""
+    data = jpeg(0, PHONE_SIZE)
+    classifiers = [Classifier.from_run(run) for run in settings.runs]
+    networks = [keras_network(run) for run in settings.runs]
+    sizes = [classifier.size for classifier in classifiers]
+
+    def ours() -> None:
+        (answers,) = classify_together(classifiers, [("photo", data)], workers=1)
+        if any(answer.error for answer in answers):
+            raise GarbageError("The photo that was made for measuring cannot be read.")
+
+    def usual() -> None:
+        image = Image.open(io.BytesIO(data)).convert("RGB")
+        for network, (height, width) in zip(networks, sizes, strict=True):
+            pixels = np.asarray(image.resize((width, height)), dtype=np.float32)
+            network.predict(pixels[np.newaxis], verbose=0)
+
+    times = in_turns({"ours": ours, "usual": usual}, settings.rounds(30))
+    runtimes = ", ".join(sorted({classifier.runtime for classifier in classifiers}))
+    return Measured(times["ours"], times["usual"], f"{len(classifiers)} models, ours by {runtimes}")
+
+
+def overhead(settings: Settings) -> Measured:
+    """One photo through `Classifier`, from its bytes, against the runtime alone."""
+    exports = find_exports(settings.run)
+    if not exports:
+        raise GarbageError(
+            f"{settings.run.name!r} has no exported network to compare with: "
+            f"run `python -m garbage_core export {settings.run.name} --format openvino --int8`."
+        )
+    classifier = Classifier.from_run(settings.run, exports[0].runtime)
+    data = jpeg(1, DATASET_SIZE)
+    tensor = classifier.prepare(data)[np.newaxis].astype(np.float32)
+    bare = _bare(ExportedNetwork(exports[0]))
+    times = in_turns(
+        {"ours": lambda: classifier.classify_bytes(data), "bare": lambda: bare(tensor)}, settings.rounds(25)
+    )
+    shape = "x".join(map(str, tensor.shape[2:0:-1]))
+    return Measured(times["ours"], times["bare"], f"{settings.run.name} by {exports[0].runtime}, {shape} pixels")
+
+
+def _bare(network: ExportedNetwork) -> Callable[[np.ndarray], object]:
+    """Returns the call of the runtime itself, without the turns that threads take and without softmax."""
+    return network._call
+
+
+def folder(settings: Settings) -> Measured:
+    """Photos from disk through `Classifier`, against the same network on photos that are decoded."""
+    classifier = Classifier.from_run(settings.run)
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        paths = [Path(place) / f"{number:03d}.jpg" for number in range(FOLDER_PHOTOS)]
+        for number, path in enumerate(paths):
+            path.write_bytes(jpeg(number % 16, DATASET_SIZE))
+        photos = [classifier.prepare(path.read_bytes()) for path in paths]
+        sides = {
+            "ours": lambda: [answer.label for answer in classifier.classify_paths(paths)],
+            "memory": lambda: classifier.probabilities(photos),
+        }
+        times = in_turns(sides, settings.rounds(5), warm_up=1)
+    rates = {name: 1000 * FOLDER_PHOTOS / values for name, values in times.items()}
+    return Measured(rates["ours"], rates["memory"], f"{settings.run.name} by {classifier.runtime}")
+
+
+def page(settings: Settings) -> Measured:
+    """What the app's server does when a reader opens another page, each page once before."""
+    return _slowest("page_times", settings.rounds(5), "pages")
+
+
+def filter_change(settings: Settings) -> Measured:
+    """What the app's server does when a reader changes a filter."""
+    return _slowest("filter_times", settings.rounds(7), "filters")
+
+
+def _slowest(module: str, repeats: int, what: str) -> Measured:
+    """Measures all of a kind; the one that takes longest counts, for a goal that half of them miss is not met."""
+    times = _timed(module, repeats)
+    slowest = max(times, key=lambda name: np.median(times[name]))
+    middle = np.median([np.median(values) for values in times.values()])
+    detail = f"the slowest of {len(times)} {what}, {slowest}, without the browser; half take less than {middle:.0f} ms"
+    return Measured(times[slowest], None, detail)
+
+
+def _timed(module: str, repeats: int) -> dict[str, np.ndarray]:
+    """Returns what a module of the app measures in a process of its own: milliseconds of every repeat, by name."""
+    command = [sys.executable, "-m", f"garbage_app.{module}", str(repeats)]
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=3600)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        raise GarbageError(f"The pages cannot be measured ({lines[-1]}): install requirements.txt.")
+    return {name: np.array(values) for name, values in json.loads(done.stdout).items()}
+
+
+def jpeg(seed: int, size: tuple[int, int]) -> bytes:
+    """Returns a JPEG like a photo: coloured shapes, shading and the noise of a sensor; `size` is width and height."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    blocks = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
+    pixels = np.asarray(blocks.resize(size, Image.Resampling.BICUBIC), dtype=np.int16)
+    noise = rng.normal(0, 6, (height, width, 1)).astype(np.int16)
+    file = io.BytesIO()
+    Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
+    return file.getvalue()

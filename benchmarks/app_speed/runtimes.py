@@ -1,0 +1,125 @@
+"""One photo through one network by every runtime that it was exported to, timed in turns with the usual `predict`.
+
+    rows = race(load_run("transfer"), size=(224, 224))  # needs Keras; benchmarks/runtimes.py is the command for it
+    write_race(load_run("transfer"), (224, 224), rows, 25)  # in models/studies/runtimes.json; the page Speed shows it
+
+Reading what is kept needs neither Keras nor a network.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.app_speed.table import machine
+from garbage_core.errors import GarbageError
+from garbage_core.runs.run import Run, models_dir
+from garbage_core.utils.files import write_json
+
+RACE_FILE = "runtimes.json"
+SCHEMA_VERSION = 1
+USUAL = "predict"
+PAUSE = 0.15  # seconds between two sides: without, the threads of one cost the next up to half its speed
+COMPILED = "keras, compiled"
+GOALS = {"float32": 3.5, "int8": 8.0}  # times as fast as `predict`
+SIZE = (224, 224)  # height and width that others state times for
+
+
+def race(run: Run, size: tuple[int, int] = SIZE, repeats: int = 25) -> list[dict[str, Any]]:
+    """Times one photo by Keras and by every export of a run.
+
+    Args:
+        run: A trained run, with its network and the exports that shall be timed.
+        size: Height and width of the photo.
+        repeats: Rounds.
+
+    Returns:
+        For each side: `runtime`, `precision`, `milliseconds` (median) and its `quartiles`; `times_as_fast` as `predict`
+        (median of the ratios within each round); `goal` and `met`, None for Keras; `points_lost` on val and the largest
+        `probability_difference` there, as found when it was exported, None where the photos were missing.
+    """
+    from benchmarks.app_speed.timing import in_turns, median_ratio
+    from garbage_core.inference.engine import CompiledNetwork
+    from garbage_core.inference.runtimes import ExportedNetwork, find_exports, keras_network
+
+    photo = np.random.default_rng(0).integers(0, 256, (1, *size, 3)).astype(np.float32)
+    network = keras_network(run)
+    compiled = CompiledNetwork(network)
+    exports = {export.runtime: export for export in find_exports(run)}
+    if not exports:
+        raise GarbageError(
+            f"{run.name!r} has no exported network to time: run `python -m garbage_core export {run.name} --format "
+            "openvino --int8`."
+        )
+    sides = {USUAL: lambda: network.predict(photo, verbose=0), COMPILED: lambda: compiled(photo)}
+    for name, export in exports.items():
+        exported = ExportedNetwork(export)
+        sides[name] = lambda exported=exported: exported(photo)
+    times = in_turns(sides, repeats, pause=PAUSE)
+    rows = []
+    for name, values in times.items():
+        export = exports.get(name)
+        check = {} if export is None else export.report.get("check", {}).get("val") or {}
+        speed = median_ratio(times[USUAL], values)
+        goal = None if export is None else GOALS[export.precision]
+        rows.append(
+            {
+                "runtime": name,
+                "precision": "float32" if export is None else export.precision,
+                "milliseconds": round(float(np.median(values)), 2),
+                "quartiles": [round(float(quartile), 2) for quartile in np.percentile(values, [25, 75])],
+                "times_as_fast": round(speed, 2),
+                "goal": goal,
+                "met": None if goal is None else bool(speed >= goal),
+                "points_lost": check.get("points_lost"),
+                "probability_difference": check.get("max_probability_difference"),
+            }
+        )
+    return rows
+
+
+def race_path() -> Path:
+    """Returns where the rows are kept, whether or not there are any."""
+    return models_dir() / "studies" / RACE_FILE
+
+
+def write_race(
+    run: Run, size: tuple[int, int], rows: Sequence[dict[str, Any]], repeats: int, path: Path | None = None
+) -> Path:
+    """Keeps what `race` measured, in place of what was kept before; returns the file."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "run": run.name,
+        "weights_sha256": run.weights_sha256,
+        "size": list(size),
+        "repeats": repeats,
+        "machine": machine(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        "measured": datetime.now(UTC).isoformat(timespec="minutes"),
+        "command": f"python benchmarks/runtimes.py {run.name} --size {size[0]} {size[1]} --keep",
+        "rows": list(rows),
+    }
+    return write_json(content, path or race_path())
+
+
+def read_race(path: Path | None = None) -> dict[str, Any] | None:
+    """Returns what `write_race` kept; None if there is no such file. Raises GarbageError if it cannot be used."""
+    path = path or race_path()
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        if content["schema_version"] > SCHEMA_VERSION:
+            raise ValueError("it is from a newer version")
+        needed = {"runtime", "precision", "milliseconds", "times_as_fast", "goal", "met", "points_lost"}
+        if not content["rows"] or any(not needed <= row.keys() for row in content["rows"]):
+            raise ValueError("a row is not complete")
+        if not {"run", "size", "machine", "measured", "command"} <= content.keys():
+            raise ValueError("it does not say what was measured")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GarbageError(f"{path} cannot be used ({error}): make it again with `benchmarks/runtimes.py`.") from error
+    return content

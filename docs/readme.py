@@ -1,0 +1,229 @@
+"""The results table of README.md, computed from the committed runs.
+
+python -m docs.readme            # rewrites the table
+python -m docs.readme --check    # exits with 1 if the table is not what the runs say
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from garbage_core.errors import GarbageError
+from garbage_core.evaluation.evaluation import compare, evaluate
+from garbage_core.inference.runtimes import default_file, read_export, report_path
+from garbage_core.runs.run import FIRST_RUNS, Run, list_runs, load_run, models_dir
+from garbage_core.studies.tables import (
+    ONE_TRAINING,
+    REMEDIES,
+    crossval_sentence,
+    imbalance_conclusion,
+    is_recipe_of,
+    rarest_precision,
+    read_crossval,
+    read_imbalance,
+    read_remedies,
+    remedies_setting,
+    stage_names,
+)
+from garbage_core.utils.files import write_text
+from garbage_core.utils.text import duration, interval, percent, table
+
+START, END = "<!-- results:start -->", "<!-- results:end -->"
+README = Path(__file__).resolve().parent.parent / "README.md"
+# The class whose recall is worth a column: the rarest one of TrashNet.
+_RAREST = "trash"
+# What `results_table` calls each study, and its file.
+_STUDIES = {"study": "imbalance.csv", "strange": "novelty.csv", "folds": "crossval.csv", "whole": f"{REMEDIES}.csv"}
+
+
+def results_table(
+    runs: Sequence[Run],
+    split: str = "test",
+    study: Path | None = None,
+    strange: Path | None = None,
+    folds: Path | None = None,
+    whole: Path | None = None,
+) -> str:
+    """Returns the results of runs as Markdown: a table, a comparison, what remedies, detectors and 8 bits are worth.
+
+    Args:
+        runs: The runs, in order.
+        split: Name of the split.
+        study: File of the imbalance study; without it, nothing is said about remedies.
+        strange: File of the study of detectors; without it, nothing is said about strange photos.
+        folds: File of a cross-validation; without it, nothing is said about other splits.
+        whole: File of whole networks that differ in their remedy; without it, nothing is said about them.
+
+    Returns:
+        Text between blank lines, with the markers around it.
+
+    Raises:
+        GarbageError: If a run has no such split, the first two cannot be compared, or the study cannot be read.
+    """
+    if not runs:
+        return f"{START}\n\nThere are no runs yet.\n\n{END}"
+    rarest = all(_RAREST in run.classes for run in runs)
+    header = ["model", "starts from", "accuracy", "macro-F1"]
+    header += [*([f"{_RAREST} recall"] if rarest else []), "log loss", "calibration error", "trained"]
+    rows, photos = [], set()
+    for run in runs:
+        result = evaluate(run.predictions, run.classes, split, run.temperature)
+        photos.add(result.n)
+        row = [run.title, run.start, *(interval(*result.metric(metric)) for metric in ("accuracy", "macro_f1"))]
+        if rarest:
+            recall = result.per_class.set_index("label").loc[_RAREST]
+            row.append(interval(recall["recall"], recall["recall_low"], recall["recall_high"]))
+        row.append(interval(*result.metric("log_loss_calibrated"), share=False))
+        row.append(interval(*result.metric("ece_calibrated")))
+        rows.append(
+            [*row, f"{duration(run.info.get('duration_seconds'))}, {run.info.get('device', 'unknown machine')}"]
+        )
+    protocols = " and ".join(sorted({str(run.info.get("protocol")) for run in runs}))
+    count = " or ".join(f"{n:,}" for n in sorted(photos))
+    note = (
+        f"On the {count} {split} photos of the {protocols} split, which chose nothing; in brackets 95 % intervals. "
+        "Log loss and calibration error after temperature scaling."
+    )
+    parts = [table(header, rows), note]
+    if len(runs) > 1 and runs[0].classes == runs[1].classes:
+        a, b = runs[:2]
+        parts.append(
+            compare(
+                *(a.predictions, b.predictions, a.classes, split),
+                *(a.title, b.title, a.temperature, b.temperature),
+            ).sentence
+        )
+    if folds:
+        rows = read_crossval(folds)
+        parts += [
+            f"Is {title} lucky with this split? {crossval_sentence(rows, stages)}"
+            for title, stages in ((run.title, stage_names(run)) for run in runs)
+            if is_recipe_of(rows, stages)
+        ]
+    if study:
+        rows = read_imbalance(study)
+        parts.append(
+            f"Of {rows['strategy'].nunique() - 1} remedies against imbalance, each a head trained on the features of "
+            f"ImageNet's layers: {_lower(imbalance_conclusion(rows, split))}"
+        )
+    if whole:
+        rows = read_remedies(whole)
+        parts.append(
+            f"In whole networks, trained {remedies_setting(rows)}: {_lower(imbalance_conclusion(rows, split))} "
+            f"{rarest_precision(rows, split)} {ONE_TRAINING}"
+        )
+    if strange:
+        parts += strange_photos(pd.read_csv(strange), runs)
+    parts += eight_bits(runs)
+    return "\n\n".join([START, *parts, END])
+
+
+def strange_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
+    """Says what the runs' detectors of strange photos are worth, a sentence each.
+
+    Args:
+        study: As `novelty --compare` writes it.
+        runs: The runs; one whose weights are not those of the study is passed over.
+    """
+    sentences = []
+    for run in runs:
+        same = study["weights"].astype(str) == (run.weights_sha256 or "")[:12]
+        rows = study[same & (study["run"] == run.name) & (study["kept"].astype(str) == "True")]
+        rows = rows[rows["half"] == "report"]
+        if rows.empty:
+            continue
+        kinds = rows.set_index("kind")
+        photo = kinds.loc["photo"]
+        text = (
+            f"{run.title} tells {photo['pictures']:,} ordinary photos from waste with an AUROC of "
+            f"{photo['auroc']:.3f} and lets {percent(photo['let_through'])} of them pass; it refuses "
+            f"{percent(photo['test_refused'])} of the test photos as they are"
+        )
+        if "altered waste" in kinds.index:
+            text += f", {percent(1 - kinds.loc['altered waste', 'let_through'])} altered as by another camera"
+        if "placed waste" in kinds.index:
+            placed = kinds.loc["placed waste"]
+            text += (
+                f", and {percent(1 - placed['let_through'])} with the thing put on wood, tiles, cloth or stone, where "
+                f"the network would be right about {percent(placed['right'])}"
+            )
+        sentences.append(text + ".")
+    return ["Strange photos: " + " ".join(sentences)] if sentences else []
+
+
+def eight_bits(runs: Sequence[Run]) -> list[str]:
+    """Says what the runs' networks for OpenVINO in 8 bits lose, as the reports beside them have it."""
+    parts = []
+    for run in runs:
+        path = run.path / default_file("openvino", "int8")
+        if not report_path(path).is_file():
+            continue
+        export = read_export(path)
+        check = export.report["check"].get("val")
+        if check and export.weights_sha256 == run.weights_sha256:
+            parts.append(
+                f"{run.title} has {percent(check['accuracy_exported'])} of the {check['photos']:,} val photos right "
+                f"instead of {percent(check['accuracy'])}"
+            )
+    return [f"In 8 bits, as exported to OpenVINO: {'; '.join(parts)}."] if parts else []
+
+
+def with_table(text: str, block: str) -> str:
+    """Returns a text with what lies between the markers, and these themselves, replaced. Raises GarbageError."""
+    start, end = text.find(START), text.find(END)
+    if start < 0 or end < start or text.count(START) > 1 or text.count(END) > 1:
+        raise GarbageError(f"The text needs one {START} and, after it, one {END}; put them where the table belongs.")
+    return text[:start] + block + text[end + len(END) :]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Rewrites or checks README.md.
+
+    Args:
+        arguments: Command line; that of the process if None.
+
+    Returns:
+        Exit code: 0, 1 if `--check` found the table out of date, 2 for a mistake of the user.
+    """
+    parser = argparse.ArgumentParser(prog="python -m docs.readme", description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="*", metavar="NAME", help="runs to list (default: scratch and transfer)")
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if the table is out of date")
+    parser.add_argument(
+        "--readme", type=Path, default=README, help="file to rewrite (default: the project's README.md)"
+    )
+    parser.add_argument("--models", type=Path, help="folder of the runs (default: $GARBAGE_MODELS or models)")
+    options = parser.parse_args(arguments)
+    root = options.models or models_dir()
+    try:
+        if options.runs:
+            runs = [load_run(name, root) for name in options.runs]
+        else:
+            runs = [run for run in list_runs(root) if run.name in FIRST_RUNS]
+        try:
+            text = options.readme.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise GarbageError(f"{options.readme} cannot be read ({error}); name the right file.") from error
+        studies = {name: root / "studies" / file for name, file in _STUDIES.items()}
+        studies = {name: path for name, path in studies.items() if path.is_file()}
+        fresh = with_table(text, results_table(runs, "test", **studies))
+    except GarbageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if fresh == text:
+        return 0
+    if options.check:
+        print(f"{options.readme} is out of date: run python -m docs.readme.", file=sys.stderr)
+        return 1
+    write_text(fresh, options.readme)
+    return 0
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""What the photos that cannot be counted on do to a result: every metric of a run with and without them."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from garbage_app.audit.findings import findings_stamp
+from garbage_app.widgets.metric_tiles import share_tile
+from garbage_app.widgets.shared import SPLIT_NAMES, evaluation_of, interval, plain, points, run_key, table
+from garbage_core import figures
+from garbage_core.audit.findings import flawed_photos, without_flawed
+from garbage_core.runs.run import Run
+from garbage_core.utils.text import count
+
+if TYPE_CHECKING:
+    from garbage_core.evaluation.evaluation import Evaluation
+
+
+@st.cache_data(max_entries=32, show_spinner="Computing intervals")
+def _evaluation(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> "Evaluation":
+    from garbage_core.evaluation.evaluation import evaluate
+
+    kept = without_flawed(_run.predictions, _findings, split)
+    return evaluate(kept, _run.classes, split, temperature=_run.temperature)
+
+
+def clean_evaluation(run: Run, split: str, findings: pd.DataFrame) -> "Evaluation":
+    """Returns the metrics of a run on a split without its flawed photos, computed once. Raises GarbageError."""
+    return _evaluation(run_key(run), findings_stamp(), split, run, findings)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _flawed(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> pd.DataFrame:
+    flawed = flawed_photos(_run.predictions, _findings, split)
+    rows = _run.predictions[_run.predictions["split"] == split].drop_duplicates("file").set_index("file")
+    rows = rows.loc[flawed["file"]]
+    answers = rows[[f"p_{name}" for name in _run.classes]].to_numpy().argmax(axis=1)
+    return flawed.assign(
+        label=rows["label"].to_numpy(),
+        predicted=[_run.classes[answer] for answer in answers],
+        correct=[_run.classes[answer] == label for answer, label in zip(answers, rows["label"], strict=True)],
+    )
+
+
+def flawed_with_answers(run: Run, split: str, findings: pd.DataFrame) -> pd.DataFrame:
+    """Returns `flawed_photos` with the columns `label`, `predicted` and `correct` of the run, computed once."""
+    return _flawed(run_key(run), findings_stamp(), split, run, findings)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _effect(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> pd.DataFrame:
+    return both(evaluation_of(_run, split), clean_evaluation(_run, split, _findings))
+
+
+def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
+    """Writes the metrics of a run with all photos of a split, or without the flawed ones, as the reader chooses."""
+    before, after = evaluation_of(run, split), clean_evaluation(run, split, findings)
+    flawed = flawed_with_answers(run, split, findings)
+    left_out = st.toggle(
+        f"Leave out the {count(len(flawed), 'photo')} that cannot be counted on",
+        key="without",
+        bind="query-params",
+        help="Photos with a duplicate under another label, or with a duplicate in a split that came before: for test "
+        "photos, training and validation.",
+        disabled=flawed.empty,
+    )
+    shown = after if left_out else before
+    grid = st.grid(3, min_column_width=200)
+    for name, title in (("accuracy", "Accuracy"), ("macro_f1", "Macro-F1"), ("ece_calibrated", "Calibration error")):
+        share_tile(grid, title, *shown.metric(name))
+    st.caption(
+        f"{plain(run.title)} on {count(shown.n, f'{SPLIT_NAMES.get(split, split)} photo')}"
+        + (f" of {before.n:,}." if left_out else ".")
+        + (
+            f" On the {len(flawed):,} others it is right {count(int(flawed['correct'].sum()), 'time')}."
+            if left_out
+            else ""
+        )
+    )
+    if flawed.empty:
+        return
+    with st.expander("Every metric with and without them"):
+        table(_effect(run_key(run), findings_stamp(), split, run, findings), "effect-table")
+    with st.expander(f"Which photos these are ({len(flawed):,})"):
+        columns = {"Photo": flawed["file"], "Class": flawed["label"], "Answer": flawed["predicted"]}
+        table(pd.DataFrame(columns | {"Why": [_why(row) for row in flawed.itertuples()]}), "flawed-table")
+
+
+def _why(row: tuple) -> str:
+    reasons = {"another label on its duplicate": row.contradictory, "a duplicate in an earlier split": row.leak}
+    return " and ".join(text for text, applies in reasons.items() if applies)
+
+
+def both(before: "Evaluation", after: "Evaluation") -> pd.DataFrame:
+    """Returns every metric, and recall, precision and F1 of every class, with and without the flawed photos."""
+    rows = []
+    for name in before.metrics["metric"]:
+        values = before.metric(name), after.metric(name)
+        rows.append(_row(figures.metric_name(name), *values, figures.is_share(name)))
+    for title, column in (("Recall", "recall"), ("Precision", "precision"), ("F1", "f1")):
+        columns = [column, f"{column}_low", f"{column}_high"]
+        for label in before.classes:
+            values = (e.per_class.set_index("label").loc[label, columns].tolist() for e in (before, after))
+            rows.append(_row(f"{title}, {label}", *values, True))
+    return pd.DataFrame(rows)
+
+
+def _row(name: str, before: tuple, after: tuple, share: bool) -> dict[str, str]:
+    if share:
+        with_all, without, change = interval(*before), interval(*after), points(after[0] - before[0])
+    else:
+        with_all, without = (f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in (before, after))
+        change = f"{after[0] - before[0]:+.3f}".replace("-", "\u2212")
+    return {"Metric": name, "All photos": with_all, "Without them": without, "Change": change}

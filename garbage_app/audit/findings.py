@@ -1,0 +1,177 @@
+"""What the audit found, photo beside photo."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
+from garbage_app.widgets.shared import SPLIT_NAMES, capital, chip, keep_valid, percent, plain
+from garbage_core.audit.findings import DUPLICATES, findings_path, load_findings
+from garbage_core.utils.text import count
+
+if TYPE_CHECKING:
+    from garbage_core.data.dataset import Dataset
+
+ALL = "all"
+# What can be looked at: title, and what it means. The first two are duplicates that do harm, whatever their kind.
+VIEWS: dict[str, tuple[str, str]] = {
+    "contradictory": (
+        "Different labels",
+        "The same photo, or nearly the same, under two labels: one of them must be wrong.",
+    ),
+    "leak": (
+        "Across splits",
+        "The same thing, photographed from the same place, in two splits: what the model learns from one photo helps "
+        "it with the other, so a test photo of this kind tests nothing.",
+    ),
+    "identical": ("Identical", "The same file, or the same picture pixel by pixel, more than once."),
+    "near": (
+        "Nearly identical",
+        "Second shots of the same thing from the same place. Either the pictures' hashes differ in few bits, or the "
+        "network sees nearly the same in them.",
+    ),
+    "mislabelled": (
+        "Labels in doubt",
+        "Classifiers that never saw the photo call it something else, surely enough that the label deserves a second "
+        "look. Many of these labels are right, and the photo is hard.",
+    ),
+    "outlier": (
+        "Unlike all others",
+        "Even the photos most alike are far away: rare things, blur, odd views. Nothing need be wrong with them.",
+    ),
+}
+CARDS, TILES = 6, 12  # findings to a page: of several photos, of one
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _findings(path: str, stamp: tuple) -> pd.DataFrame:
+    return load_findings(path)
+
+
+def findings_or_stop() -> pd.DataFrame:
+    """Returns the findings that are kept with the runs; without any, says how to get them and ends the page."""
+    path = findings_path()
+    if not path.is_file():
+        st.info("The photos have not been audited yet. Do so, then reload this page:", icon=":material/fact_check:")
+        st.code("python -m garbage_core embed transfer\npython -m garbage_core audit", language="bash")
+        st.stop()
+    return _findings(str(path), findings_stamp())
+
+
+def findings_stamp() -> tuple:
+    """Returns what tells the findings from those before they were made anew; for keys of caches."""
+    file = findings_path().stat()
+    return file.st_mtime_ns, file.st_size
+
+
+def in_view(findings: pd.DataFrame, view: str) -> pd.DataFrame:
+    """Returns the rows of one of `VIEWS`."""
+    if view in ("contradictory", "leak"):
+        return findings[findings[view] & findings["kind"].isin(DUPLICATES)]
+    return findings[findings["kind"] == view]
+
+
+@st.fragment
+def write_findings(findings: pd.DataFrame, classes: list[str]) -> None:
+    """Lets the reader choose among the findings and shows them, photo beside photo."""
+    st.subheader("What was found", anchor=False)
+    there = [view for view in VIEWS if not in_view(findings, view).empty]
+    if not there:
+        st.markdown("Nothing.")
+        return
+    keep_valid("kind", there)
+    view = st.pills(
+        "Kind",
+        there,
+        default=there[0],
+        required=True,
+        format_func=lambda name: VIEWS[name][0],
+        label_visibility="collapsed",
+        key="kind",
+        bind="query-params",
+    )
+    st.caption(VIEWS[view][1])
+    rows = in_view(findings, view)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        label = _choose("Class", "class", [name for name in classes if name in set(rows["label"])], str)
+        split = _choose(
+            "Split",
+            "found_in",
+            [name for name in SPLIT_NAMES if name in set(rows["split"])],
+            lambda name: SPLIT_NAMES.get(name, name),
+        )
+        fitting = rows[((rows["label"] == label) | (label == ALL)) & ((rows["split"] == split) | (split == ALL))]
+        rows = rows[rows["finding"].isin(fitting["finding"])]
+        st.download_button(
+            "CSV",
+            lambda: rows.to_csv(index=False).encode(),
+            f"findings-{view}.csv",
+            "text/csv",
+            icon=":material/download:",
+            help="Download these findings as a table",
+            on_click="ignore",
+            disabled=rows.empty,
+        )
+    if rows.empty:
+        st.info("There is no finding of this kind with such a photo.", icon=":material/search_off:")
+        return
+    _write_page(rows, view, f"{view}-{label}-{split}")
+
+
+def _choose(title: str, key: str, options: list[str], name) -> str:
+    keep_valid(key, [ALL, *options])
+    return st.selectbox(
+        title,
+        [ALL, *options],
+        format_func=lambda option: "All" if option == ALL else capital(name(option)),
+        key=key,
+        bind="query-params",
+        width=180,
+    )
+
+
+def _write_page(rows: pd.DataFrame, view: str, key: str) -> None:
+    """Shows a page of findings: groups as cards of photos side by side, single photos as a gallery."""
+    dataset = dataset_or_none()
+    single = view in ("mislabelled", "outlier")
+    numbers = rows["finding"].unique()
+    size = TILES if single else CARDS
+    pages = -(-len(numbers) // size)
+    place = st.container()
+    page = st.pagination(pages, key=f"page-{key}") if pages > 1 else 1
+    chosen = rows[rows["finding"].isin(numbers[(page - 1) * size : page * size])]
+    with place:
+        if single:
+            gallery(chosen["file"].tolist(), [_caption(row, view) for row in chosen.itertuples()], dataset)
+        else:
+            grid = st.grid(2, min_column_width=300, border=True)
+            for _, group in chosen.groupby("finding", sort=False):
+                with grid.cell():
+                    _write_card(group, dataset)
+    if dataset is None:
+        offer_download("The photos are not on this machine, so these tiles only name them.")
+
+
+def _write_card(group: pd.DataFrame, dataset: "Dataset | None") -> None:
+    gallery(
+        group["file"].tolist(),
+        [_caption(row, row.kind) for row in group.itertuples()],
+        dataset,
+        columns=min(3, len(group)),
+    )
+    if group["kind"].iloc[0] == "identical":
+        st.caption("Identical.")
+        return
+    cosine = group["cosine"].min()
+    st.caption(
+        f"At most {count(int(group['bits'].max()), 'bit')} of 256 differ"
+        + ("." if pd.isna(cosine) else f"; to the network they are {percent(cosine)} alike."),
+    )
+
+
+def _caption(row: tuple, view: str) -> str:
+    text = f"{chip(row.label)} {plain(row.label)}, {SPLIT_NAMES.get(row.split, plain(row.split))}"
+    if view == "mislabelled":
+        text += f"; rather **{plain(row.suggested)}**?"
+    return text

@@ -1,0 +1,154 @@
+"""Many photos on the landing page: totals, a table to sort and filter, its download, and the details of one photo."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from garbage_app.classifiers import Photo, answers_for, classifier_of, model_key, val_accuracy
+from garbage_app.classify.decision import asks_twice, is_sure, judged, outcome
+from garbage_app.classify.one_photo import write_answer
+from garbage_app.widgets.shared import NBSP, capital, plain
+from garbage_core.errors import GarbageError
+from garbage_core.runs.run import Run
+from garbage_core.utils.text import count
+
+if TYPE_CHECKING:
+    from garbage_core.inference.classifier import Prediction
+
+MOST_ERRORS = 3  # shown in full; more are folded away, so that they do not bury the answers
+
+
+def write_batch(photos: list[Photo], runs: list[Run]) -> None:
+    """Writes the table of many photos, its totals and download, and the details of the chosen one."""
+    runs = [run for run in sorted(runs, key=val_accuracy, reverse=True) if _loads(run)]
+    if not runs:
+        return
+    alone = answers_for(photos, runs)
+    raw = answers_for(photos, runs, flip=True) if asks_twice() else alone
+    answers = {run.name: [judged(raw[photo.digest, model_key(run)], run) for photo in photos] for run in runs}
+    leader = runs[0]
+    read = [place for place, answer in enumerate(answers[leader.name]) if answer.error is None]
+    outcomes = pd.Series({place: outcome(answers[leader.name][place]) for place in read}, dtype=object)
+    totals = outcomes.value_counts()
+    said = ", ".join(f"{plain(name)} {number}" for name, number in totals.items())
+    st.header(capital(said) or "No photo could be read", anchor=False)
+    st.caption(
+        f"{count(len(photos), 'file')}, as answered by {plain(leader.title)}, which is the better model on the "
+        "validation photos. Choose a row to see why."
+    )
+    if asks_twice():
+        keys = {(photos[place].digest, model_key(leader)) for place in read}
+        changed = sum(raw[key].label != alone[key].label for key in keys)
+        st.caption(f"With the mirror images, {plain(leader.title)} gives {count(changed, 'other answer')}.")
+    _write_errors([answer.error for answer in answers[leader.name] if answer.error])
+    if not read:
+        return
+    shown = _choose_outcomes(outcomes, totals)
+    chosen = st.dataframe(
+        _table(photos, runs, answers, shown),
+        hide_index=True,
+        column_config=_columns(runs),
+        row_height=56,
+        key="batch",
+        on_select="rerun",
+        selection_mode="single-row-required",
+        alt="Answers of the models for each photo",
+    )
+    st.download_button(
+        "Download as CSV",
+        _export(photos, runs, answers, shown).to_csv(index=False),
+        "answers.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    picked = chosen.selection.rows
+    photo = photos[shown[picked[0] if picked and picked[0] < len(shown) else 0]]
+    st.divider()
+    st.caption(f"Photo: {plain(photo.name)}")
+    write_answer(photo, runs)
+
+
+def _loads(run: Run) -> bool:
+    """Waits for the network of a run; says so in place and returns False if it cannot be used."""
+    try:
+        with st.spinner("Loading the models, once per server"):
+            classifier_of(run)
+    except GarbageError as error:
+        st.error(f"{plain(run.title)}: {plain(str(error), 500)}", icon=":material/error:")
+        return False
+    return True
+
+
+def _write_errors(errors: list[str]) -> None:
+    folded = len(errors) > MOST_ERRORS
+    with st.expander(f"{len(errors)} files could not be read") if folded else st.container():
+        for error in errors:
+            st.error(plain(error, 500), icon=":material/broken_image:")
+
+
+def _choose_outcomes(outcomes: pd.Series, totals: pd.Series) -> list[int]:
+    """Lets the reader choose what to see; returns the places of those photos, of all if nothing was chosen."""
+    if len(totals) == 1:
+        return list(outcomes.index)
+    if "outcomes" in st.session_state:  # photos that are gone, or judged anew, may have left none of a chosen kind
+        st.session_state["outcomes"] = [name for name in st.session_state["outcomes"] or () if name in totals.index]
+    wanted = st.pills(
+        "Show only",
+        list(totals.index),
+        selection_mode="multi",
+        format_func=lambda name: f"{plain(capital(name))} {totals[name]}",
+        key="outcomes",
+    )
+    return list(outcomes.index[outcomes.isin(wanted)] if wanted else outcomes.index)
+
+
+def _table(
+    photos: list[Photo], runs: list[Run], answers: "dict[str, list[Prediction]]", shown: list[int]
+) -> pd.DataFrame:
+    rows = []
+    for place in shown:
+        row = {"Photo": st.session_state["thumbnails"].get(photos[place].digest)}
+        for run in runs:
+            answer = answers[run.name][place]
+            row |= {
+                run.title: answer.label,
+                f"{run.title}: confidence": 100 * answer.confidence,
+                f"{run.title}: sure": is_sure(answer),
+            }
+        rows.append(row | {"File": photos[place].name})
+    return pd.DataFrame(rows)
+
+
+def _columns(runs: list[Run]) -> dict:
+    config = {"Photo": st.column_config.ImageColumn(width="small"), "File": st.column_config.TextColumn(width="medium")}
+    for run in runs:
+        config[f"{run.title}: confidence"] = st.column_config.ProgressColumn(
+            "Confidence", format=f"%.1f{NBSP}%%", min_value=0, max_value=100, width="small"
+        )
+        config[f"{run.title}: sure"] = st.column_config.TextColumn(
+            "Sure",
+            width="small",
+            help="Whether the confidence reaches the threshold chosen on the validation photos; a photo that does not "
+            "look like waste is unlike those the model learnt from, so the answer is doubtful however sure it is.",
+        )
+    return config
+
+
+def _export(
+    photos: list[Photo], runs: list[Run], answers: "dict[str, list[Prediction]]", shown: list[int]
+) -> pd.DataFrame:
+    lines = []
+    for place in shown:
+        line = {"file": photos[place].name}
+        for run in runs:
+            answer = answers[run.name][place]
+            line |= {
+                f"{run.name}_label": answer.label,
+                f"{run.name}_confidence": round(answer.confidence, 6),
+                f"{run.name}_accepted": answer.accepted,
+                f"{run.name}_unfamiliar": answer.unfamiliar,
+            }
+        lines.append(line)
+    return pd.DataFrame(lines)

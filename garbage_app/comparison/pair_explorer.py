@@ -1,0 +1,100 @@
+"""Two models photo by photo: McNemar's test, and the photos that both, one or none of them calls right."""
+
+import streamlit as st
+
+from garbage_app.widgets.photo_grid import choose_order, in_order, photo_pages
+from garbage_app.widgets.shared import (
+    chance,
+    clicked,
+    comparison_of,
+    drawn,
+    interval,
+    is_dark,
+    plain,
+    run_key,
+    show,
+    table,
+)
+from garbage_core import figures
+from garbage_core.evaluation.evaluation import wilson_interval
+from garbage_core.runs.run import Run
+from garbage_core.utils.text import count
+
+FIELDS = "right-and-wrong"
+# The groups of `evaluation.evaluation.GROUPS` by the place in the table of the test: is a right, is b right.
+GROUPS = {
+    "only_b": ("wrong", "right"),
+    "only_a": ("right", "wrong"),
+    "both_wrong": ("wrong", "wrong"),
+    "both_right": ("right", "right"),
+}
+
+
+@st.fragment
+def explore_pair(pair: tuple[Run, Run], split: str) -> None:
+    """Draws the table of the McNemar test, says what it means, and shows the photos of one of its fields."""
+    comparison = comparison_of(*pair, split)
+    a, b = plain(comparison.name_a), plain(comparison.name_b)
+    names = {
+        "only_b": f"Only {comparison.name_b} right",
+        "only_a": f"Only {comparison.name_a} right",
+        "both_wrong": "Both wrong",
+        "both_right": "Both right",
+    }
+    st.subheader("Photo by photo", anchor=False)
+    left, right = st.columns([5, 4], gap="large")
+    with right:
+        group = st.selectbox(
+            "Photos", list(GROUPS), format_func=names.get, key="group", bind="query-params", help="Or click the table."
+        )
+        order = choose_order()
+        counts = comparison.table
+        only_a, only_b = int(counts.iloc[0, 1]), int(counts.iloc[1, 0])
+        p = "less than 0.001" if comparison.p_value < 0.001 else f"{comparison.p_value:.3f}"
+        st.markdown(
+            f"{count(only_a + only_b, 'photo')} are called right by only one of the two: {only_b:,} by {b}, {only_a:,} "
+            f"by {a}. If both were equally good, a division as uneven as this or more so would come up with "
+            f"probability **{p}**.",
+            help="McNemar's exact test, two-sided. Photos that both or neither call right say nothing about which is "
+            "better.",
+        )
+    with left:
+        dark = is_dark()
+        figure = drawn(
+            lambda: figures.right_and_wrong(counts, comparison.name_a, comparison.name_b, dark, GROUPS[group]),
+            *(FIELDS, *map(run_key, pair), split, dark, group),
+        )
+        show(figure, FIELDS, data=lambda: counts.rename_axis(comparison.name_a), on_select=_follow_click)
+    photos = comparison.group(group)
+    share = interval(len(photos) / comparison.n, *map(float, wilson_interval(len(photos), comparison.n)))
+    st.markdown(f"**{plain(names[group])}: {count(len(photos), 'photo')}**, {share}")
+    if photos.empty:
+        st.info("There is no such photo.", icon=":material/check:")
+        return
+    surest = photos[["confidence_a", "confidence_b"]].max(axis=1)
+    photos = in_order(photos.assign(surest=surest), order, "surest")
+    choice = f"{pair[0].name}-{pair[1].name}-{split}-{group}-{order}"
+    photo_pages(photos, lambda row: _caption(row, a, b), choice)
+    with st.expander("These photos as a table"):
+        columns = {"file": "File", "label": "True class"}
+        for side, run in zip("ab", pair, strict=True):
+            columns |= {f"predicted_{side}": run.title, f"confidence_{side}": f"{run.title}, confidence"}
+        number = st.column_config.NumberColumn(format="percent")
+        numbers = {title: number for name, title in columns.items() if name.startswith("confidence")}
+        table(photos[list(columns)].rename(columns=columns), "photos-table", numbers)
+
+
+def _follow_click() -> None:
+    if field := clicked(FIELDS):
+        st.session_state["group"] = next(name for name, place in GROUPS.items() if place == tuple(field[:2]))
+
+
+def _caption(row: tuple, a: str, b: str) -> str:
+    answers = [
+        f"{model}: {'**' if right else ''}{plain(answer)}{'**' if right else ''} ({chance(confidence)})"
+        for model, answer, confidence, right in (
+            (a, row.predicted_a, row.confidence_a, row.correct_a),
+            (b, row.predicted_b, row.confidence_b, row.correct_b),
+        )
+    ]
+    return "  \n".join([plain(row.label), *answers])

@@ -1,0 +1,140 @@
+"""Photos of the data set: finding them, offering their download, showing them as equal tiles."""
+
+import io
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from PIL import Image, ImageDraw
+
+from garbage_app.widgets.shared import plain
+from garbage_core.data.images import load_photo
+from garbage_core.errors import GarbageError
+
+if TYPE_CHECKING:
+    from garbage_core.data.dataset import Dataset
+
+TILE = (240, 320)  # height and width of a gallery's tiles in pixels
+
+
+@st.cache_resource(max_entries=2, ttl="10m", show_spinner="Reading the list of photos")
+def _indexed(path: str, stamp: tuple) -> "Dataset":
+    from garbage_core.data.dataset import load_dataset
+
+    return load_dataset(path, verify=False)
+
+
+def dataset_or_none() -> "Dataset | None":
+    """Returns the data set if its photos are on this machine."""
+    from garbage_core.data.dataset import find_dataset
+
+    try:
+        path = find_dataset()
+        return _indexed(str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+    except GarbageError:
+        return None
+
+
+def offer_download(why: str) -> None:
+    """Says what the photos are needed for and fetches them on request, 43 MB, with progress."""
+    from garbage_core.data.dataset import download_dataset, find_dataset
+
+    with st.container(border=True):
+        st.markdown(why)
+        if os.environ.get("GARBAGE_DATA"):  # then the download would land where nobody looks
+            try:
+                find_dataset()
+            except GarbageError as error:
+                st.error(plain(str(error), 500), icon=":material/error:")
+                return
+        if not st.button("Download the photos, 43 MB", icon=":material/download:", key="download_photos"):
+            return
+        try:
+            with st.spinner("Downloading and unpacking 2,527 photos", show_time=True):
+                download_dataset()
+        except GarbageError as error:
+            st.error(plain(str(error), 500), icon=":material/error:")
+            return
+    st.rerun()
+
+
+def tile(rgb: np.ndarray, height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:
+    """Fits a photo into a tile of a gallery without cropping or squashing it.
+
+    Args:
+        rgb: Photo of shape (H, W, 3), uint8.
+        height: Height of the tile.
+        width: Width of the tile.
+
+    Returns:
+        Array of shape (height, width, 3), or (height, width, 4) with a clear margin where the shapes differ.
+    """
+    photo = Image.fromarray(rgb)
+    photo.thumbnail((width, height), Image.Resampling.LANCZOS)
+    if photo.size == (width, height):
+        return np.asarray(photo)
+    canvas = Image.new("RGBA", (width, height), (127, 127, 127, 28))
+    canvas.paste(photo, ((width - photo.width) // 2, (height - photo.height) // 2))
+    return np.asarray(canvas)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def empty_tile(height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:
+    """Draws the tile that stands for a photo which is not on this machine: a crossed-out picture frame."""
+    canvas = Image.new("RGBA", (width, height), (127, 127, 127, 40))
+    draw, grey = ImageDraw.Draw(canvas), (127, 127, 127, 170)
+    x, y, half = width // 2, height // 2, height // 8
+    draw.rounded_rectangle((x - half * 4 // 3, y - half, x + half * 4 // 3, y + half), half // 4, outline=grey, width=3)
+    draw.line((x - half * 4 // 3, y + half, x + half * 4 // 3, y - half), fill=grey, width=3)
+    return np.asarray(canvas)
+
+
+@st.cache_data(max_entries=600, show_spinner=False)
+def _photo_tile(fingerprint: str, file: str, _dataset: "Dataset") -> bytes | None:
+    """Returns the tile of a photo as an encoded image: encoding anew for every look would take longer than the page."""
+    try:
+        picture = Image.fromarray(tile(load_photo(_dataset.read_bytes(file), *TILE, name=file)))
+    except GarbageError:
+        return None
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG" if picture.mode == "RGB" else "PNG", quality=88)
+    return buffer.getvalue()
+
+
+def gallery(
+    files: Sequence[str],
+    captions: Sequence[str],
+    dataset: "Dataset | None",
+    columns: int = 4,
+    heat_maps: bool = False,
+) -> None:
+    """Shows photos of the data set as equal tiles, each with its name in its folder.
+
+    Args:
+        files: Their names in the data set.
+        captions: What stands under each above its name, as Markdown.
+        dataset: Where they are; None, or a missing photo, shows an empty tile.
+        columns: Tiles side by side where the page is wide.
+        heat_maps: Whether each photo has a link to its heat maps.
+    """
+    grid = st.grid(columns, min_column_width=150)
+    for file, caption in zip(files, captions, strict=True):
+        photo = _photo_tile(dataset.fingerprint, file, dataset) if dataset is not None else None
+        with grid.cell():
+            st.image(
+                empty_tile() if photo is None else photo,
+                width="stretch",
+                # Without its folder, which is its class: on a phone the whole path would break in the middle of a word.
+                caption=f"{caption}  \n{plain(file.rpartition('/')[2])}",
+                alt=f"{'Missing photo' if photo is None else 'Photo'} {file}",
+            )
+            if heat_maps and photo is not None:
+                st.page_link(
+                    "pages/explanations.py",
+                    label="Heat maps",
+                    icon=":material/visibility:",
+                    help="What in this photo speaks for the answer?",
+                    query_params={"file": file},
+                )

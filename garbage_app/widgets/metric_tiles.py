@@ -1,0 +1,35 @@
+"""The numbers that sum a page up: large, each with its interval in muted type below."""
+
+from typing import TYPE_CHECKING
+
+from garbage_app.widgets.shared import NBSP, percent, points
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+
+def share_tile(
+    grid: "DeltaGenerator", title: str, value: float, low: float, high: float, help_text: str | None = None
+) -> None:
+    """Writes a share, 0..1, and its 95 % interval into the next cell of a grid."""
+    _tile(grid, title, percent(value), f"{100 * low:.1f} to {100 * high:.1f}", help_text)
+
+
+def difference_tile(
+    grid: "DeltaGenerator", title: str, value: float, low: float, high: float, help_text: str | None = None
+) -> None:
+    """Writes a difference of shares, in points, and its 95 % interval into the next cell of a grid."""
+    _tile(grid, title, f"{points(value)} points", f"{points(low)} to {points(high)}", help_text)
+
+
+def _tile(grid: "DeltaGenerator", title: str, value: str, ends: str, help_text: str | None) -> None:
+    grid.metric(
+        title,
+        value,
+        ends,
+        delta_description=f"95{NBSP}% interval",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help=help_text,
+    )

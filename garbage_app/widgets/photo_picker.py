@@ -1,0 +1,125 @@
+"""Choosing one photo to look at closely: a photo of the data set, the reader's own, or a drawing."""
+
+import io
+
+import pandas as pd
+import streamlit as st
+from PIL import Image
+
+from garbage_app.classifiers import Photo, photo_of
+from garbage_app.widgets.drawings import drawing
+from garbage_app.widgets.gallery import dataset_or_none, offer_download
+from garbage_app.widgets.shared import SPLIT_NAMES, capital, run_key
+from garbage_core.data.images import MAX_BYTES
+from garbage_core.runs.run import Run
+
+# What stands on a button stands in the address, too.
+SOURCES = ("Data set", "Own photo", "Drawing")
+DRAWINGS = {"bottle": 0, "can": 1}
+EVERY, DISAGREE = "every photo", "models disagree"
+ANY_CLASS = "every class"
+
+
+def pick_photo(runs: list[Run]) -> Photo | None:
+    """Shows the ways to choose a photo and returns the chosen one, or None while there is none.
+
+    A photo of the data set stands in the address as `?file=glass/glass1.jpg`, so that other pages can link to it.
+
+    Args:
+        runs: The models whose mistakes are named in the list of photos; the last one says which photo is in which
+            split.
+    """
+    here = dataset_or_none() is not None
+    left, right = st.columns([3, 2], gap="medium")
+    source = left.segmented_control(
+        "Photo",
+        SOURCES,
+        default="Data set" if here or "file" in st.query_params else "Drawing",
+        required=True,
+        key="photo",
+        bind="query-params",
+    )
+    if source == "Own photo":
+        file = st.file_uploader(
+            "One thing, as large as it will go",
+            key="own_photo",
+            max_upload_size=MAX_BYTES // 2**20,
+            help="JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF. The photo stays in memory and is never stored.",
+        )
+        return photo_of(file.name, file.getvalue()) if file else None
+    if source == "Drawing":
+        name = right.segmented_control(
+            "Of a",
+            list(DRAWINGS),
+            default="bottle",
+            required=True,
+            key="drawing",
+            bind="query-params",
+            help="Drawn by the app, for machines without photos. The models never saw a drawing, so their answers may "
+            "be odd.",
+        )
+        return photo_of(f"drawing of a {name}", _drawing(name))
+    return _from_data_set(runs)
+
+
+@st.cache_data(show_spinner=False, max_entries=len(DRAWINGS))
+def _drawing(name: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(drawing(DRAWINGS[name])).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _from_data_set(runs: list[Run]) -> Photo | None:
+    dataset = dataset_or_none()
+    if dataset is None:
+        offer_download("The photos of the data set are not on this machine. Until then, use an own photo or a drawing.")
+        return None
+    photos = _photos(tuple(map(run_key, runs)), runs)
+    photos = photos[photos["file"].isin(dataset.photos["file"])]
+    if photos.empty:
+        st.info("None of the photos that these models know is on this machine.")
+        return None
+    linked = photos[photos["file"] == st.query_params.get("file")]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        splits = [name for name in ("test", "val", "train") if name in set(photos["split"])]
+        split = st.segmented_control(
+            "Split",
+            splits,
+            default=splits[0] if linked.empty else linked["split"].iloc[0],
+            required=True,
+            format_func=lambda name: capital(SPLIT_NAMES[name]),
+            key="split",
+            bind="query-params",
+            help="The models learnt from the training photos; test photos they never saw.",
+        )
+        photos = photos[photos["split"] == split]
+        classes = [name for name in runs[-1].classes if name in set(photos["label"])]
+        label = st.selectbox("Its class", [ANY_CLASS, *classes], key="its_class", bind="query-params", width=150)
+        columns = {f"mistakes of {run.title}": f"p_{run.name}" for run in runs}
+        which = [EVERY, *columns, *([DISAGREE] if len(runs) > 1 else [])]
+        chosen = st.selectbox("Which", which, key="which", bind="query-params", width=200)
+        if label != ANY_CLASS:
+            photos = photos[photos["label"] == label]
+        if chosen == DISAGREE:
+            answers = photos[list(columns.values())]
+            photos = photos[answers.ne(answers.iloc[:, 0], axis=0).any(axis=1)]
+        elif chosen != EVERY:
+            photos = photos[photos[columns[chosen]] != photos["label"]]
+        file = st.selectbox("File", list(photos["file"]), key="file", bind="query-params", width=220)
+    if file is None:
+        st.info("There is no such photo: choose another class, or every photo.")
+        return None
+    row = photos[photos["file"] == file].iloc[0]
+    return photo_of(file, dataset.read_bytes(file), row["label"])
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _photos(key: tuple, _runs: list[Run]) -> pd.DataFrame:
+    """Returns file, split and label of every photo, and in a column p_<name> what each model takes it for."""
+    table = _runs[-1].predictions[["file", "split", "label"]].drop_duplicates("file")
+    for run in _runs:
+        known = run.predictions.drop_duplicates("file").set_index("file")
+        answer = known[[f"p_{name}" for name in run.classes]].idxmax(axis=1).str.removeprefix("p_")
+        # A photo that a model has no answer for is not its mistake.
+        table[f"p_{run.name}"] = table["file"].map(answer).fillna(table["label"])
+    return table

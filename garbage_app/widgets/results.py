@@ -1,0 +1,95 @@
+"""Tables behind the figures of the result pages, each computed once per run and split for all sessions."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from garbage_app.widgets.shared import run_key
+from garbage_core.runs.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from garbage_core.figures import Training
+
+BINS = 10  # of the reliability diagram: fewer than the error's 15, for a bin of a few photos says little
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a run answers on a split, and how surely. Shared by all sessions: the tables must not be changed.
+
+    Attributes:
+        photos: From `photo_table`, calibrated.
+        reliability: From `reliability_table`: name of the curve and its table, before and after temperature scaling.
+        error_of_perfect: The calibration error that perfect probabilities would show on as few photos.
+        coverage: From `coverage_table`, calibrated.
+        sure: From `selective_metrics` at the run's threshold.
+    """
+
+    photos: pd.DataFrame
+    reliability: "tuple[tuple[str, pd.DataFrame], ...]"
+    error_of_perfect: float
+    coverage: pd.DataFrame
+    sure: "Mapping[str, float | int]"
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Each class against all others. Shared by all sessions: the tables must not be changed.
+
+    Attributes:
+        roc: From `roc_table`.
+        pr: From `pr_table`.
+        areas: From `area_table`.
+    """
+
+    roc: pd.DataFrame
+    pr: pd.DataFrame
+    areas: pd.DataFrame
+
+
+def answers_of(run: Run, split: str) -> Answers:
+    """Returns what a run answers on a split. Raises GarbageError."""
+    return _answers(run_key(run), split, run)
+
+
+def curves_of(run: Run, split: str) -> Curves:
+    """Returns the curves of a run on a split. Raises GarbageError."""
+    return _curves(run_key(run), split, run)
+
+
+def training_of(run: Run) -> "Training":
+    """Returns what `figures.learning_curves` draws of a run."""
+    from garbage_core.figures import Training
+    from garbage_core.runs.history import kept_by, stages_of
+
+    return Training(run.title, run.history, stages_of(run), kept_by(run))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _answers(key: tuple, split: str, _run: Run) -> Answers:
+    from garbage_core.evaluation import evaluation as ev
+
+    y, raw, _ = ev.to_arrays(_run.predictions, _run.classes, split)
+    calibrated = ev.apply_temperature(raw, _run.temperature)
+    return Answers(
+        photos=ev.photo_table(_run.predictions, _run.classes, split, _run.temperature),
+        reliability=(
+            ("as trained", ev.reliability_table(y, raw, BINS)),
+            ("calibrated", ev.reliability_table(y, calibrated, BINS)),
+        ),
+        error_of_perfect=ev.calibration_error_of_perfect(calibrated),
+        coverage=ev.coverage_table(y, calibrated),
+        sure=ev.selective_metrics(y, calibrated, _run.threshold),
+    )
+
+
+@st.cache_resource(max_entries=32, show_spinner="Drawing the curves")
+def _curves(key: tuple, split: str, _run: Run) -> Curves:
+    from garbage_core.evaluation import evaluation as ev
+
+    y, p, _ = ev.to_arrays(_run.predictions, _run.classes, split)
+    return Curves(*(make(y, p, _run.classes) for make in (ev.roc_table, ev.pr_table, ev.area_table)))

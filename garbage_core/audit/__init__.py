@@ -1,0 +1,1 @@
+"""garbage_core.audit.findings."""

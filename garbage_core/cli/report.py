@@ -1,0 +1,220 @@
+"""What the commands print for people: aligned plain text, from the same values that `--json` gives."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from garbage_core.inference.classifier import Prediction
+    from garbage_core.runs.run import Run
+
+# Metric -> what to call it, and whether it is a share shown in percent.
+_METRICS = {
+    "accuracy": ("accuracy", True),
+    "macro_f1": ("macro F1", True),
+    "balanced_accuracy": ("balanced accuracy", True),
+    "log_loss": ("log loss", False),
+    "log_loss_calibrated": ("log loss, calibrated", False),
+    "ece": ("calibration error", True),
+    "ece_calibrated": ("calibration error, calibrated", True),
+    "roc_auc": ("ROC AUC", False),
+}
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligns columns: the first to the left, the others to the right, two spaces between them."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = []
+    for row in (header, *rows):
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def data_text(summary: dict[str, Any]) -> str:
+    """Describes a data set."""
+    classes, splits = summary["classes"], summary["splits"]
+    rows = [
+        [name, f"{count:,}", _percent(count / summary["photos"])]
+        + [f"{summary['per_class_splits'][name][split]:,}" for split in splits]
+        for name, count in classes.items()
+    ]
+    rows.append(["all", f"{summary['photos']:,}", "", *(f"{count:,}" for count in splits.values())])
+    ratio = max(classes.values()) / min(classes.values())
+    text = (
+        f"{_printable(summary['source'])}: {summary['photos']:,} photos of {len(classes)} classes; "
+        f"the largest has {ratio:.1f} times as many as the smallest.\n\n"
+    )
+    text += table(["class", "photos", "share", *splits], rows)
+    if summary["protocol"]:
+        text += f"\nSplit: {summary['protocol']}.\n"
+    problems = summary["problems"]
+    text += f"\nFiles with problems: {len(problems):,}{':' if problems else '.'}\n"
+    return text + "".join(f"  {_printable(p['file'])}: {_printable(p['reason'])}\n" for p in problems)
+
+
+def evaluation_text(result: dict[str, Any]) -> str:
+    """Describes how good a run is on a split."""
+    text = f"{result['name']} on the {result['photos']:,} {result['split']} photos ({result['protocol']} split)\n\n"
+    rows = [[title, *_value(result["metrics"][metric], share)] for metric, (title, share) in _METRICS.items()]
+    text += table(["metric", "value", "95 % interval"], rows) + "\n"
+    header = ["class", "precision", "95 % interval", "recall", "95 % interval", "F1", "95 % interval", "photos"]
+    rows = []
+    for row in result["per_class"]:
+        cells = [row["label"]]
+        for key in ("precision", "recall", "f1"):
+            cells += _value({"value": row[key], "low": row[f"{key}_low"], "high": row[f"{key}_high"]}, True)
+        rows.append([*cells, f"{row['support']:,}"])
+    text += table(header, rows) + "\n"
+    text += "Photos of each class (rows) by answer (columns)\n"
+    confusion = zip(result["classes"], result["confusion"], strict=True)
+    text += table(["", *result["classes"]], [[name, *map(str, counts)] for name, counts in confusion]) + "\n"
+    text += f"Calibrated with temperature {result['temperature']:.2f}. "
+    accepted = result["accepted"]
+    if not accepted["accepted"]:
+        return text + f"Never sure: no photo reaches the confidence chosen on val ({result['threshold']:.2f}).\n"
+    return text + (
+        f"Sure from a confidence of {_percent(result['threshold'])} on: {accepted['accepted']:,} of "
+        f"{accepted['photos']:,} photos ({_percent(accepted['coverage'])}), of these "
+        f"{_percent(accepted['accuracy'])} are right.\n"
+    )
+
+
+def comparison_text(result: dict[str, Any]) -> str:
+    """Describes how two runs differ on the same photos."""
+    a, b = result["a"], result["b"]
+    text = result["sentence"] + "\n"
+    if result["left_out"]:
+        text += f"{result['left_out']:,} photos that only one of the two has in this split are left out.\n"
+    rows = []
+    for metric, (title, share) in _METRICS.items():
+        row = result["metrics"][metric]
+        rows.append([title, _number(row["a"], share), _number(row["b"], share), *_difference(row, share)])
+    text += "\n" + table(["metric", a, b, "difference", "95 % interval"], rows) + "\n"
+    rows = []
+    for row in result["per_class"]:
+        recalls = [_number(row["recall_a"], True), _number(row["recall_b"], True)]
+        rows.append([row["label"], *recalls, *_difference(row, True), f"{row['support']:,}"])
+    text += table(["recall", a, b, "difference", "95 % interval", "photos"], rows) + "\n"
+    counts = result["table"]
+    text += table(
+        ["photos", f"{b} right", f"{b} wrong"],
+        [
+            [f"{a} right", f"{counts['both_right']:,}", f"{counts['only_a']:,}"],
+            [f"{a} wrong", f"{counts['only_b']:,}", f"{counts['both_wrong']:,}"],
+        ],
+    )
+    return text + f"\nMcNemar's exact test: p = {result['p_value']:.2g}.\n"
+
+
+def training_text(run: "Run", result: dict[str, Any]) -> str:
+    """Says what a training left behind."""
+    minutes = run.info["duration_seconds"] / 60
+    rows = [
+        [title, *_value(result["metrics"][key], share)]
+        for key, (title, share) in _METRICS.items()
+        if key in ("accuracy", "macro_f1")
+    ]
+    return (
+        f"{run.name}: {run.info['epochs']} epochs in {minutes:,.1f} minutes on {run.info['device']}, "
+        f"best epoch {run.info['best_epoch']}.\n\n"
+        + table([f"{result['photos']:,} test photos", "value", "95 % interval"], rows)
+        + f"\nWritten to {_printable(str(run.path))}\n"
+    )
+
+
+def export_text(result: dict[str, Any]) -> str:
+    """Says in a few lines what an exported network is and how far its answers are from the original's."""
+    size = sum(file["bytes"] for file in result["files"].values()) / 1e6
+    lines = [f"{result['run']} for {result['format']}, {result['precision']}, {size:.1f} MB: {result['file']}"]
+    for check in result["check"].values():
+        what = f"{check['photos']} val photos" if check["source"] == "val" else f"{check['photos']} generated pictures"
+        lines.append(
+            f"{what}: probabilities differ by up to {check['max_probability_difference']:.2g}, "
+            f"the same class for {_percent(check['agreement'])}"
+        )
+        if check["accuracy"] is not None:
+            lines[-1] += f", accuracy {_percent(check['accuracy_exported'])} instead of {_percent(check['accuracy'])}"
+    if "val" not in result["check"]:
+        lines.append("The photos are not on this machine, so no accuracy was measured: give --data-dir.")
+    speed = result["milliseconds"]
+    height, width = speed["size"]
+    lines.append(f"A photo of {width}x{height} takes {speed['median']:.1f} ms here, on {speed['cores']} cores.")
+    return "\n".join(lines) + "\n"
+
+
+def scale_text(result: dict[str, Any]) -> str:
+    """Returns what came of a run of `classify --engine ray` as text for people."""
+    lines = [
+        f"{result['photos']:,} photos in {result['source']}: {result['answered']:,} answered, {result['failed']:,} "
+        f"could not be read. In {result['out']}: answers/ and failed/."
+    ]
+    if result["blocks_before"]:
+        lines.append(f"{result['blocks_before']:,} of {result['blocks']:,} blocks were there from before.")
+    if result["photos_per_second"]:
+        lines.append(
+            f"{result['photos_now']:,} photos in {result['seconds']:,.0f} s, {result['photos_per_second']:,.1f} per s"
+            f", by {result['workers']} workers with {result['runtime']}; {result['replaced']} died and were replaced."
+        )
+    if result["again"]:
+        lines.append(f"{result['again']:,} could not be fetched: the same command tries them again.")
+    return "\n".join(lines) + "\n"
+
+
+def bench_text(rows: list[dict[str, Any]]) -> str:
+    """Returns what `bench` measured as text for people."""
+    cells = [
+        (
+            row["name"],
+            f"{row['ours']:,.1f}",
+            "" if row["reference"] is None else f"{row['reference']:,.1f}",
+            row["unit"],
+            "" if row["ratio"] is None else f"{row['ratio']:.2f}",
+            f"{'at most' if row['unit'] == 'ms' else 'at least'} {row['goal']:g}",
+            "yes" if row["met"] else "no",
+        )
+        for row in rows
+    ]
+    return table(("row", "ours", "reference", "unit", "ratio", "goal", "met"), cells)
+
+
+def prediction_line(answer: "Prediction", width: int) -> str:
+    """Says in one line what is on a photo; the file's name is padded to a width."""
+    name = _printable(answer.file).ljust(width)
+    if answer.error is not None:
+        return f"{name}  error: {_printable(answer.error)}"
+    if answer.unfamiliar:
+        return f"{name}  does not look like waste; at most: {answer.label} {_percent(answer.confidence)}"
+    if answer.accepted:
+        return f"{name}  {answer.label}  {_percent(answer.confidence)}"
+    likely = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:2]
+    return f"{name}  not sure: " + " or ".join(f"{label} {_percent(share)}" for label, share in likely)
+
+
+def _value(metric: dict[str, float | None], share: bool) -> tuple[str, str]:
+    """Returns a value and its interval, each as text."""
+    interval = f"{_number(metric['low'], share)} to {_number(metric['high'], share)}"
+    return _number(metric["value"], share), interval if metric["low"] is not None else "-"
+
+
+def _difference(row: dict[str, float | None], share: bool) -> tuple[str, str]:
+    """Returns a difference, of shares in percentage points, and its interval, each as text."""
+    factor, digits = (100, 1) if share else (1, 3)
+    value, low, high = (
+        "-" if row[k] is None else f"{factor * row[k]:+.{digits}f}" for k in ("difference", "low", "high")
+    )
+    return f"{value} points" if share else value, f"{low} to {high}"
+
+
+def _number(value: float | None, share: bool) -> str:
+    if value is None:
+        return "-"
+    return _percent(value) if share else f"{value:.3f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _printable(text: str) -> str:
+    """Keeps what a file's name could do to a terminal, such as colours and line breaks, out of it."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,135 @@
+"""Which photo is for training, which for choosing (val), which for the final report (test).
+
+`official` takes the lists of TrashNet's authors, which ship with this package. `stratified` draws a fifth of every
+class for test and a tenth of the rest for val. `fold-1-of-5` to `fold-5-of-5` are five splits for a cross-validation:
+every photo is a test photo in exactly one of them, and a tenth of the others are val.
+"""
+
+import math
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from garbage_core.errors import GarbageError
+
+if TYPE_CHECKING:
+    from garbage_core.data.dataset import Dataset
+
+FOLDS = 5
+PROTOCOLS: tuple[str, ...] = ("official", "stratified", *(f"fold-{k}-of-{FOLDS}" for k in range(1, FOLDS + 1)))
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+TEST_SHARE = 0.2
+VAL_SHARE = 0.1
+
+
+@lru_cache(maxsize=1)
+def official_splits() -> dict[str, str]:
+    """Returns the authors' lists: file ("glass/glass12.jpg") -> "train", "val" or "test", 2,527 photos."""
+    with (files("garbage_core") / "data" / "official_splits.csv").open(encoding="utf-8") as handle:
+        table = pd.read_csv(handle)
+    return dict(zip(table["file"], table["split"], strict=True))
+
+
+def split_dataset(dataset: "Dataset", protocol: str | None = None, seed: int = 42) -> pd.DataFrame:
+    """Assigns every photo of a data set to a split; the same data and seed always give the same table.
+
+    Args:
+        dataset: The data set.
+        protocol: One of `PROTOCOLS`; None takes `official` if the data set has the official names, else `stratified`.
+        seed: Random state of all protocols but `official`, which has nothing random.
+
+    Returns:
+        `dataset.photos` with a column `split`. Under `official`, photos that are in none of the authors' lists are left
+        out (`dataset.problems` names them).
+
+    Raises:
+        GarbageError: The protocol is unknown or does not fit the data set, or a class has too few photos.
+    """
+    protocol = protocol or ("official" if dataset.official else "stratified")
+    if protocol == "official":
+        return _split_official(dataset)
+    if protocol == "stratified":
+        return _split_stratified(dataset.photos, seed)
+    if fold := fold_number(protocol):
+        return _split_fold(dataset.photos, fold, seed)
+    raise GarbageError(f'Protocol "{protocol}" is unknown: choose one of {", ".join(PROTOCOLS)}.')
+
+
+def fold_number(protocol: str) -> int | None:
+    """Returns which fold a protocol such as `fold-2-of-5` tests on, from 1; None for a protocol of another kind."""
+    return int(protocol.split("-")[1]) if protocol in PROTOCOLS[-FOLDS:] else None
+
+
+def split_counts(table: pd.DataFrame, classes: tuple[str, ...] | list[str]) -> pd.DataFrame:
+    """Counts photos per class and split.
+
+    Args:
+        table: Columns `label` and `split`, as from `split_dataset`.
+        classes: The classes in the order wanted.
+
+    Returns:
+        Rows are classes, columns `SPLITS`, values whole numbers.
+    """
+    counts = pd.crosstab(table["label"], table["split"])
+    return counts.reindex(index=list(classes), columns=list(SPLITS), fill_value=0).astype(int)
+
+
+def _split_official(dataset: "Dataset") -> pd.DataFrame:
+    table = dataset.photos.assign(split=dataset.photos["file"].map(official_splits()))
+    unlisted = table["split"].isna()
+    if not dataset.official and unlisted.any():
+        raise GarbageError(
+            f"The authors' split lists do not name {unlisted.sum()} of the {len(table)} photos, first "
+            f"{table.loc[unlisted, 'file'].iloc[0]}: choose the protocol stratified."
+        )
+    table = table[~unlisted].reset_index(drop=True)
+    absent = [split for split in SPLITS if split not in set(table["split"])]
+    if absent:
+        raise GarbageError(
+            f"None of the {len(table)} photos is in the authors' list for {absent[0]}: choose the protocol stratified."
+        )
+    return table
+
+
+def _split_stratified(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
+    _check_sizes(photos, len(SPLITS), f"for {', '.join(SPLITS)}")
+    rows, splits = list(range(len(photos))), pd.Series("train", index=photos.index)
+    for name, share in (("test", TEST_SHARE), ("val", VAL_SHARE)):
+        rows, drawn = _draw(photos, rows, share, seed)
+        splits.iloc[drawn] = name
+    return photos.assign(split=splits)
+
+
+def _split_fold(photos: pd.DataFrame, fold: int, seed: int) -> pd.DataFrame:
+    from sklearn.model_selection import StratifiedKFold
+
+    _check_sizes(photos, FOLDS, f"for {FOLDS} folds")
+    splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    rest, test = list(splitter.split(photos["file"], photos["label"]))[fold - 1]
+    splits = pd.Series("train", index=photos.index)
+    splits.iloc[test] = "test"
+    splits.iloc[_draw(photos, list(rest), VAL_SHARE, seed)[1]] = "val"
+    return photos.assign(split=splits)
+
+
+def _draw(photos: pd.DataFrame, rows: list[int], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """Draws a share of some rows, stratified; returns the rows that are left, and those drawn."""
+    # Imported here: a page that only lists photos does without.
+    from sklearn.model_selection import train_test_split
+
+    labels = photos["label"].to_numpy()
+    # In a tiny data set a share can be less than one photo per class, which cannot be stratified.
+    wanted = max(math.ceil(share * len(rows)), photos["label"].nunique())
+    left, drawn = train_test_split(rows, test_size=wanted, random_state=seed, stratify=labels[rows])
+    return left, drawn
+
+
+def _check_sizes(photos: pd.DataFrame, least: int, purpose: str) -> None:
+    sizes = photos["label"].value_counts()
+    if sizes.min() < least:
+        raise GarbageError(
+            f"Class {sizes.idxmin()} has only {sizes.min()} photos, too few {purpose}: add photos or take the class "
+            "out."
+        )

@@ -1,0 +1,303 @@
+"""The model card of a run, `card.md`: what it is, what it was trained on and how, what it can and cannot do.
+
+Everything in it is computed from the run's other files, so it cannot say anything they do not.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from garbage_core.data.splits import official_splits
+from garbage_core.evaluation.evaluation import (
+    NEVER_SURE,
+    Evaluation,
+    apply_temperature,
+    evaluate,
+    most_common_confusion,
+    selective_metrics,
+    to_arrays,
+)
+from garbage_core.runs.reproduce import train_command
+from garbage_core.runs.run import CARD_FILE, Run
+from garbage_core.utils.files import write_text
+from garbage_core.utils.text import count, duration, interval, percent, table
+
+# Byte-identical photos that carry two labels in TrashNet.
+CONTRADICTIONS = (
+    ("glass/glass115.jpg", "metal/metal91.jpg"),
+    ("glass/glass176.jpg", "plastic/plastic152.jpg"),
+    ("glass/glass389.jpg", "plastic/plastic332.jpg"),
+)
+# Metric -> what to call it, and whether it is a share.
+_METRICS = {
+    "accuracy": ("Accuracy", True),
+    "macro_f1": ("Macro-F1", True),
+    "balanced_accuracy": ("Balanced accuracy", True),
+    "roc_auc": ("ROC-AUC, one class against the others, mean", False),
+    "log_loss": ("Log loss", False),
+    "log_loss_calibrated": ("Log loss, calibrated", False),
+    "ece": ("Calibration error, 15 bins", True),
+    "ece_calibrated": ("Calibration error, calibrated", True),
+}
+_SLIM = "TensorFlow-Slim's `resnet_v2_50`, trained on ImageNet, Apache-2.0"
+
+
+def write_card(run: Run) -> Path:
+    """Writes the model card into the run's folder.
+
+    Args:
+        run: A complete run.
+
+    Returns:
+        Path of the card.
+
+    Raises:
+        GarbageError: If a file of the run cannot be used.
+    """
+    return write_text(card_text(run), run.path / CARD_FILE)
+
+
+def card_text(run: Run) -> str:
+    """Returns the model card as Markdown."""
+    splits = [split for split in ("test", "val") if (run.predictions["split"] == split).any()]
+    evaluations = [evaluate(run.predictions, run.classes, split, run.temperature) for split in splits]
+    sections = [
+        _summary(run, evaluations),
+        _data(run),
+        _training(run),
+        *(_results(evaluation) for evaluation in evaluations),
+        _calibration(run, splits),
+        _use(run),
+        _reproduce(run),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _summary(run: Run, evaluations: Sequence[Evaluation]) -> str:
+    names = ", ".join(run.classes)
+    version = run.config.get("version", "v2")
+    lines = [
+        f"# {run.title}",
+        "",
+        f"ResNet-50 {version} that sorts a photo of one thing into {len(run.classes)} classes: {names}. "
+        f"{_origin_sentence(run.info.get('starting_weights') or {}, version)}",
+    ]
+    if evaluations:
+        first = evaluations[0]
+        accuracy, f1 = (interval(*first.metric(metric)) for metric in ("accuracy", "macro_f1"))
+        lines += ["", f"On the {first.n:,} {first.split} photos: accuracy {accuracy}, macro-F1 {f1}."]
+    lines += ["", "This file is generated from the other files in its folder; intervals are 95 % intervals."]
+    return "\n".join(lines)
+
+
+def _data(run: Run) -> str:
+    files = set(run.predictions["file"])
+    counts = run.split_counts
+    rows = [
+        [name, f"{sum(row):,}", *(f"{n:,}" for n in row)]
+        for name, row in zip(counts.index, counts.to_numpy(), strict=True)
+    ]
+    rows.append(["total", f"{int(counts.to_numpy().sum()):,}", *(f"{n:,}" for n in counts.sum())])
+    protocol = {
+        "official": "the lists of the data set's authors",
+        "stratified": "80/20 within every class (seed 42), a tenth of the 80 % as val",
+    }.get(run.info.get("protocol"), "own")
+    text = ["## Data", ""]
+    official = official_splits()
+    if files <= set(official):
+        part = "" if len(files) == len(official) else f" Only {len(files):,} of its {len(official):,} photos were used."
+        text += [f"TrashNet by Gary Thung and Mindy Yang (https://github.com/garythung/trashnet), MIT licence.{part}"]
+    else:
+        text += ["Photos other than TrashNet's."]
+    text += [
+        f"Split: {run.info.get('protocol', 'unknown')} ({protocol}). "
+        "Everything was chosen on val; test was only measured.",
+        f"Unreadable files left out: {run.info.get('data_problems', 0):,}. "
+        f"Fingerprint: `{str(run.info.get('data_fingerprint', ''))[:16]}`.",
+        "",
+        table(["class", "all", *counts.columns], rows),
+    ]
+    facts = _facts(run.predictions, files)
+    if facts:
+        text += ["", "What is known about these photos:", "", *(f"- {fact}" for fact in facts)]
+    return "\n".join(text)
+
+
+def _facts(predictions: pd.DataFrame, files: set[str]) -> list[str]:
+    """Lists what an honest report must say about the photos of this run."""
+    facts = []
+    split_of = dict(zip(predictions["file"], predictions["split"], strict=True))
+    pairs = [pair for pair in CONTRADICTIONS if files.issuperset(pair)]
+    if pairs and files <= set(official_splits()):
+        words = "; ".join(f"{Path(a).stem} = {Path(b).stem} ({split_of[a]}, {split_of[b]})" for a, b in pairs)
+        facts.append(f"{len(pairs)} pairs of byte-identical photos carry different labels (and lie in): {words}.")
+    test = predictions.loc[predictions["split"] == "test", "label"].value_counts()
+    if len(test):
+        name, n = test.index[-1], int(test.iloc[-1])
+        facts.append(
+            f"Only {n} of the test photos are {name}, so its recall moves {100 / n:.1f} points with every photo."
+        )
+    return facts
+
+
+def _training(run: Run) -> str:
+    info, config = run.info, run.config
+    software = info.get("software") or {}
+    stages = [
+        [
+            str(stage.get("name", "")),
+            str((run.history["stage"] == stage.get("name")).sum()),
+            str(stage.get("train_from", "all")),
+            f"{stage.get('height') or config.get('height', '')} x {stage.get('width') or config.get('width', '')}",
+            f"{stage['learning_rate']:g}" if "learning_rate" in stage else "",
+            str(stage.get("batch_size", "")),
+            _augmentation(stage),
+        ]
+        for stage in config.get("stages", [])
+    ]
+    best = run.history.loc[run.history["epoch"] == info.get("best_epoch"), "val_macro_f1"]
+    value = info.get("best_val_macro_f1", best.iloc[0] if len(best) else math.nan)
+    reached = "" if math.isnan(value) else f", val macro-F1 {percent(value)}"
+    lines = [
+        "## Training",
+        "",
+        f"- Time: {duration(info.get('duration_seconds'))} on {info.get('device', 'an unknown machine')}, "
+        f"{info.get('precision', 'unknown precision')}; {count(info.get('epochs', len(run.history)), 'epoch')}.",
+        f"- Best epoch, by macro-F1 on val: {info.get('best_epoch', 'unknown')}{reached}. Its weights are the model"
+        f"{', with the head as it was fitted before the first epoch' if info.get('best_epoch') == 0 else ''}.",
+        f"- {_origin_details(info.get('starting_weights') or {}, config.get('version', 'v2'))}",
+        *_teacher(info),
+        f"- Parameters: {info.get('parameters', 0):,}. Photos are made {config.get('width')} x {config.get('height')} "
+        "pixels large without squashing them.",
+        f"- Against imbalance: {config.get('imbalance', 'unknown')}. "
+        f"Label smoothing: {config.get('label_smoothing', 0)}. Dropout: {config.get('dropout', 0)}. "
+        f"Seed: {info.get('seed', 'unknown')}.",
+        f"- Software: Python {software.get('python', '?')}, Keras {software.get('keras', '?')} on "
+        f"{software.get('backend', '?')} {software.get('backend_version', '')}, "
+        f"garbage_core {software.get('garbage_core', '?')}.",
+        f"- File: `{run.model_path.name}`, {run.info['weights'].get('bytes', 0) / 1e6:.1f} MB, "
+        f"SHA-256 `{run.weights_sha256}`.",
+    ]
+    if stages:
+        header = ["stage", "epochs", "learns from", "height x width", "learning rate", "batch", "augmentation"]
+        lines += ["", table(header, stages)]
+    return "\n".join(lines)
+
+
+def _augmentation(stage: dict[str, Any]) -> str:
+    share = stage.get("grounds")
+    return str(stage.get("augmentation", "")) + (f", {100 * share:g} % on drawn grounds" if share else "")
+
+
+def _origin_sentence(started: dict[str, Any], version: str) -> str:
+    """Says in one sentence where the weights came from."""
+    source = started.get("source")
+    if not source:
+        return "It started from random weights and has seen no other photos than those below."
+    if source == "imagenet" and version == "v1":
+        return "It started from Keras' ImageNet weights of ResNet50, converted from Kaiming He's release (MIT licence)."
+    if source == "imagenet" or str(source).startswith("resnet50v2_imagenet"):
+        return f"It started from ImageNet weights ({_SLIM})."
+    return f"It started from the weights in `{source}`."
+
+
+def _origin_details(started: dict[str, Any], version: str) -> str:
+    """Says which layers had which start."""
+    loaded, random = started.get("loaded") or [], started.get("random") or []
+    if not started.get("source"):
+        return f"Starting weights: random, all {count(len(random), 'layer')} with weights."
+    file = f"`{started['source']}`" + (f" (SHA-256 `{started['sha256'][:16]}`)" if started.get("sha256") else "")
+    slim = f", from {_SLIM}" if "TensorFlow" in _origin_sentence(started, version) else ""
+    rest = f"; {count(len(random), 'layer')} at random, the first `{random[0]}`" if random else ""
+    return f"Starting weights: {file}{slim}: {count(len(loaded), 'layer')}{rest}."
+
+
+def _teacher(info: dict[str, Any]) -> list[str]:
+    """Says whose answers were learnt beside the labels, if any were."""
+    teacher, config = info.get("teacher"), info.get("config", {})
+    taught = [stage for stage in config.get("stages", []) if stage.get("teacher_weight")]
+    if not teacher or not taught:
+        return []
+    words = ", ".join(f"{stage['name']} (weight {stage['teacher_weight']:g})" for stage in taught)
+    network = {"efficientnet_lite2": ", an EfficientNet-Lite2 from ImageNet weights (Apache-2.0)"}
+    return [
+        f"- Teacher: the run `{teacher['name']}`{network.get(teacher.get('version'), '')}, trained on the same photos, "
+        f"SHA-256 of its weights `{teacher['sha256'][:16]}`. Its answers, at temperature "
+        f"{config['teacher_temperature']:g}, were learnt beside the labels in: {words}."
+    ]
+
+
+def _results(evaluation: Evaluation) -> str:
+    rows = []
+    for metric, (title, share) in _METRICS.items():
+        rows.append([title, interval(*evaluation.metric(metric), share)])
+    classes = [
+        [str(row["label"])]
+        + [interval(row[key], row[f"{key}_low"], row[f"{key}_high"]) for key in ("precision", "recall", "f1")]
+        + [f"{row['support']:,}"]
+        for row in evaluation.per_class.to_dict("records")
+    ]
+    text = [
+        f"## Results on {evaluation.split}, {evaluation.n:,} photos",
+        "",
+        table(["metric", "value (95 % interval)"], rows),
+        "",
+        table(["class", "precision", "recall", "F1", "photos"], classes),
+    ]
+    if confusion := most_common_confusion(evaluation):
+        true, answer, count, of = confusion
+        text += ["", f"Most common mistake: {true} taken for {answer} ({count} of {of})."]
+    return "\n".join(text)
+
+
+def _calibration(run: Run, splits: Sequence[str]) -> str:
+    lines = [
+        "## Confidence",
+        "",
+        f"Probabilities are calibrated with the temperature {run.temperature:.3f}, fitted on val. "
+        + (
+            "No confidence was high enough on val for the model to count as sure, so it never does."
+            if run.threshold >= NEVER_SURE
+            else f"From a confidence of {percent(run.threshold)} on, chosen on val, the model counts as sure:"
+        ),
+    ]
+    if run.threshold < NEVER_SURE:
+        lines.append("")
+        for split in splits:
+            y, p, _ = to_arrays(run.predictions, run.classes, split)
+            sure = selective_metrics(y, apply_temperature(p, run.temperature), run.threshold)
+            share = interval(sure["coverage"], sure["coverage_low"], sure["coverage_high"])
+            right = interval(sure["accuracy"], sure["accuracy_low"], sure["accuracy_high"])
+            lines.append(f"- {split}: sure of {share} of the photos; of these {right} are right.")
+    return "\n".join(lines)
+
+
+def _use(run: Run) -> str:
+    return "\n".join(
+        [
+            "## Use and limits",
+            "",
+            "Made for learning, for comparing trainings, and as a hint at which bin a thing belongs in. Not made for "
+            "sorting machines, hazardous waste or anything where a wrong answer does harm.",
+            "",
+            "- It always answers with one of its classes, also for a photo with no waste or several things on it.",
+            "- It knows single things photographed from near, as in its training photos; other backgrounds, light, "
+            "distances and countries' packaging will be answered worse than the figures above say.",
+            "- Which bin is right is decided by the local collection, not by the material alone.",
+        ]
+    )
+
+
+def _reproduce(run: Run) -> str:
+    command, toml = train_command(run.config, run.name)
+    lines = ["## Reproduce", ""]
+    if toml:
+        lines += [f"Save this as `{run.name}.toml`:", "", "```toml", toml.rstrip(), "```", ""]
+    lines += ["```sh", command, f"python -m garbage_core evaluate {run.name}", "```", ""]
+    lines += [
+        "The same seed gives the same course on the same machine with the same software, and nearly so elsewhere."
+    ]
+    return "\n".join(lines)

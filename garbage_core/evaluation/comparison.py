@@ -1,0 +1,300 @@
+"""Is one model better than the other? Both answers to the same photos, side by side.
+
+The photos are the same, so most of the chance in them cancels: differences are computed per draw of the bootstrap, with
+the same draw for both models, and the test looks only at photos that exactly one of them got right.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from garbage_core.errors import GarbageError
+from garbage_core.evaluation.calibration import apply_temperature
+from garbage_core.evaluation.intervals import bootstrap_weights, paired_interval, plain_number, wilson_interval
+from garbage_core.evaluation.metrics import METRICS, confusions, metric_intervals, scores
+from garbage_core.evaluation.photo_tables import photo_table, to_arrays
+
+GROUPS: tuple[str, ...] = ("both_right", "only_a", "only_b", "both_wrong")
+# Conventional: an interval of 95 % and a test at 5 % go together.
+_SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models, a and b, on the photos that both have in one split. Differences are b minus a throughout.
+
+    Attributes:
+        split: Name of the split.
+        n: Number of photos compared.
+        left_out: Photos of the split that only one of the two has, and that are therefore not compared.
+        name_a, name_b: Names for sentences.
+        classes: Names of the classes, in order.
+        metrics: Columns `metric`, `a`, `b`, `difference`, `low`, `high` (95 % paired bootstrap interval of the
+            difference); one row per name in `METRICS`.
+        per_class: Columns `label`, `support`, `recall_a`, `recall_b`, `difference`, `low`, `high` (95 %, see
+            `paired_interval`), and the 95 % Wilson intervals `recall_a_low`, `recall_a_high`, `recall_b_low`,
+            `recall_b_high`; one row per class, NaN for one without photos.
+        table: Photos by whether a (index) and b (columns) are right; both in the order `right`, `wrong`.
+        p_value: Of the exact McNemar test.
+        agreement: Photos by answer of a (index) and answer of b (columns).
+        photos: One row per photo: `file`, `label`, `predicted_a`, `confidence_a`, `correct_a`, the same for b, and
+            `group`, one of `GROUPS`.
+    """
+
+    split: str
+    n: int
+    left_out: int
+    name_a: str
+    name_b: str
+    classes: tuple[str, ...]
+    metrics: pd.DataFrame
+    per_class: pd.DataFrame
+    table: pd.DataFrame
+    p_value: float
+    agreement: pd.DataFrame
+    photos: pd.DataFrame
+
+    def metric(self, name: str) -> tuple[float, float, float]:
+        """Returns the difference in a metric of `METRICS`, b minus a, as (difference, low, high)."""
+        row = self.metrics.set_index("metric").loc[name]
+        return float(row["difference"]), float(row["low"]), float(row["high"])
+
+    def group(self, name: str) -> pd.DataFrame:
+        """Returns the photos of one group of `GROUPS`, those answered most confidently (by either model) first."""
+        rows = self.photos[self.photos["group"] == name]
+        surest = rows[["confidence_a", "confidence_b"]].max(axis=1)
+        order = pd.DataFrame({"surest": -surest, "file": rows["file"]}).sort_values(["surest", "file"]).index
+        return rows.loc[order].reset_index(drop=True)
+
+    @property
+    def agreement_rate(self) -> float:
+        """Share of photos to which both give the same answer, right or wrong, 0..1."""
+        return float(np.trace(self.agreement.to_numpy()) / self.n)
+
+    @property
+    def agreement_interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of `agreement_rate`."""
+        low, high = wilson_interval(np.trace(self.agreement.to_numpy()), self.n)
+        return float(low), float(high)
+
+    @property
+    def agreement_by_chance(self) -> float:
+        """What `agreement_rate` would be if each gave its answers as often, but on photos of its own choice, 0..1.
+
+        Cohen's kappa is (rate - chance) / (1 - chance) (Cohen 1960, https://doi.org/10.1177/001316446002000104).
+        """
+        counts = self.agreement.to_numpy()
+        return float(counts.sum(axis=1) @ counts.sum(axis=0) / self.n**2)
+
+    @property
+    def better(self) -> str | None:
+        """Name of the model that is better in accuracy, if interval and test both say so; else None."""
+        difference, low, high = self.metric("accuracy")
+        if self.p_value >= _SIGNIFICANT or low <= 0 <= high:
+            return None
+        return self.name_b if difference > 0 else self.name_a
+
+    @property
+    def sentence(self) -> str:
+        """What the photos allow to say about accuracy, in one sentence."""
+        difference, low, high = (100 * value for value in self.metric("accuracy"))
+        photos = f"the {self.n:,} {self.split} photo{'s' if self.n != 1 else ''}"
+        p = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.{3 if self.p_value < 0.1 else 2}f}"
+        if difference < 0:
+            low, high = -high, -low
+        ahead, behind = (self.name_b, self.name_a) if difference >= 0 else (self.name_a, self.name_b)
+        interval = f"95 % interval {low:.1f} to {high:.1f}, {p}"
+        if self.better:
+            return f"{ahead} is better by {abs(difference):.1f} points ({interval}) on {photos}."
+        if difference == 0:
+            return f"{self.name_a} and {self.name_b} are right equally often ({interval}) on {photos}."
+        return (
+            f"{_capitalised(photos)} do not settle which is better: "
+            f"{ahead} is ahead of {behind} by {abs(difference):.1f} points ({interval})."
+        )
+
+    def to_dict(self) -> dict:
+        """Returns everything but the single photos as plain lists, numbers and strings, ready for JSON."""
+        return {
+            "split": self.split,
+            "photos": self.n,
+            "left_out": self.left_out,
+            "a": self.name_a,
+            "b": self.name_b,
+            "classes": list(self.classes),
+            "sentence": self.sentence,
+            "better": self.better,
+            "p_value": self.p_value,
+            "table": {
+                "both_right": int(self.table.iloc[0, 0]),
+                "only_a": int(self.table.iloc[0, 1]),
+                "only_b": int(self.table.iloc[1, 0]),
+                "both_wrong": int(self.table.iloc[1, 1]),
+            },
+            "metrics": {row.pop("metric"): row for row in _records(self.metrics)},
+            "per_class": _records(self.per_class),
+            "agreement_rate": self.agreement_rate,
+            "agreement_by_chance": self.agreement_by_chance,
+            "agreement": self.agreement.to_numpy().tolist(),
+        }
+
+
+def compare(
+    predictions_a: pd.DataFrame,
+    predictions_b: pd.DataFrame,
+    classes: Sequence[str],
+    split: str = "test",
+    name_a: str = "A",
+    name_b: str = "B",
+    temperature_a: float = 1.0,
+    temperature_b: float = 1.0,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """Compares two models on the photos that both have in a split.
+
+    Args:
+        predictions_a: Table of the first model, as for `to_arrays`.
+        predictions_b: Table of the second.
+        classes: Names of the classes, in order; the same for both.
+        split: Name of the split. Photos that only one of the models has in it are left out: the other may have been
+            trained on them.
+        name_a: Name of the first for sentences.
+        name_b: Name of the second.
+        temperature_a: Fitted on the first model's val photos.
+        temperature_b: Fitted on the second's.
+        resamples: Number of draws of the paired bootstrap.
+        seed: Of the draws.
+
+    Returns:
+        A `Comparison`; its rows are sorted by file.
+
+    Raises:
+        GarbageError: If a table does not fit, or the two have no photo of the split in common or label one differently.
+    """
+    a, b, left_out = _same_photos(predictions_a, predictions_b, split, name_a, name_b)
+    y, p_a, files = to_arrays(a, classes)
+    y_b, p_b, _ = to_arrays(b, classes)
+    if (y != y_b).any():
+        i = int(np.argmax(y != y_b))
+        raise GarbageError(
+            f"{files[i]!r} is {classes[y[i]]!r} for {name_a} but {classes[y_b[i]]!r} for {name_b}; "
+            "compare runs that were trained on the same data set."
+        )
+    q_a, q_b = apply_temperature(p_a, temperature_a), apply_temperature(p_b, temperature_b)
+    answers_a, answers_b = p_a.argmax(axis=1), p_b.argmax(axis=1)
+
+    once = np.ones((len(y), 1))
+    values_a, values_b = scores(y, p_a, q_a, once)[:, 0], scores(y, p_b, q_b, once)[:, 0]
+    difference = values_b - values_a
+    draws = [
+        scores(y, p_b, q_b, weights) - scores(y, p_a, q_a, weights)
+        for weights in bootstrap_weights(len(y), resamples, seed)
+    ]
+    low, high = metric_intervals(difference, np.concatenate([np.empty((len(METRICS), 0)), *draws], axis=1))
+
+    right_a, right_b = answers_a == y, answers_b == y
+    table, p_value = mcnemar_test(right_a, right_b)
+    photos_a, photos_b = photo_table(a, classes, None, temperature_a), photo_table(b, classes, None, temperature_b)
+    columns = ["predicted", "confidence", "correct"]
+    photos = photos_a[["file", "label"]].join([photos_a[columns].add_suffix("_a"), photos_b[columns].add_suffix("_b")])
+    which = 2 * (1 - right_a.astype(int)) + (1 - right_b.astype(int))
+    photos["group"] = np.asarray(GROUPS, dtype=object)[which]
+    return Comparison(
+        split=split,
+        n=len(y),
+        left_out=left_out,
+        name_a=name_a,
+        name_b=name_b,
+        classes=tuple(classes),
+        metrics=pd.DataFrame(
+            {"metric": METRICS, "a": values_a, "b": values_b, "difference": difference, "low": low, "high": high}
+        ),
+        per_class=_recall_differences(y, right_a, right_b, classes),
+        table=table,
+        p_value=p_value,
+        agreement=pd.DataFrame(
+            confusions(answers_a, answers_b, len(classes), once)[0].astype(int),
+            index=pd.Index(classes, name=name_a),
+            columns=pd.Index(classes, name=name_b),
+        ),
+        photos=photos,
+    )
+
+
+def mcnemar_test(right_a: np.ndarray, right_b: np.ndarray) -> tuple[pd.DataFrame, float]:
+    """Tests whether two models are right equally often, from their answers to the same photos.
+
+    Only photos that exactly one of them gets right count; if the models are equally good, each is the right one with
+    probability 1/2, so the exact two-sided p-value is that of a binomial test (McNemar 1947,
+    https://doi.org/10.1007/BF02295996). Without such photos p is 1.
+
+    Args:
+        right_a: Whether a is right on each photo, shape (N,).
+        right_b: The same for b.
+
+    Returns:
+        The 2x2 table (index: a, columns: b; `right`, `wrong`) and the p-value.
+    """
+    from scipy.stats import binomtest  # Its import takes a second, which pages without a comparison need not wait for.
+
+    right_a, right_b = np.asarray(right_a, dtype=bool), np.asarray(right_b, dtype=bool)
+    only_a, only_b = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
+    table = pd.DataFrame(
+        [[int((right_a & right_b).sum()), only_a], [only_b, int((~right_a & ~right_b).sum())]],
+        index=pd.Index(["right", "wrong"], name="a"),
+        columns=pd.Index(["right", "wrong"], name="b"),
+    )
+    one_right = only_a + only_b
+    return table, float(binomtest(only_a, one_right, 0.5).pvalue) if one_right else 1.0
+
+
+def _same_photos(
+    a: pd.DataFrame, b: pd.DataFrame, split: str, name_a: str, name_b: str
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Returns both tables' rows for the files both have in the split, sorted by file, and how many were left out."""
+    a, b = (t[t["split"] == split].drop_duplicates("file").set_index("file", drop=False) for t in (a, b))
+    common = a.index.intersection(b.index).sort_values()
+    if common.empty:
+        raise GarbageError(
+            f"{name_a} and {name_b} have no photo of the split {split!r} in common; "
+            "compare runs with the same data set and the same protocol."
+        )
+    left_out = len(a) + len(b) - 2 * len(common)
+    return a.loc[common].reset_index(drop=True), b.loc[common].reset_index(drop=True), left_out
+
+
+def _recall_differences(
+    y: np.ndarray, right_a: np.ndarray, right_b: np.ndarray, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Builds `Comparison.per_class`."""
+
+    def photos(which: np.ndarray) -> np.ndarray:
+        return np.bincount(y[which], minlength=len(classes))
+
+    support = photos(np.ones(len(y), dtype=bool))
+    some = np.where(support > 0, support, np.nan)
+    only_a, only_b = photos(right_a & ~right_b), photos(right_b & ~right_a)
+    low, high = paired_interval(only_a, only_b, some)
+    table = {
+        "label": list(classes),
+        "support": support,
+        "recall_a": photos(right_a) / some,
+        "recall_b": photos(right_b) / some,
+        "difference": (only_b - only_a) / some,
+        "low": low,
+        "high": high,
+    }
+    for side, right in (("a", right_a), ("b", right_b)):
+        table[f"recall_{side}_low"], table[f"recall_{side}_high"] = wilson_interval(photos(right), some)
+    return pd.DataFrame(table)
+
+
+def _records(table: pd.DataFrame) -> list[dict]:
+    return [{key: plain_number(value) for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]

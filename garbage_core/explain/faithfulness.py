@@ -1,0 +1,246 @@
+"""How far a heat map can be trusted: does the class lose its probability once the hottest places are gone?
+
+    chance = lambda photos: classifier.probabilities(photos)[:, 1]
+    result = faithfulness(chance, photo, heat)
+    result.difference  # area between the curves of random and of hottest places; above 0, the map is better than chance
+
+This is the deletion curve of Petsiuk et al. 2018 (RISE, arXiv:1806.07421) with three changes, each for a reason:
+
+- What is removed is filled in smoothly from what is left around it, as Rong et al. 2022 do (ROAD, arXiv:2202.00449), on
+  a grid of cells. Grey squares look like nothing the network has seen, so they lower a probability wherever they lie; a
+  blurred thing still has its colour, which alone can give a class away. On twelve test photos (transfer, Grad-CAM, in
+  shares of the first probability) the areas for the map, random order and a map moved by half a photo were 0.39, 0.55
+  and 0.64 so; 0.40, 0.51 and 0.63 with blur; and 0.33, 0.28 and 0.42 with grey, which scattered squares use up fastest.
+- The curve is drawn against removal in random order. How fast a probability falls depends on the photo and on the
+  network; only the distance to chance says anything about the map.
+- Cells, not single pixels, are removed in both orders, so that the orders alone make the difference.
+
+Everything here is a function of arrays and of one function that gives probabilities; no network is known here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from garbage_core.explain.imputation import grid_shape, hottest_first, remove
+
+# From photos, uint8 (N, h, w, 3), to the probability of one class for each, (N,).
+Probability = Callable[[np.ndarray], np.ndarray]
+
+# Shares of the photo at which the network is asked. Closer together where a good map makes the probability fall.
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
+DRAWS = 6  # random orders; each costs as many calls as the map itself, but serves every map of the same photo and class
+BATCH_SIZE = 8
+LEAST = 0.1  # a class that loses less than this, whatever is removed, says nothing about a map
+MARGIN = 0.01  # areas that differ by less are the same for all that it matters
+
+
+@dataclass(frozen=True, eq=False)
+class RandomRemoval:
+    """What removing places in random order does: the yardstick of every map of one photo, class and network.
+
+    Attributes:
+        shares: Shares of the photo removed, from 0 to 1, shape (P,).
+        probabilities: Probability of the class in each draw, shape (draws, P).
+    """
+
+    shares: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Faithfulness:
+    """How the probability of a class falls as the hottest places of a map are removed.
+
+    Attributes:
+        shares: Shares of the photo removed, from 0 to 1, shape (P,).
+        hottest: Probability of the class with so much of the hottest removed, shape (P,).
+        random: The same for places in random order, shape (draws, P).
+    """
+
+    shares: np.ndarray = field(repr=False)
+    hottest: np.ndarray = field(repr=False)
+    random: np.ndarray = field(repr=False)
+
+    @property
+    def start(self) -> float:
+        """Probability of the class on the whole photo, 0..1."""
+        return float(self.hottest[0])
+
+    @cached_property
+    def area(self) -> float:
+        """Area under the curve of the hottest places, 0..1; the smaller, the better the map."""
+        return float(area_under(self.shares, self.hottest))
+
+    @cached_property
+    def random_areas(self) -> np.ndarray:
+        """Area under the curve of each random order, shape (draws,)."""
+        return area_under(self.shares, self.random)
+
+    @property
+    def random_area(self) -> float:
+        """Mean area under the curves of random order, 0..1."""
+        return float(self.random_areas.mean())
+
+    @property
+    def difference(self) -> float:
+        """Area of random order less that of the map, -1..1: 0 for a map no better than chance, below 0 for a worse."""
+        return self.random_area - self.area
+
+    @cached_property
+    def chance_range(self) -> tuple[float, float]:
+        """Range in which the area of 90 % of random orders lies; never narrower than `MARGIN` to either side.
+
+        The prediction interval for one more draw from a normal distribution from which
+        `random_areas` were drawn, by Student's t. One draw alone gives no range but the margin.
+        """
+        from scipy.stats import t
+
+        draws, half = len(self.random_areas), MARGIN
+        if draws > 1:
+            spread = float(self.random_areas.std(ddof=1)) * np.sqrt(1 + 1 / draws)
+            half = max(half, float(t.ppf(0.95, draws - 1)) * spread)
+        return self.random_area - half, self.random_area + half
+
+    @property
+    def verdict(self) -> str:
+        """What the measurement allows to say of the map.
+
+        "better" if the map does better than 95 of 100 random orders would, "worse" if worse than 95, "chance" if
+        neither; "little" if the class has less than `LEAST` to lose, "flat" if it loses less whatever is removed.
+        """
+        if self.start < LEAST:
+            return "little"
+        if self.start - min(self.hottest.min(), self.random.min()) < LEAST:
+            return "flat"
+        low, high = self.chance_range
+        if self.area < low:
+            return "better"
+        return "worse" if self.area > high else "chance"
+
+    def after(self, share: float) -> tuple[float, float]:
+        """Returns the probability with a share removed: of the hottest places, and of random ones (mean)."""
+        hottest = np.interp(share, self.shares, self.hottest)
+        return float(hottest), float(np.interp(share, self.shares, self.random.mean(axis=0)))
+
+    def to_table(self) -> pd.DataFrame:
+        """Returns the curves: `removed`, `hottest`, `random` (mean), `random_low`, `random_high` (0..1)."""
+        low, mean, high = self.random.min(axis=0), self.random.mean(axis=0), self.random.max(axis=0)
+        columns = {"removed": self.shares, "hottest": self.hottest}
+        return pd.DataFrame(columns | {"random": mean, "random_low": low, "random_high": high})
+
+
+def faithfulness(
+    probability: Probability,
+    photo: np.ndarray,
+    heat: np.ndarray,
+    random: RandomRemoval | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Faithfulness:
+    """Measures how much faster a class loses its probability in the order of a heat map than in random order.
+
+    Args:
+        probability: Gives the probability of the map's class for photos, uint8 (N, h, w, 3), as (N,).
+        photo: The photo as the network sees it, uint8 (h, w, 3).
+        heat: Heat map of shape (h, w), any range; places of equal heat are removed in random order.
+        random: Yardstick from `random_removal`, if there is one for this photo and class; else it is computed.
+        progress: Called after every batch with the number of photos in it, see `calls`.
+
+    Returns:
+        The curves and the areas under them.
+
+    Raises:
+        ValueError: If photo and heat map differ in size.
+    """
+    if photo.shape[:2] != heat.shape:
+        raise ValueError(f"A photo of {photo.shape[:2]} cannot have a heat map of {heat.shape}.")
+    if random is None:
+        random = random_removal(probability, photo, progress=progress)
+    order = hottest_first(heat)
+    hottest = _probabilities(probability, photo, [order], random.shares[1:-1], progress)[0]
+    ends = random.probabilities[0, [0, -1]]  # nothing and everything removed are the same in every order
+    return Faithfulness(random.shares, np.concatenate([ends[:1], hottest, ends[1:]]), random.probabilities)
+
+
+def random_removal(
+    probability: Probability,
+    photo: np.ndarray,
+    draws: int = DRAWS,
+    shares: Sequence[float] = SHARES,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> RandomRemoval:
+    """Measures how a class loses its probability as places are removed in random order.
+
+    Args:
+        probability: See `faithfulness`.
+        photo: See `faithfulness`.
+        draws: Number of random orders, at least 1.
+        shares: Shares of the photo removed, rising from 0 to 1.
+        seed: Random state; the same seed gives the same orders.
+        progress: See `faithfulness`.
+
+    Returns:
+        The probability along every random order.
+
+    Raises:
+        ValueError: For no draws, or shares that do not rise from 0 to 1.
+    """
+    shares = np.asarray(shares, dtype=float)
+    if draws < 1 or len(shares) < 2 or shares[0] != 0 or shares[-1] != 1 or (np.diff(shares) <= 0).any():
+        raise ValueError(f"There must be draws, not {draws}, and shares that rise from 0 to 1, not {list(shares)}.")
+    rng = np.random.default_rng(seed)
+    cells = np.prod(grid_shape(*photo.shape[:2]))
+    orders = [rng.permutation(cells) for _ in range(draws)]
+    ends = _probabilities(probability, photo, orders[:1], shares[[0, -1]], progress)[0]
+    inner = _probabilities(probability, photo, orders, shares[1:-1], progress)
+    first, last = (np.full((draws, 1), end) for end in ends)
+    return RandomRemoval(shares, np.concatenate([first, inner, last], axis=1))
+
+
+def calls(draws: int = DRAWS, shares: Sequence[float] = SHARES) -> tuple[int, int]:
+    """Returns how many photos the network is shown for one map, and once for all maps of a photo and class."""
+    inner = len(shares) - 2
+    return inner, 2 + draws * inner
+
+
+def area_under(shares: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Returns the area under curves of shape (..., P) over shares (P,), by the trapezoidal rule."""
+    return np.trapezoid(probabilities, shares, axis=-1)
+
+
+def overlap(a: np.ndarray, b: np.ndarray, share: float = 0.2) -> float:
+    """Returns which part of the hottest share of one map is among the hottest share of another.
+
+    Args:
+        a: Heat map of shape (h, w).
+        b: Another of the same shape; if it differs in size, bring it there first.
+        share: How much of the photo counts as hottest, 0..1.
+
+    Returns:
+        0..1; two unrelated maps have about `share` in common.
+    """
+    count = max(1, round(share * a.size))
+    one, other = (np.argsort(-heat, axis=None, kind="stable")[:count] for heat in (a, b))
+    return len(np.intersect1d(one, other)) / count
+
+
+def _probabilities(
+    probability: Probability,
+    photo: np.ndarray,
+    orders: Sequence[np.ndarray],
+    shares: np.ndarray,
+    progress: Callable[[int], None] | None,
+) -> np.ndarray:
+    """Returns the probability for every order and share, (orders, shares), asking for a batch at a time."""
+    wanted = [(order, round(share * len(order))) for order in orders for share in shares]
+    answers = []
+    for start in range(0, len(wanted), BATCH_SIZE):
+        batch = np.stack([remove(photo, order[:count]) for order, count in wanted[start : start + BATCH_SIZE]])
+        answers.append(np.asarray(probability(batch), dtype=np.float64))
+        if progress:
+            progress(len(batch))
+    return np.concatenate(answers).reshape(len(orders), len(shares))

@@ -1,0 +1,266 @@
+"""Heat maps: which part of a photo speaks for a class.
+
+    heat = heatmap(network, photo, class_index=1, method="gradcam")  # (h, w), 0..1
+    picture = overlay(photo, heat)  # uint8, to be shown
+
+The cheapest map needs no gradient and is `Classifier.class_activation`; on the last feature map it equals Grad-CAM
+exactly, because the network ends in global average pooling and one dense layer (Selvaraju et al. 2017, section 3.1).
+The other methods and layers come from tf-keras-vis and need the TensorFlow backend. Importing this module loads none.
+"""
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from garbage_core.errors import GarbageError
+
+if TYPE_CHECKING:
+    import keras
+
+    from garbage_core.inference.classifier import Classifier
+
+METHODS = ("gradcam", "gradcam++", "scorecam", "layercam", "saliency")
+METHOD_HINTS = {
+    "gradcam": "Feature maps, each weighted by how much the class gains from it (Selvaraju et al. 2017).",
+    "gradcam++": "Like Grad-CAM, but several things of one class in a photo all show (Chattopadhay et al. 2018).",
+    "scorecam": "Weights found by trying: how likely is the class if only this part is seen (Wang et al. 2020); slow.",
+    "layercam": "Every place has a weight of its own, so earlier layers give finer maps (Jiang et al. 2021).",
+    "saliency": "Single pixels that move the answer, averaged over noisy copies (SmoothGrad, Smilkov et al. 2017).",
+}
+SCORECAM_MAPS = 32  # feature maps that Score-CAM tries, those that vary most; a forward pass each
+SALIENCY_COPIES = 16  # noisy copies of the photo; below ten the map is still grainy
+SALIENCY_NOISE = 0.15  # standard deviation of the noise as a share of the photo's range; the paper advises 0.1 to 0.2
+
+# Viridis of matplotlib (van der Walt and Smith, CC0), every ninth part of it: equal steps of heat look like equal
+# steps, also to colour-blind eyes and in grey.
+_VIRIDIS = (
+    (68, 1, 84), (72, 40, 120), (62, 73, 137), (49, 104, 142), (38, 130, 142),
+    (31, 158, 137), (53, 183, 121), (110, 206, 88), (181, 222, 43), (253, 231, 37),
+)  # fmt: skip
+# tf-keras-vis holds the activations of every layer for the gradient, so two maps at once would double the memory.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def heatmap(
+    model: "Classifier | keras.Model",
+    photo: np.ndarray,
+    class_index: int,
+    method: str = "gradcam",
+    layer: str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> np.ndarray:
+    """Computes where a photo speaks for a class.
+
+    Args:
+        model: A classifier, or a network of `garbage_core.networks.resnet`.
+        photo: Prepared photo of shape (h, w, 3), RGB 0..255.
+        class_index: Place of the class in the run's order, from 0.
+        method: One of `METHODS`.
+        layer: Name of the layer whose feature map is used; None is the last one. `"saliency"` uses pixels, no layer.
+        progress: Called with the share done, above 0 up to 1, by the methods that run the network many times.
+
+    Returns:
+        float32 of shape (h, w): 1 where the photo speaks most for the class, 0 where it does not.
+
+    Raises:
+        GarbageError: For an unknown method, class or layer, or a backend other than TensorFlow.
+    """
+    if method not in METHODS:
+        raise GarbageError(f"There is no method {method!r} to explain a photo: choose one of {', '.join(METHODS)}.")
+    if method == "gradcam" and layer is None and getattr(model, "runtime", "keras") != "keras":
+        return model.class_activation(photo, class_index)  # the same map, without loading Keras
+    network = getattr(model, "network", model)
+    number_of_classes = network.output.shape[-1]
+    if not 0 <= class_index < number_of_classes:
+        raise GarbageError(f"There is no class {class_index}: choose a number from 0 to {number_of_classes - 1}.")
+    _check_backend()
+    layer = _check_layer(network, method, layer)
+    with _ONE_AT_A_TIME:
+        if method == "saliency":
+            return _saliency(network, photo, class_index, progress)
+        values = _class_activation_map(network, photo, class_index, method, layer, progress)
+        return to_heat(values, *photo.shape[:2])
+
+
+def explainable_layers(model: "Classifier | keras.Model") -> tuple[str, ...]:
+    """Lists the layers worth a heat map: the end of every stack of blocks, and as the last the last feature map."""
+    network = getattr(model, "network", model)
+    ends = {}
+    for layer in network.layers:
+        if layer.name.startswith("conv") and layer.name.endswith("_out"):
+            ends[layer.name.split("_")[0]] = layer.name  # later blocks of a stack take the place of earlier ones
+    return tuple(dict.fromkeys([*ends.values(), _last_feature_map(network)]))
+
+
+def to_heat(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Turns the evidence on a coarse grid into a heat map of a photo's size.
+
+    Evidence against the class counts as none. The scale starts at no evidence, not at the lowest value, so a map that
+    is positive everywhere stays warm everywhere.
+
+    Args:
+        values: Evidence of shape (rows, columns), any range.
+        height: Height of the photo in pixels.
+        width: Width of the photo in pixels.
+
+    Returns:
+        float32 of shape (height, width), 0..1; all zero where nothing speaks for the class.
+    """
+    positive = np.maximum(np.asarray(values, dtype=np.float32), 0)
+    # Pillow aligns the corners of the areas, as pooling does; scipy.ndimage.zoom would align the centres of the corner
+    # cells and shift the map by up to half a cell.
+    heat = np.array(Image.fromarray(positive).resize((width, height), Image.Resampling.BILINEAR))
+    top = heat.max()
+    return heat / top if top > 0 else heat
+
+
+def colorize(heat: np.ndarray) -> np.ndarray:
+    """Paints a heat map, 0..1 of shape (h, w), in viridis: uint8 of shape (h, w, 3), dark violet to yellow."""
+    return _color_table()[np.round(heat * 255).astype(np.uint8)]
+
+
+def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.6) -> np.ndarray:
+    """Lays a heat map over its photo.
+
+    Args:
+        photo: RGB photo, uint8 of shape (h, w, 3).
+        heat: Heat map of shape (h, w), 0..1.
+        opacity: How strongly the map covers the photo where it is hottest, 0 (photo alone) to 1 (map alone). The
+            coldest places are covered by a third of that, so that the photo shows through where nothing is to be seen.
+
+    Returns:
+        uint8 of shape (h, w, 3).
+
+    Raises:
+        GarbageError: If the opacity is out of range.
+        ValueError: If photo and heat map differ in size.
+    """
+    if not 0 <= opacity <= 1:
+        raise GarbageError(f"The opacity of a heat map must be from 0 to 1, not {opacity}.")
+    if photo.shape[:2] != heat.shape:
+        raise ValueError(f"A photo of {photo.shape[:2]} cannot carry a heat map of {heat.shape}.")
+    cover = (opacity / 3 * (1 + 2 * heat)).astype(np.float32)[..., np.newaxis]
+    return np.round(photo + cover * (colorize(heat).astype(np.float32) - photo)).astype(np.uint8)
+
+
+@functools.cache
+def _color_table() -> np.ndarray:
+    """Returns the colours of 256 equal steps of heat, uint8 (256, 3)."""
+    steps, stops = np.linspace(0, 1, 256), np.linspace(0, 1, len(_VIRIDIS))
+    channels = [np.interp(steps, stops, channel) for channel in np.transpose(_VIRIDIS)]
+    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
+
+
+def _check_backend() -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise GarbageError(
+            f"Explaining a photo needs TensorFlow, but Keras runs on {keras.backend.backend()!r}: "
+            "set the environment variable KERAS_BACKEND to tensorflow."
+        )
+
+
+def _last_feature_map(network: "keras.Model") -> str:
+    from garbage_core.networks.resnet import last_feature_map
+
+    return last_feature_map(network)
+
+
+def _check_layer(network: "keras.Model", method: str, layer: str | None) -> str | None:
+    """Returns the layer to look at, or None for a method that looks at pixels."""
+    if method == "saliency":
+        if layer is not None:
+            raise GarbageError(
+                f"The method 'saliency' looks at pixels, not at the layer {layer!r}: leave the layer out."
+            )
+        return None
+    if layer is None:
+        return _last_feature_map(network)
+    maps = [known.name for known in network.layers if len(known.output.shape) == 4]
+    if layer not in maps:
+        suggestions = ", ".join(explainable_layers(network))
+        raise GarbageError(f"The network has no feature map {layer!r}: choose for example one of {suggestions}.")
+    return layer
+
+
+def _explainable(network: "keras.Model", progress: Callable[[float], None] | None = None) -> "keras.Model":
+    """Wraps a network for tf-keras-vis: it passes inputs as a list, and Score-CAM calls `predict`, which prints."""
+    import keras
+
+    class Explainable(keras.Model):
+        def predict(self, x: list[np.ndarray], batch_size: int = 32) -> np.ndarray:
+            photos, parts = x[0], []
+            for start in range(0, len(photos), batch_size):
+                part = self([photos[start : start + batch_size]], training=False)
+                parts.append(keras.ops.convert_to_numpy(part))
+                if progress:
+                    progress(min(1.0, (start + batch_size) / len(photos)))
+            return np.concatenate(parts)
+
+    return Explainable(inputs=[network.input], outputs=network.output)
+
+
+def _class_activation_map(
+    network: "keras.Model",
+    photo: np.ndarray,
+    class_index: int,
+    method: str,
+    layer: str,
+    progress: Callable[[float], None] | None,
+) -> np.ndarray:
+    """Returns the positive evidence on the grid of the layer's feature map, not normalised."""
+    import keras
+    from tf_keras_vis.gradcam import Gradcam
+    from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus
+    from tf_keras_vis.layercam import Layercam
+    from tf_keras_vis.scorecam import Scorecam
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    options: dict[str, Any] = {}
+    score = CategoricalScore(class_index)
+    if method == "gradcam++":
+        # It takes exp(score), which overflows for a score above 88. A constant taken off cancels in the finished map.
+        def score(output: Any) -> Any:
+            return output[:, class_index] - keras.ops.stop_gradient(output[:, class_index])
+
+    elif method == "scorecam":
+        options = {"max_N": min(SCORECAM_MAPS, network.get_layer(layer).output.shape[-1]), "batch_size": 8}
+    makers = {"gradcam": Gradcam, "gradcam++": GradcamPlusPlus, "scorecam": Scorecam, "layercam": Layercam}
+    explainer = makers[method](_explainable(network, progress))
+    values = explainer(
+        score,
+        photo.astype(np.float32),
+        penultimate_layer=layer,
+        seek_penultimate_conv_layer=False,
+        expand_cam=False,
+        normalize_cam=False,
+        **options,
+    )
+    return np.asarray(values)[0]
+
+
+def _saliency(
+    network: "keras.Model", photo: np.ndarray, class_index: int, progress: Callable[[float], None] | None
+) -> np.ndarray:
+    """SmoothGrad with noise from a fixed seed, so the same photo always gets the same map."""
+    from tf_keras_vis.saliency import Saliency
+    from tf_keras_vis.utils.scores import CategoricalScore
+
+    photo = photo.astype(np.float32)
+    sigma = SALIENCY_NOISE * float(np.ptp(photo))
+    random = np.random.default_rng(0)
+    saliency, score = Saliency(_explainable(network)), CategoricalScore(class_index)
+    total = np.zeros(photo.shape, dtype=np.float32)
+    for copy in range(SALIENCY_COPIES):
+        noisy = photo + sigma * random.standard_normal(photo.shape, dtype=np.float32)
+        total += np.asarray(saliency(score, noisy, keepdims=True, normalize_map=False))[0]
+        if progress:
+            progress((copy + 1) / SALIENCY_COPIES)
+    strength = total.max(axis=-1)
+    # A few single pixels are far stronger than the rest; scaled by them, the map would look empty.
+    return np.clip(strength / max(float(np.percentile(strength, 99)), 1e-12), 0, 1).astype(np.float32)

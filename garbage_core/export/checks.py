@@ -1,0 +1,140 @@
+"""Whether an exported network answers as the network that it was made from does.
+
+Both answer the same photos: those of val, which the export's ranges were not measured on, and made-up pictures of
+several shapes, which show that the exported graph takes any size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from garbage_core.errors import GarbageError
+from garbage_core.inference.engine import Runner, network_probabilities
+from garbage_core.runs.run import Run
+
+if TYPE_CHECKING:
+    import keras
+
+    from garbage_core.data.dataset import Dataset
+
+MAX_DIFFERENCE = 1e-3  # of any probability, for float32
+MAX_POINTS_LOST = 0.5  # of the accuracy on val, in percentage points, for int8
+GENERATED = 6  # pictures of other shapes that every export answers, too
+
+
+@dataclass(frozen=True)
+class Check:
+    """How an exported network's answers compare with the network's.
+
+    Attributes:
+        photos: How many were answered by both.
+        source: `"val"`, or `"generated"` if the photos are not on this machine.
+        max_probability_difference: Largest difference of any class's probability on any photo.
+        agreement: Share of photos with the same most likely class.
+        accuracy: Share of right answers of the network; None for generated pictures, which have no right answer.
+        accuracy_exported: The same for the exported one.
+        points_lost: Difference of the two in percentage points; negative if the exported one is better.
+    """
+
+    photos: int
+    source: str
+    max_probability_difference: float
+    agreement: float
+    accuracy: float | None = None
+    accuracy_exported: float | None = None
+    points_lost: float | None = None
+
+
+def check_export(
+    network: "keras.Model", exported: Runner, run: Run, dataset: "Dataset | None", size: tuple[int, int]
+) -> dict[str, Check]:
+    """Compares an exported network's answers with the network's.
+
+    Args:
+        network: The network.
+        exported: The exported one.
+        run: Whose val photos are taken.
+        dataset: Where they are; None if they are not on this machine.
+        size: Height and width of the run's photos.
+
+    Returns:
+        `"generated"`: on made-up pictures of several shapes; and `"val"`, if the photos are there.
+    """
+    checks = {"generated": compare(network, exported, generated_pictures(size), None, "generated")}
+    if dataset is not None:
+        photos, labels = split_photos(run, dataset, "val", size)
+        checks["val"] = compare(network, exported, photos, labels, "val")
+    return checks
+
+
+def compare(
+    network: "keras.Model", exported: Runner, photos: Sequence[np.ndarray], labels: np.ndarray | None, source: str
+) -> Check:
+    """Compares the uncalibrated probabilities of two networks on prepared photos; `labels` are class numbers (N,)."""
+    ours = network_probabilities(network, photos, batch_size=8)
+    theirs = exported.probabilities(photos, batch_size=8)
+    if not np.isfinite(theirs).all():
+        raise GarbageError("The exported network answers with numbers that are none: try another format.")
+    check = Check(
+        len(photos),
+        source,
+        float(np.abs(ours - theirs).max()),
+        float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
+    )
+    if labels is None:
+        return check
+    right, right_exported = ((p.argmax(axis=1) == labels).mean() for p in (ours, theirs))
+    lost = 100 * float(right - right_exported)
+    return Check(
+        *(check.photos, check.source, check.max_probability_difference, check.agreement),
+        *(float(right), float(right_exported), lost),
+    )
+
+
+def refuse_if_different(checks: dict[str, Check], precision: str) -> None:
+    """Raises GarbageError if an exported network is not as good as the one that it was made from."""
+    if precision == "float32":
+        worst = max(check.max_probability_difference for check in checks.values())
+        if worst > MAX_DIFFERENCE:
+            raise GarbageError(
+                f"The exported network is off by up to {worst:.2g} in a probability, more than {MAX_DIFFERENCE:g}; "
+                "it was not kept: try another format."
+            )
+        return
+    val = checks["val"]
+    if val.points_lost > MAX_POINTS_LOST:
+        raise GarbageError(
+            f"The int8 network loses {val.points_lost:.2f} points of accuracy on {val.photos} val photos, more than "
+            f"{MAX_POINTS_LOST}; it was not kept: try another format, or export without --int8."
+        )
+
+
+def generated_pictures(size: tuple[int, int], count: int = GENERATED) -> list[np.ndarray]:
+    """Returns pictures of coloured blocks, uint8 (h, w, 3): across, upright and square in turn, always the same."""
+    height, width = size
+    side = 16 * max(1, round((height * width) ** 0.5 / 16))
+    shapes = [(height, width), (width, height), (side, side)]
+    pictures = []
+    for number in range(count):
+        h, w = shapes[number % 3]
+        blocks = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        pictures.append(np.asarray(Image.fromarray(blocks).resize((w, h), Image.Resampling.BILINEAR)))
+    return pictures
+
+
+def split_photos(
+    run: Run, dataset: "Dataset", split: str, size: tuple[int, int], count: int | None = None
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Returns prepared photos of a split, all or `count` of them drawn at random, and their class numbers."""
+    from garbage_core.data.images import load_photo
+
+    rows = run.predictions[run.predictions["split"] == split]
+    if rows.empty:
+        raise GarbageError(f"The run {run.name!r} has no {split} photos to export with: train it again.")
+    if count is not None and len(rows) > count:
+        rows = rows.sample(count, random_state=0)
+    photos = [load_photo(dataset.read_bytes(file), *size, file) for file in rows["file"]]
+    return photos, rows["label"].map(run.classes.index).to_numpy()

@@ -1,0 +1,204 @@
+"""Exporting a trained network to other runtimes: ONNX, OpenVINO and LiteRT, in float32 or int8.
+
+    export = export_run(load_run("transfer"), "openvino", int8=True)  # into the run's folder, where the app finds it
+
+The exported graph takes RGB photos, 0..255, of any size, and has the outputs that `inference.Runner` hands out: logits,
+the last feature map (so that a class activation map needs no gradient) and pooled features. An int8 network is
+quantised after training, by NNCF (ONNX, OpenVINO) or LiteRT's own converter, with ranges measured on training photos.
+
+Nothing is kept unchecked: the exported file is opened by the runtime that will run it and answers the validation
+photos; only if it agrees with the network does it come into place, with a report beside it.
+"""
+
+import base64
+import contextlib
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from garbage_core.errors import GarbageError
+from garbage_core.export.checks import check_export, generated_pictures, refuse_if_different, split_photos
+from garbage_core.export.converters import check_packages, convert, plans_of, split_peaks
+from garbage_core.inference.engine import Runner, with_all_outputs
+from garbage_core.inference.runtimes import (
+    OUTPUTS,
+    SCHEMA_VERSION,
+    SUFFIXES,
+    Export,
+    ExportedNetwork,
+    default_file,
+    milliseconds,
+    read_export,
+    report_path,
+)
+from garbage_core.runs.run import Run
+from garbage_core.utils.files import file_sha256, write_json
+
+if TYPE_CHECKING:
+    from garbage_core.data.dataset import Dataset
+
+CALIBRATION_PHOTOS = 128  # LiteRT advises 100 to 500, NNCF takes up to 300
+PACKAGES = ("keras", "tensorflow", "onnx", "tf2onnx", "onnxruntime", "openvino", "nncf", "ai-edge-litert")
+
+
+def export_run(
+    run: Run,
+    format: str,
+    int8: bool = False,
+    out: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Export:
+    """Writes the network of a run for another runtime, checks it, and writes the report of the check beside it.
+
+    Args:
+        run: A trained run.
+        format: `"onnx"`, `"litert"` or `"openvino"`.
+        int8: Whether to quantise weights and activations to 8 bits.
+        out: File to write, or an existing folder; None for the run's folder. OpenVINO adds a file that ends in .bin.
+        data_dir: Where the photos are, see `dataset.find_dataset`. Without photos float32 is checked on generated
+            pictures, and int8 is refused.
+        progress: Called with a line about what is being done.
+
+    Returns:
+        The exported file with its report, which lies beside it at `runtimes.report_path`.
+
+    Raises:
+        GarbageError: If something that is needed is missing, or the exported network differs too much from the run's:
+            then nothing is written.
+    """
+    precision = "int8" if int8 else "float32"
+    target = _target(run, format, precision, out)
+    check_packages(format, int8)
+    dataset = _dataset_of(run, data_dir)
+    if dataset is None and int8:
+        raise GarbageError(
+            f"An int8 network needs training photos of {run.name!r} to measure its ranges: give --data-dir, or leave "
+            "--int8 out."
+        )
+    import keras
+
+    from garbage_core.networks.weights import load_network
+
+    size = int(run.config["height"]), int(run.config["width"])
+    network = load_network(run.model_path, run.weights_sha256)
+    graph, widths = with_all_outputs(split_peaks(network) if int8 else network)
+    named = keras.Model(graph.input, dict(zip(OUTPUTS, graph.outputs, strict=True)))
+    head = network.get_layer("predictions").get_weights()[0]
+    calibration = split_photos(run, dataset, "train", size, CALIBRATION_PHOTOS)[0] if int8 else []
+    about = {
+        "outputs": list(OUTPUTS),
+        "classes": len(run.classes),
+        "channels": head.shape[0],
+        "feature_widths": list(widths),
+        "calibration": {"split": "train", "photos": len(calibration)} if int8 else None,
+    }
+    data = base64.b64encode(np.ascontiguousarray(head, "<f4").tobytes()).decode()
+    last = {"head": {"shape": list(head.shape), "data": data}}  # last in the report: it is long
+    # In the target's own folder, so that moving the files into place cannot fail half way.
+    with _temporary_folder(target.parent) as folder:
+        made = folder / target.name
+        plans = plans_of(format) if int8 else plans_of(format)[:1]
+        for plan in plans:
+            progress(f"Converting to {format} {precision}" + (f", {sum(plan)} layers in float32" if any(plan) else ""))
+            convert(named, format, made, calibration, plan)
+            report = _origin(run, format, precision, made) | about
+            report["floating_convolutions"] = {"first": plan[0], "last": plan[1]} if int8 else None
+            write_json(report | last, report_path(made))  # without it the file is not opened
+            exported = ExportedNetwork(read_export(made))
+            progress("Comparing its answers with the network's")
+            checks = check_export(network, exported, run, dataset, size)
+            try:
+                refuse_if_different(checks, precision)
+                break
+            except GarbageError:
+                if plan == plans[-1]:
+                    raise
+                progress(f"Not good enough ({checks['val'].points_lost:.2f} points lost): more layers stay in float32")
+                del exported  # the files are written anew
+        report["check"] = {name: asdict(check) for name, check in checks.items()}
+        report["milliseconds"] = _speed(exported, size)
+        del exported
+        write_json(report | last, report_path(made))
+        for file in (*report["files"], report_path(made).name):  # the report last: it says which files belong to it
+            os.replace(folder / file, target.parent / file)
+    return read_export(target)
+
+
+def _origin(run: Run, format: str, precision: str, made: Path) -> dict[str, Any]:
+    """Returns what a report says of where the files beside it come from."""
+    files = [file for file in sorted(made.parent.iterdir()) if file != report_path(made)]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run": run.name,
+        "format": format,
+        "precision": precision,
+        "weights_sha256": run.weights_sha256,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {file.name: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for file in files},
+        "software": _versions(),
+    }
+
+
+def _dataset_of(run: Run, data_dir: str | Path | None) -> "Dataset | None":
+    """Returns the data set if it holds the run's photos; None without one. Raises GarbageError for a bad `data_dir`."""
+    from garbage_core.data.dataset import load_dataset
+
+    try:
+        dataset = load_dataset(data_dir, verify=False)
+    except GarbageError:
+        if data_dir is not None:
+            raise
+        return None
+    known = run.predictions["file"][run.predictions["split"].isin(["train", "val"])]
+    if known.isin(dataset.photos["file"]).all():
+        return dataset
+    if data_dir is not None:
+        raise GarbageError(f"{str(data_dir)!r} does not hold the photos that {run.name!r} was trained with.")
+    return None
+
+
+def _target(run: Run, format: str, precision: str, out: str | Path | None) -> Path:
+    if format not in SUFFIXES:
+        raise GarbageError(f"There is no format {format!r}: choose one of {', '.join(SUFFIXES)}.")
+    path = run.path if out is None else Path(out)
+    if path.is_dir():
+        return path / default_file(format, precision)
+    if path.suffix.lower() != SUFFIXES[format]:
+        raise GarbageError(f"A network for {format} is a file that ends in {SUFFIXES[format]}, not {str(out)!r}.")
+    if not path.parent.is_dir():
+        raise GarbageError(f"There is no folder {str(path.parent)!r} to write {path.name!r} to: make it first.")
+    return path
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
+def _speed(exported: Runner, size: tuple[int, int]) -> dict[str, Any]:
+    """Returns how long one photo takes, which is worth what the machine's other work leaves of it."""
+    from garbage_core.inference.runtimes import available_cores
+
+    photo = generated_pictures(size, 1)[0][np.newaxis]
+    return {"median": round(milliseconds(lambda: exported(photo)), 2), "size": list(size), "cores": available_cores()}
+
+
+@contextlib.contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    try:
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=parent) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise GarbageError(f"{str(parent)!r} cannot be written ({error.strerror}): choose another place.") from error

@@ -1,0 +1,67 @@
+"""Every chart of the app, as pure functions from tables to Plotly figures.
+
+    data      class_distribution, photo_sizes, file_sizes
+    training  Training, learning_curves
+    results   confusion_matrix, per_class_bars, probability_bars
+    compare   metric_comparison, recall_comparison, differences, right_and_wrong, agreement_matrix
+    curves    reliability, coverage_curve, roc_curves, pr_curves
+    explain   removal_curve, heat_scale
+
+Show them with `st.plotly_chart(figure, theme="streamlit")`; `alt_text(figure)` says in a sentence what there is to see.
+"""
+
+from garbage_core.figures.comparison import (
+    agreement_matrix,
+    differences,
+    metric_comparison,
+    recall_comparison,
+    right_and_wrong,
+)
+from garbage_core.figures.curves import coverage_curve, pr_curves, reliability, roc_curves
+from garbage_core.figures.data import class_distribution, file_sizes, photo_sizes
+from garbage_core.figures.explain import heat_scale, removal_curve
+from garbage_core.figures.learning import Training, learning_curves
+from garbage_core.figures.results import confusion_matrix, matrix, per_class_bars, probability_bars
+from garbage_core.figures.style import (
+    MODEL_COLORS,
+    NEUTRAL,
+    PRIMARY,
+    alt_text,
+    is_share,
+    metric_name,
+    model_color,
+    number,
+    percent,
+)
+
+__all__ = [
+    "MODEL_COLORS",
+    "NEUTRAL",
+    "PRIMARY",
+    "Training",
+    "agreement_matrix",
+    "alt_text",
+    "class_distribution",
+    "confusion_matrix",
+    "coverage_curve",
+    "differences",
+    "file_sizes",
+    "heat_scale",
+    "is_share",
+    "learning_curves",
+    "matrix",
+    "metric_comparison",
+    "metric_name",
+    "model_color",
+    "number",
+    "per_class_bars",
+    "percent",
+    "photo_sizes",
+    "pr_curves",
+    "probability_bars",
+    "recall_comparison",
+    "reliability",
+    "removal_curve",
+    "right_and_wrong",
+    "roc_curves",
+]

@@ -1,0 +1,258 @@
+"""Figures about two or more models on the same photos."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from garbage_core.figures.results import matrix
+from garbage_core.figures.style import (
+    LINE,
+    NBSP,
+    NEUTRAL,
+    PRIMARY,
+    WORSE,
+    bar_marker,
+    figure,
+    listing,
+    lower_name,
+    metric_name,
+    model_color,
+    model_symbol,
+    number,
+    percent,
+    percent_axis,
+)
+
+_PATTERNS = ("/", "", ".", "x")
+
+
+def metric_comparison(
+    models: Sequence[tuple[str, pd.DataFrame]],
+    metrics: Sequence[str] = ("accuracy", "macro_f1", "balanced_accuracy"),
+) -> go.Figure:
+    """Draws metrics that are shares, with their 95 % intervals, for any number of models.
+
+    Args:
+        models: Title of each model and its table with the columns `metric`, `value`, `low`, `high` (0..1).
+        metrics: Which to draw, from top to bottom.
+
+    Returns:
+        Horizontal bars from zero in the models' colours.
+    """
+    labels = [metric_name(metric) for metric in metrics]
+    traces, sentences = [], []
+    for position, (title, table) in enumerate(models):
+        rows = table.set_index("metric").loc[list(metrics)]
+        value, low, high = (100 * rows[column].to_numpy(float) for column in ("value", "low", "high"))
+        color = model_color(title, position)
+        whisker = {"color": color, "thickness": 2, "width": 4, "symmetric": False}
+        traces.append(
+            go.Bar(
+                x=value,
+                y=labels,
+                orientation="h",
+                name=title,
+                marker=bar_marker(color, color, 0.4, _PATTERNS[position % len(_PATTERNS)]),
+                error_x=whisker | {"array": high - value, "arrayminus": value - low},
+                customdata=np.stack([low, high], axis=1),
+                hovertemplate="%{fullData.name}: %{y} %{x:.1f} %<br>95 % interval %{customdata[0]:.1f} to "
+                "%{customdata[1]:.1f} %<extra></extra>",
+            )
+        )
+        sentences.append(f"{title} has {lower_name(metrics[0])} {percent(value[0] / 100)}")
+    alt = (
+        f"Bars with 95{NBSP}% intervals of {listing([lower_name(metric) for metric in metrics])}: {listing(sentences)}."
+    )
+    return figure(
+        traces,
+        alt,
+        height=70 + len(metrics) * (18 + 26 * len(models)),
+        barmode="group",
+        bargap=0.3,
+        xaxis=percent_axis(top=102),
+        yaxis={"type": "category", "range": [len(metrics) - 0.5, -0.5], "showgrid": False},
+    )
+
+
+def recall_comparison(per_class: pd.DataFrame, title_a: str, title_b: str) -> go.Figure:
+    """Draws the recall of two models for every class as a dumbbell.
+
+    Args:
+        per_class: Columns `label`, `support`, `recall_a`, `recall_b`, each recall also with `_low` and `_high` (95 %
+            interval), and `difference` (b minus a), all but the counts in 0..1.
+        title_a: Title of model a.
+        title_b: Title of model b.
+
+    Returns:
+        One row per class: a marker with its interval for each model, and a band from one to the other.
+    """
+    names = [str(name) for name in per_class["label"]]
+    a, b = (100 * per_class[f"recall_{side}"].to_numpy(float) for side in "ab")
+    change = 100 * per_class["difference"].to_numpy(float)
+    rows = np.arange(len(names))
+    gaps_x, gaps_y = [], []
+    for row, left, right in zip(rows, a, b, strict=True):
+        gaps_x += [left, right, None]
+        gaps_y += [row, row, None]
+    band = {"color": "rgba(127,127,127,0.28)", "width": 12}
+    traces = [go.Scatter(x=gaps_x, y=gaps_y, mode="lines", line=band, hoverinfo="skip", showlegend=False)]
+    for position, (title, side, values) in enumerate([(title_a, "a", a), (title_b, "b", b)]):
+        low, high = (100 * per_class[f"recall_{side}_{end}"].to_numpy(float) for end in ("low", "high"))
+        color = model_color(title, position)
+        whisker = {"color": color, "thickness": 2, "width": 4, "symmetric": False}
+        traces.append(
+            go.Scatter(
+                # A little apart, so that neither interval hides the other.
+                **{"x": values, "y": rows + (0.13 if position else -0.13), "mode": "markers", "name": title},
+                marker={"size": 12, "color": color, "symbol": model_symbol(title, position)},
+                error_x=whisker | {"array": high - values, "arrayminus": values - low},
+                customdata=np.stack([low, high, per_class["support"], names], axis=1).astype(object),
+                hovertemplate="%{fullData.name} finds %{x:.1f} % of %{customdata[2]:,} %{customdata[3]} photos<br>"
+                "95 % interval %{customdata[0]:.1f} to %{customdata[1]:.1f} %<extra></extra>",
+            )
+        )
+    known = np.isfinite(change)
+    alt = "Dumbbell chart of recall per class without values."
+    if known.any():
+        best, worst = int(np.nanargmax(change)), int(np.nanargmin(change))
+        alt = (
+            f"Dumbbell chart of recall per class, {title_b} minus {title_a}: from {_signed(change[worst])} points for "
+            f"{names[worst]} to {_signed(change[best])} points for {names[best]}; "
+            f"{title_b} is higher in {int((change[known] > 0).sum())} of {int(known.sum())} classes."
+        )
+    return figure(
+        traces,
+        alt,
+        height=100 + 44 * len(names),
+        xaxis=percent_axis("Recall", top=102),
+        yaxis={"range": [len(names) - 0.5, -0.6], "tickvals": rows, "ticktext": names, "showgrid": False},
+    )
+
+
+def differences(table: pd.DataFrame, title_a: str, title_b: str, of: str = "recall") -> go.Figure:
+    """Draws differences between two models with their 95 % intervals, each written beside its row.
+
+    Args:
+        table: Columns `label`, `difference` (b minus a), `low`, `high`, shares in -1..1; NaN leaves a gap.
+        title_a: Title of model a.
+        title_b: Title of model b.
+        of: What the differences are in, in the middle of a sentence.
+
+    Returns:
+        One row per label: a marker and its interval about a line at zero. Teal where the interval lies above zero,
+        orange below it, grey around it; the side of the line says the same.
+    """
+    names = [str(name) for name in table["label"]]
+    value, low, high = (100 * table[column].to_numpy(float) for column in ("difference", "low", "high"))
+    clear = np.where(low > 0, 1, np.where(high < 0, -1, 0))
+    traces = []
+    for sign, color, symbol in ((1, PRIMARY, "diamond"), (-1, WORSE, "square"), (0, NEUTRAL, "circle")):
+        own = np.flatnonzero((clear == sign) & np.isfinite(value))
+        whisker = {"color": color, "thickness": 2.5, "width": 5, "symmetric": False}
+        traces.append(
+            go.Scatter(
+                **{"x": value[own], "y": [names[i] for i in own], "mode": "markers", "showlegend": False},
+                marker={"size": 12, "color": color, "symbol": symbol},
+                error_x=whisker | {"array": (high - value)[own], "arrayminus": (value - low)[own]},
+                customdata=np.stack([low[own], high[own]], axis=1),
+                hovertemplate=f"%{{y}}: {title_b} minus {title_a} %{{x:+.1f}} points<br>"
+                "95 % interval %{customdata[0]:+.1f} to %{customdata[1]:+.1f}<extra></extra>",
+            )
+        )
+    ends = np.concatenate([low, high])
+    left, right = np.nanmin([*ends, -2.0]), np.nanmax([*ends, 2.0])
+    room = 0.06 * (right - left)
+    step = next(step for step in (1, 2, 5, 10, 20, 50) if (right - left) / step < 7)
+    marks = np.arange(np.ceil(left / step), np.floor(right / step) + 1) * step
+    notes = [
+        {"x": 1, "xref": "paper", "xanchor": "right", "y": name, "yshift": 14, "showarrow": False, "font": {"size": 12}}
+        | {"text": _signed(v) if np.isnan(v) else f"<b>{_signed(v)}</b> ({_signed(lo)} to {_signed(hi)})"}
+        for name, v, lo, hi in zip(names, value, low, high, strict=True)
+    ]
+    above, below = ([names[i] for i in np.flatnonzero(clear == sign)] for sign in (1, -1))
+    parts = [f"clearly {word} for {listing(some)}" for word, some in (("higher", above), ("lower", below)) if some] or [
+        "no interval is without zero"
+    ]
+    alt = f"Differences in {of} with 95{NBSP}% intervals, {title_b} minus {title_a}: {'; '.join(parts)}."
+    zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
+    return figure(
+        traces,
+        alt,
+        height=100 + 44 * len(names),
+        annotations=notes,
+        shapes=[zero | {"line": {"color": LINE, "width": 1.5}}],
+        # As much below as the legend takes in `recall_comparison`, so that the rows of both stand side by side.
+        margin={"l": 4, "r": 12, "t": 12, "b": 36},
+        xaxis={"title": f"{title_b} minus {title_a}, points", "range": [left - room, right + room]}
+        | {"tickvals": marks, "ticktext": [_signed(mark, 0) if mark else "0" for mark in marks]},
+        yaxis={"type": "category", "range": [len(names) - 0.5, -0.6], "showgrid": False}
+        | {"categoryorder": "array", "categoryarray": names},
+    )
+
+
+def right_and_wrong(
+    table: pd.DataFrame, title_a: str, title_b: str, dark: bool | None = None, chosen: tuple[str, str] | None = None
+) -> go.Figure:
+    """Draws on how many photos each of two models is right, the table of McNemar's test.
+
+    Args:
+        table: Photos by whether a (rows) and b (columns) are right, both in the order right, wrong.
+        title_a: Title of model a.
+        title_b: Title of model b.
+        dark: Whether the page is dark, see `matrix`.
+        chosen: Row and column of a cell that gets a frame, each "right" or "wrong".
+
+    Returns:
+        A matrix of two rows and two columns whose markers carry "right" and "wrong", see `matrix`.
+    """
+    words = [["both are right", f"only {title_a} is right"], [f"only {title_b} is right", "both are wrong"]]
+    cells = [list(zip(*row, strict=True)) for row in zip(table.to_numpy(), words, strict=True)]
+    total = int(table.to_numpy().sum())
+    texts = [[f"<b>{number(n)}</b><br>{word}" for n, word in row] for row in cells]
+    hovers = [
+        [
+            f"{number(n)} of {number(total)} photos ({percent(n / total if total else np.nan)})<br>{word}"
+            for n, word in row
+        ]
+        for row in cells
+    ]
+    alt = f"Table of {number(total)} photos: {listing([f'{word} on {number(n)}' for row in cells for n, word in row])}."
+    values = pd.DataFrame(table.to_numpy(), ["right", "wrong"], ["right", "wrong"])
+    return matrix(values, texts, hovers, alt, title_a, title_b, None, dark, chosen, bold_diagonal=False)
+
+
+def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str, dark: bool | None = None) -> go.Figure:
+    """Draws which answers two models give to the same photos.
+
+    Args:
+        agreement: Photos by answer of a (rows) and answer of b (columns).
+        title_a: Title of model a.
+        title_b: Title of model b.
+        dark: Whether the page is dark, see `matrix`.
+
+    Returns:
+        A matrix in class order, see `garbage_core.figures.matrix`.
+    """
+    counts = agreement.to_numpy()
+    texts = [[str(n) for n in row] for row in counts]
+    hovers = [
+        [
+            f"{number(counts[i, j])} photos: "
+            + (f"both say {row}" if i == j else f"{title_a} says {row}, {title_b} says {column}")
+            for j, column in enumerate(agreement.columns)
+        ]
+        for i, row in enumerate(agreement.index)
+    ]
+    photos, same = int(counts.sum()), int(np.trace(counts))
+    alt = (
+        f"Matrix of the answers of {title_a} and {title_b} to {number(photos)} photos: "
+        f"both give the same answer to {number(same)} ({percent(same / photos if photos else float('nan'))})."
+    )
+    return matrix(agreement, texts, hovers, alt, f"Answer of {title_a}", f"Answer of {title_b}", dark=dark)
+
+
+def _signed(points: float, digits: int = 1) -> str:
+    """Returns a difference in points with its sign, "unknown" for NaN; a true minus sign, as long as the plus."""
+    return "unknown" if np.isnan(points) else f"{points:+.{digits}f}".replace("-", "\u2212")

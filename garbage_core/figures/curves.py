@@ -1,0 +1,239 @@
+"""Figures about probabilities: reliability, coverage, ROC and precision-recall curves."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from garbage_core.data.classes import class_edge
+from garbage_core.figures.style import (
+    DASHES,
+    LINE,
+    NBSP,
+    NEUTRAL,
+    PRIMARY,
+    faded,
+    figure,
+    listing,
+    model_color,
+    model_dash,
+    model_symbol,
+    percent,
+    percent_axis,
+)
+
+# Before and after, in this order; told apart by colour, dash and symbol.
+_SERIES = ((NEUTRAL, "dot", "circle"), (PRIMARY, "solid", "diamond"), ("#8E6BBF", "dash", "square"))
+# A share of fewer answers than this is not drawn.
+_FEWEST = 10
+
+
+def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
+    """Draws how often answers of each confidence are right, and below it how many answers there are of each.
+
+    Args:
+        curves: Title and table of each curve, at most three (for example before and after temperature scaling); columns
+            `bin_low`, `bin_high`, `photos`, `confidence`, `accuracy`, `accuracy_low`, `accuracy_high` (0..1).
+
+    Returns:
+        Two panels that share the horizontal axis; the diagonal is perfect calibration.
+    """
+    perfect = {"x": [0, 100], "y": [0, 100], "mode": "lines", "name": "perfect", "hoverinfo": "skip"}
+    traces = [go.Scatter(**perfect, line={"color": LINE, "dash": "dash", "width": 1.5})]
+    sentences, bars = [], []
+    for (title, table), (color, dash, symbol) in zip(curves, _SERIES, strict=False):
+        some = table[table["photos"] > 0]
+        confidence, right = 100 * some["confidence"].to_numpy(float), 100 * some["accuracy"].to_numpy(float)
+        # A bin with many photos weighs more, and is drawn larger.
+        size = 6 + 8 * np.sqrt(some["photos"] / max(some["photos"].max(), 1)) if len(some) else 6
+        low, high = 100 * some["accuracy_low"].to_numpy(float), 100 * some["accuracy_high"].to_numpy(float)
+        whisker = {"color": faded(color, 0.45), "thickness": 1.5, "width": 3, "symmetric": False}
+        traces.append(
+            go.Scatter(
+                **{"x": confidence, "y": right, "mode": "lines+markers", "name": title, "legendgroup": title},
+                line={"color": color, "dash": dash, "width": 2},
+                marker={"color": color, "symbol": symbol, "size": size},
+                error_y=whisker | {"array": high - right, "arrayminus": right - low},
+                customdata=np.stack([some["photos"], low, high], axis=1),
+                hovertemplate="%{fullData.name}: of %{customdata[0]:,} answers with confidence around %{x:.1f} %"
+                "<br>%{y:.1f} % are right (%{customdata[1]:.1f} to %{customdata[2]:.1f})<extra></extra>",
+            )
+        )
+        bars.append(
+            go.Bar(
+                **{"x": 50 * (table["bin_low"] + table["bin_high"]), "y": table["photos"], "yaxis": "y2"},
+                **{"name": title, "legendgroup": title, "showlegend": False, "offsetgroup": title},
+                marker={"color": faded(color, 0.5), "line": {"color": color, "width": 1}},
+                customdata=100 * table[["bin_low", "bin_high"]].to_numpy(float),
+                hovertemplate="%{fullData.name}: %{y:,} answers with confidence from %{customdata[0]:.0f} to "
+                "%{customdata[1]:.0f} %<extra></extra>",
+            )
+        )
+        photos = table["photos"].sum()
+        gap = (
+            float((some["photos"] * (some["accuracy"] - some["confidence"]).abs()).sum() / photos) if photos else np.nan
+        )
+        sentences.append(f"{percent(gap)} for {title}")
+    alt = (
+        f"Reliability diagram: the mean distance between confidence and share of right answers is {listing(sentences)}."
+    )
+    return figure(
+        [*traces, *bars],
+        alt,
+        height=480,
+        barmode="group",
+        bargap=0.1,
+        xaxis=percent_axis("Confidence") | {"anchor": "y2", "range": [-1, 101]},
+        yaxis=percent_axis("Right answers") | {"domain": [0.3, 1], "range": [-1, 104]},
+        yaxis2={"title": "Photos", "domain": [0, 0.22], "tickformat": ",d", "nticks": 3, "rangemode": "tozero"},
+    )
+
+
+def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], target: float | None = None) -> go.Figure:
+    """Draws how the share of right answers falls as a model answers more of the photos.
+
+    Args:
+        curves: Title of each model, its table with the columns `threshold`, `accepted` (photos), `coverage`,
+            `accuracy`, `accuracy_low`, `accuracy_high` (0..1), and its chosen threshold, which is marked on the curve
+            (None for none).
+        target: Share of right answers wanted, drawn as a line.
+
+    Returns:
+        Line chart: photos answered from left (the surest) to right (all).
+    """
+    traces, shapes, sentences, lowest = [], [], [], 100.0
+    for position, (title, table, threshold) in enumerate(curves):
+        color = model_color(title, position)
+        # The first few answers say nothing: one mistake among three would stretch the axis.
+        table = table[table["accepted"] >= min(_FEWEST, table["accepted"].max())].sort_values("coverage")
+        x = 100 * table["coverage"].to_numpy(float)
+        y, low, high = (100 * table[f"accuracy{end}"].to_numpy(float) for end in ("", "_low", "_high"))
+        lowest = min([lowest, *low])
+        edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+        traces += [
+            go.Scatter(**edge, y=high),
+            go.Scatter(**edge, y=low, fill="tonexty", fillcolor=faded(color, 0.15)),
+            go.Scatter(
+                **{"x": x, "y": y, "mode": "lines", "name": title},
+                line={"color": color, "width": 2.2, "dash": model_dash(title, position)},
+                customdata=100 * table["threshold"].to_numpy(float),
+                hovertemplate="%{fullData.name}, threshold %{customdata:.1f} %:<br>answers %{x:.1f} % of the photos, "
+                "%{y:.1f} % of them rightly<extra></extra>",
+            ),
+        ]
+        accepted = table[table["threshold"] >= (threshold if threshold is not None else 0)]
+        if threshold is None:
+            sentences.append(f"{title} is right on {percent(y[-1] / 100)} of all photos")
+        elif accepted.empty:
+            sentences.append(f"{title} accepts no photo at its threshold")
+        else:
+            share, right = accepted["coverage"].max(), float(accepted.loc[accepted["coverage"].idxmax(), "accuracy"])
+            symbol = {"color": color, "size": 13, "symbol": model_symbol(title, position)}
+            traces.append(
+                go.Scatter(
+                    **{"x": [100 * share], "y": [100 * right], "mode": "markers"},
+                    name=f"{title}, threshold {percent(threshold)}",
+                    marker=symbol | {"line": {"color": "#FFFFFF", "width": 1.5}},
+                    hovertemplate="%{fullData.name}:<br>answers %{x:.1f} % of the photos, "
+                    "%{y:.1f} % of them rightly<extra></extra>",
+                )
+            )
+            sentences.append(
+                f"with the threshold {percent(threshold)} {title} answers {percent(share)} of the photos, "
+                f"{percent(right)} of them rightly"
+            )
+    if target is not None:
+        level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 100 * target, "y1": 100 * target}
+        shapes = [level | {"line": {"color": LINE, "width": 1.5, "dash": "dash"}}]
+    bottom = max(0, 10 * np.floor(lowest / 10))
+    step = 5 if bottom >= 70 else 10
+    return figure(
+        traces,
+        f"Coverage curve: {listing(sentences or ['no models'], '; ')}.",
+        height=400,
+        shapes=shapes,
+        xaxis=percent_axis("Photos answered", top=101),
+        yaxis=percent_axis("Right among them")
+        | {"range": [bottom, 100.5], "tickvals": None, "ticktext": None, "dtick": step}
+        | {"ticksuffix": f"{NBSP}%"},
+    )
+
+
+def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
+    """Draws one ROC curve per class, each against all others.
+
+    Args:
+        table: Columns `label`, `fpr`, `tpr`, `threshold`, `auc`, all but the first in 0..1.
+        classes: Names of the classes in order.
+
+    Returns:
+        Line chart in the classes' colours; the diagonal is guessing.
+    """
+    guess = {
+        "x": [0, 100],
+        "y": [0, 100],
+        "mode": "lines",
+        "name": "guessing",
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    traces = [go.Scatter(**guess, line={"color": LINE, "dash": "dash", "width": 1.5})]
+    hover = (
+        "%{fullData.name}<br>finds %{y:.1f} % of its photos<br>and takes %{x:.1f} % of the others for it<extra></extra>"
+    )
+    curves, sentences = _class_curves(table, classes, "fpr", "tpr", "auc", "area", hover, "hv")
+    return figure(
+        [*traces, *curves],
+        f"ROC curves, each class against all others, with the area under the curve: {sentences}.",
+        height=460,
+        xaxis=percent_axis("Others taken for it", top=101) | {"showgrid": True},
+        yaxis=percent_axis("Its photos found", top=101),
+    )
+
+
+def pr_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
+    """Draws one precision-recall curve per class.
+
+    Args:
+        table: Columns `label`, `recall`, `precision`, `threshold`, `average_precision`, all but the first in 0..1.
+        classes: Names of the classes in order.
+
+    Returns:
+        Line chart in the classes' colours.
+    """
+    hover = "%{fullData.name}<br>finds %{x:.1f} % of its photos<br>and is right in %{y:.1f} %<extra></extra>"
+    curves, sentences = _class_curves(table, classes, "recall", "precision", "average_precision", "AP", hover, "vh")
+    return figure(
+        curves,
+        f"Precision over recall, each class against all others, with the average precision: {sentences}.",
+        height=460,
+        xaxis=percent_axis("Recall", top=101),
+        yaxis=percent_axis("Precision", top=101),
+    )
+
+
+def _class_curves(
+    table: pd.DataFrame, classes: Sequence[str], x: str, y: str, area: str, area_name: str, hover: str, shape: str
+) -> tuple[list[go.Scatter], str]:
+    """Returns a curve per class, and a list of their areas in words."""
+    curves, words = [], []
+    for position, name in enumerate(classes):
+        rows = table[table["label"] == name]
+        if rows.empty:
+            continue
+        value = float(rows[area].iloc[0])
+        line = {
+            "color": class_edge(name, position),
+            "width": 2.2,
+            "dash": DASHES[position % len(DASHES)],
+            "shape": shape,
+        }
+        points = {"x": 100 * rows[x].to_numpy(float), "y": 100 * rows[y].to_numpy(float)}
+        curves.append(
+            go.Scatter(
+                **points, mode="lines", name=f"{name} ({area_name}{NBSP}{value:.3f})", line=line, hovertemplate=hover
+            )
+        )
+        words.append(f"{name} {value:.3f}")
+    return curves, listing(words or ["none"])

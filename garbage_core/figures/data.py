@@ -1,0 +1,231 @@
+"""Figures about the photos: how many of each class, how large."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from garbage_core.data.class_balance import expected_counts
+from garbage_core.data.classes import class_color, class_edge
+from garbage_core.figures.style import NBSP, NEUTRAL, bar_marker, figure, listing, number
+
+# Splits are told apart by fill pattern, because the colours are the classes'.
+_PATTERNS = ("", "/", ".", "x", "-", "+")
+_STRENGTHS = (1.0, 0.55, 0.35)
+_SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
+
+
+def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure:
+    """Draws how many photos every class has in every split.
+
+    Args:
+        counts: Classes in rows, splits in columns, numbers of photos.
+        mode: "stacked" (one bar per class) or "grouped" (one bar per class and split).
+
+    Returns:
+        Bars from zero, in the classes' colours.
+    """
+    classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
+    fills = [class_color(name, i) for i, name in enumerate(classes)]
+    edges = [class_edge(name, i) for i, name in enumerate(classes)]
+    totals = counts.sum(axis=1)
+    traces = []
+    for k, split in enumerate(splits):
+        strength = _STRENGTHS[min(k, len(_STRENGTHS) - 1)]
+        shape = _PATTERNS[k % len(_PATTERNS)]
+        # Bars of one group would not be stacked.
+        group = {"offsetgroup": split} if mode == "grouped" else {}
+        traces.append(
+            go.Bar(
+                x=classes,
+                y=counts.iloc[:, k],
+                name=split,
+                **group,
+                showlegend=False,
+                marker=bar_marker(fills, edges, strength, shape),
+                customdata=totals,
+                hovertemplate=f"%{{x}}, {split}: %{{y:,}} of %{{customdata:,}} photos<extra></extra>",
+            )
+        )
+        # The legend explains patterns, so its samples are grey and not the colour of the first class.
+        sample = bar_marker(NEUTRAL, NEUTRAL, strength, shape)
+        traces.append(go.Bar(x=[None], y=[None], name=split, marker=sample, **group, hoverinfo="skip"))
+    if mode == "stacked":
+        labels = {"x": classes, "y": totals, "text": [number(n) for n in totals], "hoverinfo": "skip"}
+        # Invisible markers, because they keep the text off the bars.
+        labels |= {"mode": "markers+text", "marker": {"size": 8, "opacity": 0}, "textposition": "top center"}
+        traces.append(go.Scatter(**labels, showlegend=False, cliponaxis=False))
+    largest, smallest = totals.idxmax(), totals.idxmin()
+    alt = (
+        f"Bar chart of {number(totals.sum())} photos by class and by split ({listing(splits)}): "
+        f"{largest} has the most with {number(totals.max())}, {smallest} the fewest with {number(totals.min())}."
+    )
+    top = totals.max() if mode == "stacked" else counts.to_numpy().max()
+    return figure(
+        traces,
+        alt,
+        height=380,
+        barmode="stack" if mode == "stacked" else "group",
+        bargap=0.3,
+        xaxis={"type": "category", "showgrid": False, "autotickangles": [0, -45]},
+        yaxis={"title": "Photos", "range": [0, 1.1 * max(top, 1)], "tickformat": ",d"},
+    )
+
+
+def split_shares(counts: pd.DataFrame) -> go.Figure:
+    """Draws which share of each split a class has, beside its share of all photos, which every split would have.
+
+    Args:
+        counts: Classes in rows, splits in columns, numbers of photos.
+
+    Returns:
+        One row per class: a tick at the even share, and a symbol for each split; hovering gives both counts.
+    """
+    classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
+    expected, totals = expected_counts(counts), counts.sum(axis=1)
+    even = 100 * totals / max(totals.sum(), 1)
+    fills = [class_color(name, i) for i, name in enumerate(classes)]
+    edges = [class_edge(name, i) for i, name in enumerate(classes)]
+    tick = {"symbol": "line-ns", "size": 24, "line": {"color": NEUTRAL, "width": 2.5}}
+    traces = [go.Scatter(x=even, y=classes, mode="markers", name="even share", marker=tick, hoverinfo="skip")]
+    for k, split in enumerate(splits):
+        photos, symbol = counts.iloc[:, k], _SYMBOLS[k % len(_SYMBOLS)]
+        traces.append(
+            go.Scatter(
+                **{"x": 100 * photos / max(photos.sum(), 1), "y": classes, "mode": "markers", "showlegend": False},
+                marker={"symbol": symbol, "size": 11, "color": fills, "line": {"color": edges, "width": 1.5}},
+                customdata=np.stack([photos, expected.iloc[:, k]], axis=1),
+                hovertemplate=f"%{{y}}, {split}: %{{customdata[0]:,}} photos, %{{customdata[1]:.1f}} were even"
+                "<extra></extra>",
+            )
+        )
+        sample = {"symbol": symbol, "size": 10, "color": NEUTRAL}
+        traces.append(go.Scatter(x=[None], y=[None], mode="markers", name=split, marker=sample, hoverinfo="skip"))
+    shares = [f"{name} {share:.1f} %" for name, share in zip(classes, even, strict=True)]
+    alt = f"Dot chart of each class's share of each split ({listing(splits)}). Share of all photos: {listing(shares)}."
+    return figure(
+        traces,
+        alt,
+        height=110 + 34 * len(classes),
+        xaxis={"title": "Share of the split's photos", "rangemode": "tozero", "ticksuffix": f"{NBSP}%"},
+        yaxis={"type": "category", "autorange": "reversed"},
+    )
+
+
+def effective_numbers(table: pd.DataFrame) -> go.Figure:
+    """Draws how many photos each class has to learn from, and how many of them count as new.
+
+    Args:
+        table: Columns `label`, `photos` and `effective` (see `balance.effective_number`).
+
+    Returns:
+        A broad faint bar for the photos, a narrow full one for the effective number in it.
+    """
+    classes = table["label"].astype(str).tolist()
+    fills = [class_color(name, i) for i, name in enumerate(classes)]
+    edges = [class_edge(name, i) for i, name in enumerate(classes)]
+    hover = "%{x}: %{customdata[0]:,} photos count as %{customdata[1]:.1f}<extra></extra>"
+    numbers = table[["photos", "effective"]].to_numpy()
+    traces = []
+    for column, name, width, opacity in (("photos", "photos", 0.7, 0.25), ("effective", "effective number", 0.4, 1.0)):
+        marker = bar_marker(fills, edges, opacity, "")
+        bar = {"x": classes, "y": table[column], "width": width, "marker": marker, "showlegend": False}
+        traces.append(go.Bar(**bar, name=name, customdata=numbers, hovertemplate=hover))
+        sample = bar_marker(NEUTRAL, NEUTRAL, opacity, "")
+        traces.append(go.Bar(x=[None], y=[None], name=name, marker=sample, hoverinfo="skip"))
+    pairs = [f"{row.label} {number(row.photos)} and {row.effective:.1f}" for row in table.itertuples()]
+    return figure(
+        traces,
+        f"Bar chart of photos and effective number by class: {listing(pairs, '; ')}.",
+        height=320,
+        barmode="overlay",
+        xaxis={"type": "category", "showgrid": False, "autotickangles": [0, -45]},
+        yaxis={"title": "Photos", "rangemode": "tozero", "tickformat": ",d"},
+    )
+
+
+def photo_sizes(photos: pd.DataFrame) -> go.Figure:
+    """Draws which widths and heights the photos have: one circle per size, its area their number.
+
+    Args:
+        photos: Columns `width` and `height` in pixels, one row per photo.
+
+    Returns:
+        A scatter plot with both axes from zero.
+    """
+    sizes = photos.groupby(["width", "height"]).size().reset_index(name="photos")
+    most = sizes["photos"].max() if len(sizes) else 1
+    diameter = 8 + 26 * np.sqrt(sizes["photos"] / most)
+    trace = go.Scatter(
+        x=sizes["width"],
+        y=sizes["height"],
+        mode="markers",
+        marker={"size": diameter, "color": NEUTRAL, "opacity": 0.6, "line": {"color": NEUTRAL, "width": 1}},
+        customdata=sizes["photos"],
+        hovertemplate="%{x:,} x %{y:,} pixels: %{customdata:,} photos<extra></extra>",
+    )
+    if len(sizes) == 1:
+        alt = f"All {number(len(photos))} photos are {sizes['width'][0]} by {sizes['height'][0]} pixels."
+    elif len(sizes):
+        top = sizes.loc[sizes["photos"].idxmax()]
+        alt = (
+            f"Scatter plot of {number(len(photos))} photos in {number(len(sizes))} sizes; the most common is "
+            f"{top['width']} by {top['height']} pixels with {number(top['photos'])} photos."
+        )
+    else:
+        alt = "Empty scatter plot of photo sizes: there are no photos."
+    reach = (1.12 * sizes[["width", "height"]].max()).fillna(1.0)
+    return figure(
+        [trace],
+        alt,
+        height=340,
+        xaxis={"title": "Width in pixels", "range": [0, reach["width"]], "tickformat": ",d"},
+        yaxis={"title": "Height in pixels", "range": [0, reach["height"]], "tickformat": ",d"},
+    )
+
+
+def file_sizes(photos: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
+    """Draws how large the files are: a stacked histogram in kilobytes.
+
+    Args:
+        photos: Columns `label` and `bytes`, one row per photo.
+        classes: Names of the classes in order.
+
+    Returns:
+        Bars from zero, in the classes' colours.
+    """
+    kilobytes = photos["bytes"].to_numpy(float) / 1000
+    edges = np.histogram_bin_edges(kilobytes, bins=24) if len(kilobytes) else np.array([0.0, 1.0])
+    spans = np.stack([edges[:-1], edges[1:]], axis=1)
+    traces = []
+    for i, name in enumerate(classes):
+        heights, _ = np.histogram(kilobytes[(photos["label"] == name).to_numpy()], edges)
+        traces.append(
+            go.Bar(
+                x=spans.mean(axis=1),
+                y=heights,
+                width=np.diff(edges),
+                name=str(name),
+                marker={"color": class_color(name, i), "line": {"color": class_edge(name, i), "width": 1}},
+                customdata=spans,
+                hovertemplate="%{customdata[0]:.1f} to %{customdata[1]:.1f} kB: "
+                "%{y:,} photos of %{fullData.name}<extra></extra>",
+            )
+        )
+    alt = "Empty histogram of file sizes: there are no photos."
+    if len(kilobytes):
+        low, middle, high = np.quantile(kilobytes, [0.05, 0.5, 0.95])
+        alt = (
+            f"Histogram of the file sizes of {number(len(kilobytes))} photos: half are below {middle:.1f} kB, "
+            f"nine in ten between {low:.1f} and {high:.1f} kB."
+        )
+    return figure(
+        traces,
+        alt,
+        height=340,
+        barmode="stack",
+        bargap=0,
+        xaxis={"title": "Size of the file in kB", "showgrid": False},
+        yaxis={"title": "Photos", "rangemode": "tozero", "tickformat": ",d"},
+    )

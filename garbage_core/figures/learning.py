@@ -1,0 +1,304 @@
+"""Whole trainings in one figure: stages, loss, accuracy, macro-F1, learning rate and time, one below another.
+
+One figure and not six, because only then does the mouse mark the same epoch in all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from garbage_core.figures.style import (
+    NBSP,
+    faded,
+    figure,
+    is_share,
+    listing,
+    lower_name,
+    metric_name,
+    model_color,
+    model_symbol,
+    percent,
+)
+from garbage_core.runs.history import Kept, positions, smooth
+from garbage_core.utils.text import count
+
+PANELS = ("loss", "accuracy", "macro_f1", "learning_rate", "seconds")
+_ON_BOTH = ("loss", "accuracy", "macro_f1")  # measured on train and on val
+_SPLIT_NAMES = {"train": "training", "val": "validation"}
+# Pixels: a panel, one without others, between panels, a row of the stages, axis and legend.
+_PANEL, _ALONE, _GAP, _ROW, _FOOT = 150, 240, 46, 30, 92
+_NARROW = 0.06  # of the axis: what a stage needs for its name beside a mark
+# Of val; train is dotted in every run.
+_DASHES = {"transfer": "solid", "scratch": "dash"}
+_OTHER_DASHES = ("dashdot", "longdash", "longdashdot")
+_AXIS_TITLES = {"epoch": "Epoch", "share": "Share of the training", "time": "Minutes of training"}
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is drawn of one run.
+
+    Attributes:
+        title: Name of the run.
+        history: As in `history.csv`.
+        stages: From `histories.stages_of`.
+        kept: From `histories.kept_by`.
+    """
+
+    title: str
+    history: pd.DataFrame
+    stages: pd.DataFrame
+    kept: Kept
+
+
+def learning_curves(
+    trainings: Sequence[Training],
+    smoothing: float = 0.0,
+    along: str = "epoch",
+    splits: Sequence[str] = ("train", "val"),
+    dark: bool = False,
+    panels: Sequence[str] = PANELS,
+) -> go.Figure:
+    """Draws any number of trainings.
+
+    Train is dotted. The network that was kept is marked with the run's symbol: among the stages, and on
+    the val curves; in the panel of macro-F1 at its value on photos of the final size, which may lie off the curve.
+
+    Args:
+        trainings: At least one.
+        smoothing: 0 draws what was measured; up to 0.99 draws a moving average over a faint line of what was measured.
+        along: Of `histories.ALONG`.
+        splits: Which of "train" and "val" to draw.
+        dark: Whether the page is dark.
+        panels: Which of `PANELS` to draw, from top to bottom; one alone is taller.
+
+    Returns:
+        Panels over a common axis, the stages on top.
+    """
+    rows = len(trainings)
+    panel_height = _PANEL if len(panels) > 1 else _ALONE
+    height = _ROW * rows + len(panels) * (panel_height + _GAP) + _FOOT
+    inner = height - _FOOT
+    tops = [1 - (_ROW * rows + _GAP + k * (panel_height + _GAP)) / inner for k in range(len(panels))]
+    along_axis = _along_axis(trainings, along)
+    start, end = along_axis["range"]
+    axes, notes = {"yaxis": _stage_axis(trainings, 1 - _ROW * rows / inner)}, []
+    traces, shapes = [], []
+    for position, training in enumerate(trainings):
+        traces += _stage_traces(training, position, along, _NARROW * (end - start), dark)
+        shapes += _edges(training, position, along, single=rows == 1)
+    for panel, (metric, top) in enumerate(zip(panels, tops, strict=True)):
+        axis = f"y{panel + 2}"
+        unit = {"ticksuffix": f"{NBSP}%"} if is_share(metric) else {"exponentformat": "power"}
+        if metric == "learning_rate":
+            unit |= {"tickformat": "~g"}
+        axes[f"yaxis{panel + 2}"] = {
+            **{"domain": [max(top - panel_height / inner, 0), top], "anchor": "x", "nticks": 5, **unit},
+            "rangemode": "tozero" if metric in ("seconds", "learning_rate") else "normal",
+        }
+        notes.append(_heading(metric_name(metric), top))
+        for position, training in enumerate(trainings):
+            traces += _curves(training, position, metric, axis, smoothing, along, splits, legend=panel == 0)
+    return figure(
+        traces,
+        _alt(trainings, panels, splits),
+        height=height,
+        barmode="overlay",
+        bargap=0.25,
+        hovermode="x",
+        hoversubplots="axis",
+        hoverdistance=-1,  # the nearest epoch, however far away
+        uniformtext={"minsize": 11, "mode": "hide"},
+        hoverlabel={"align": "left", "namelength": -1},
+        shapes=shapes,
+        annotations=notes,
+        margin={"l": 4, "r": 12, "t": 4, "b": 4},
+        xaxis=along_axis | {"anchor": f"y{len(panels) + 1}"},
+        **axes,
+    )
+
+
+def _along_axis(trainings: Sequence[Training], along: str) -> dict:
+    ends = [positions(t.history, t.history["epoch"].max(), along) for t in trainings]
+    # Epoch 0 is where a kept head stands that was fitted before the first epoch.
+    start = 0 if along != "epoch" or any(t.kept.epoch == 0 for t in trainings) else 0.5
+    end = float(max(ends)) + (0.5 if along == "epoch" else 0)
+    spare = 0.012 * (end - start)
+    suffix = f"{NBSP}%" if along == "share" else ""
+    return {
+        **{"title": _AXIS_TITLES[along], "range": [start - spare, end + spare], "showgrid": False},
+        **{"tickformat": ",d" if along != "time" else "~r", "ticksuffix": suffix, "nticks": 10, "minallowed": 0},
+        # The line that stands in all panels at the epoch under the mouse.
+        **{
+            "showspikes": True,
+            "spikemode": "across",
+            "spikethickness": 0,  # Plotly frames it with a line of two pixels
+            "spikedash": "dot",
+            "spikesnap": "hovered data",
+        },
+    }
+
+
+def _stage_axis(trainings: Sequence[Training], bottom: float) -> dict:
+    titles = [training.title for training in trainings]
+    # Plotly counts categories from below.
+    return {
+        **{"type": "category", "categoryorder": "array", "categoryarray": titles[::-1], "domain": [bottom, 1]},
+        **{"showgrid": False, "ticks": "", "anchor": "x"},
+    }
+
+
+def _stage_traces(
+    training: Training, position: int, along: str, narrow: float, dark: bool
+) -> list[go.Bar | go.Scatter]:
+    """Returns the row of a run's stages, and the mark of the network that was kept.
+
+    The mark must not cover the name of its stage: the name stands in the bar's other half, or not at all in a bar
+    that is narrower than `narrow`, in units of the axis.
+    """
+    color = model_color(training.title, position)
+    traces, history = [], training.history
+    kept = training.kept.epoch
+    mark = None if kept is None else float(positions(history, kept, along))
+    for number, stage in enumerate(training.stages.itertuples()):
+        start, end = _span(history, stage.first, stage.last, along)
+        inside = mark is not None and start <= mark < end
+        anchor = "middle" if not inside else "end" if mark < (start + end) / 2 else "start"
+        name = "" if inside and end - start < narrow else str(stage.stage)
+        size = f", {stage.width} x {stage.height} pixels" if stage.width and stage.height else ""
+        traces.append(
+            go.Bar(
+                **{"x": [end - start], "base": [start], "y": [training.title], "orientation": "h", "yaxis": "y"},
+                **{"text": [name], "textposition": "inside", "insidetextanchor": anchor, "textangle": 0},
+                **{
+                    "constraintext": "inside",
+                    "insidetextfont": {"color": "#E8EDED" if dark else "#1B2426"},
+                    "showlegend": False,
+                    "hoverinfo": "skip",
+                },
+                marker={
+                    "color": faded(color, 0.32 if number % 2 else 0.18),
+                    "line": {"color": color, "width": 1},
+                },
+                meta=f"{stage.stage}: {stage.epochs} epochs{size}",
+            )
+        )
+    if mark is not None:
+        traces.append(_mark(training, position, mark, training.title, "y", legend=True))
+    return traces
+
+
+def _span(history: pd.DataFrame, first: int, last: int, along: str) -> tuple[float, float]:
+    """Returns where a stage begins and ends on the axis: half an epoch around its epochs, or from end to end."""
+    around = (first - 0.5, last + 0.5) if along == "epoch" else (first - 1, last)
+    start, end = positions(history, np.array(around), along)
+    return float(start), float(end)
+
+
+def _edges(training: Training, position: int, along: str, single: bool) -> list[dict]:
+    """Returns a thin line through all panels where each stage but the first begins."""
+    color = faded(model_color(training.title, position), 0.9 if single else 0.6)
+    return [
+        {
+            **{"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"},
+            **dict.fromkeys(("x0", "x1"), _span(training.history, first, first, along)[0]),
+            "line": {"color": color, "width": 1, "dash": "dot"},
+        }
+        for first in training.stages["first"][1:]
+    ]
+
+
+def _curves(
+    training: Training,
+    position: int,
+    metric: str,
+    axis: str,
+    smoothing: float,
+    along: str,
+    splits: Sequence[str],
+    legend: bool,
+) -> list[go.Scatter]:
+    """Returns the lines of a run in one panel."""
+    history, color = training.history, model_color(training.title, position)
+    both = metric in _ON_BOTH
+    x = positions(history, history["epoch"].to_numpy(), along)
+    scale = 100 if is_share(metric) else 1
+    traces = []
+    for split in [name for name in ("train", "val") if name in splits] if both else [""]:
+        column = f"val_{metric}" if split == "val" else metric
+        values = scale * history[column].to_numpy(float)
+        name = f"{training.title}, {_SPLIT_NAMES[split]}" if split else training.title
+        # Rates and times were set, not measured with noise, so smoothing them would only hide the steps.
+        amount = smoothing if both else 0
+        if amount > 0:
+            faint = {"color": faded(color, 0.4), "width": 1}
+            raw = {"x": x, "y": values, "yaxis": axis, "line": faint, "mode": "lines"}
+            traces.append(go.Scatter(**raw, hoverinfo="skip", showlegend=False))
+        line = {"color": color, "width": 1.4 if split == "train" else 2.2}
+        line["dash"] = "dot" if split == "train" else _val_dash(training.title, position)
+        traces.append(
+            go.Scatter(
+                **{"x": x, "y": smooth(values, amount), "yaxis": axis, "name": name, "legendgroup": name},
+                **{"line": line, "mode": "lines" if len(x) > 1 else "markers", "marker": {"color": color, "size": 8}},
+                showlegend=legend,
+                legendrank=1000 + 2 * position,
+                customdata=np.stack([history["epoch"].to_numpy(), values], axis=1),
+                hovertemplate=f"{name}, epoch %{{customdata[0]:,d}}: %{{customdata[1]:{_form(metric)}}}"
+                f"{NBSP + '%' if scale == 100 else ''}<extra></extra>",
+            )
+        )
+    if both and "val" in splits and training.kept.epoch is not None:
+        row = history[history["epoch"] == training.kept.epoch]
+        value = row[f"val_{metric}"].iloc[0] if len(row) else np.nan
+        if metric == "macro_f1":
+            value = training.kept.value
+        if not np.isnan(value):
+            place = float(positions(history, training.kept.epoch, along))
+            traces.append(_mark(training, position, place, scale * value, axis, legend=False))
+    return traces
+
+
+def _mark(training: Training, position: int, x: float, y: float | str, axis: str, legend: bool) -> go.Scatter:
+    """Returns the mark of the network that was kept."""
+    name = f"{training.title}, kept"
+    return go.Scatter(
+        **{"x": [x], "y": [y], "yaxis": axis, "mode": "markers", "name": name, "legendgroup": name},
+        **{"showlegend": legend, "legendrank": 1001 + 2 * position, "hoverinfo": "skip", "cliponaxis": False},
+        marker={
+            **{"color": model_color(training.title, position), "size": 13},
+            **{"symbol": model_symbol(training.title, position), "line": {"color": "#FFFFFF", "width": 1.5}},
+        },
+    )
+
+
+def _val_dash(title: str, position: int) -> str:
+    """Returns how the val curve of a run is dashed, so that runs can be told apart without colour."""
+    return _DASHES.get(title.lower(), _OTHER_DASHES[position % len(_OTHER_DASHES)])
+
+
+def _form(metric: str) -> str:
+    return {"learning_rate": ".2g", "seconds": ",.1f", "loss": ".3f"}.get(metric, ".1f")
+
+
+def _heading(text: str, top: float) -> dict:
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom"}
+    return place | {"text": f"<b>{text}</b>", "showarrow": False, "font": {"size": 13}, "yshift": 4}
+
+
+def _alt(trainings: Sequence[Training], panels: Sequence[str], splits: Sequence[str]) -> str:
+    sentences = []
+    for training in trainings:
+        text = f"{training.title} has {count(len(training.history), 'epoch')} in {count(len(training.stages), 'stage')}"
+        if training.kept.epoch is not None:
+            reached = "" if np.isnan(training.kept.value) else f" with a macro-F1 of {percent(training.kept.value)}"
+            text += f" and kept epoch {training.kept.epoch}{reached}"
+        sentences.append(text)
+    charts = "Line charts one below another" if len(panels) > 1 else "Line chart"
+    return (
+        f"{charts} of {listing([lower_name(name) for name in panels])}, on "
+        f"{listing([_SPLIT_NAMES[name] for name in splits])} photos, with the stages on top: "
+        f"{listing(sentences, '; ')}."
+    )

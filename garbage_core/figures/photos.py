@@ -1,0 +1,169 @@
+"""Figures about single photos: how bright they are, which colour fills them, where a network puts them on a map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from garbage_core.data.classes import class_color, class_edge
+from garbage_core.data.photo_statistics import COLOR_NAMES, hex_to_rgb
+from garbage_core.figures.style import LINE, NBSP, NEUTRAL, WORSE, contrast, figure, listing, number, percent
+
+# So that classes can be told apart on the map without colour.
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "triangle-down", "pentagon")
+_RING = "#C2185B"  # around the chosen photo; 3:1 on both themes, and no class has it
+
+
+def brightness_ranges(table: pd.DataFrame) -> go.Figure:
+    """Draws how bright the photos of each class are: a dot at the median, a bar for the middle half, a line for 90 %.
+
+    Args:
+        table: From `properties.brightness_table`.
+
+    Returns:
+        One row per class over an axis from black (0 %) to white (100 %).
+    """
+    traces = []
+    for place, row in enumerate(table.itertuples()):
+        color, edge = class_color(row.label, place), class_edge(row.label, place)
+        for ends, width in (((row.low, row.high), 2), ((row.q1, row.q3), 12)):
+            line = {"x": [100 * end for end in ends], "y": [row.label] * 2, "line": {"color": color, "width": width}}
+            traces.append(go.Scatter(**line, mode="lines", hoverinfo="skip", showlegend=False))
+        hover = (
+            f"{row.label}, {number(row.photos)} photos<br>median {percent(row.median)}<br>half of them "
+            f"{percent(row.q1)} to {percent(row.q3)}<br>nine in ten {percent(row.low)} to {percent(row.high)}"
+        )
+        traces.append(
+            go.Scatter(
+                **{"x": [100 * row.median], "y": [row.label], "mode": "markers", "showlegend": False},
+                marker={"size": 13, "color": "#FFFFFF", "line": {"color": edge, "width": 3}},
+                hovertemplate=f"{hover}<extra></extra>",
+            )
+        )
+    medians = [f"{row.label} {percent(row.median)}" for row in table.itertuples()]
+    alt = f"Chart of the brightness of photos by class, from black to white. Medians: {listing(medians)}."
+    return figure(
+        traces,
+        alt if medians else "Empty chart of brightness: there are no photos.",
+        height=70 + 42 * max(len(table), 1),
+        xaxis={"title": "Brightness", "range": [0, 100], "ticksuffix": f"{NBSP}%"},
+        yaxis={"type": "category", "autorange": "reversed", "showgrid": False},
+    )
+
+
+def dominant_colors(table: pd.DataFrame) -> go.Figure:
+    """Draws which colours fill the photos of each class, each in the mean of the photos that have it.
+
+    Args:
+        table: From `properties.color_table`.
+
+    Returns:
+        One bar per class, its parts named, adding up to all photos of the class.
+    """
+    classes = list(dict.fromkeys(table["label"]))
+    names = [name for name in COLOR_NAMES if name in set(table["name"])]
+    traces = []
+    for name in names:
+        rows = table[table["name"] == name]
+        inks = [_ink(color) for color in rows["color"]]
+        traces.append(
+            go.Bar(
+                **{"x": 100 * rows["share"], "y": rows["label"], "orientation": "h", "name": name},
+                **{"text": [name] * len(rows), "textposition": "inside", "insidetextanchor": "middle", "textangle": 0},
+                insidetextfont={"color": inks},
+                marker={"color": rows["color"].tolist(), "line": {"color": LINE, "width": 1}},
+                customdata=np.stack([rows["photos"], rows["label"]], axis=1),
+                hovertemplate=f"{name}: %{{customdata[0]:,}} photos of %{{customdata[1]}}, %{{x:.1f}}{NBSP}%"
+                "<extra></extra>",
+                showlegend=False,
+            )
+        )
+    most = table.loc[table.groupby("label", sort=False)["share"].idxmax()] if len(table) else table
+    sentences = [f"{row.label} {row.name} ({percent(row.share)})" for row in most.itertuples(index=False)]
+    alt = "Stacked bars of the colours that fill most of a photo, by class. The most common: "
+    return figure(
+        traces,
+        f"{alt}{listing(sentences)}." if sentences else "Empty chart of colours: there are no photos.",
+        height=70 + 42 * max(len(classes), 1),
+        barmode="stack",
+        bargap=0.25,
+        uniformtext={"minsize": 11, "mode": "hide"},
+        xaxis={"title": "Share of the class's photos", "range": [0, 100], "ticksuffix": f"{NBSP}%"},
+        yaxis={
+            **{"type": "category", "categoryorder": "array", "categoryarray": classes[::-1], "showgrid": False},
+        },
+    )
+
+
+def photo_map(
+    points: pd.DataFrame, classes: Sequence[str], coloring: str = "class", chosen: str | None = None
+) -> go.Figure:
+    """Draws photos on a plane, similar ones close together; a click on one gives its file.
+
+    Args:
+        points: Columns `file`, `x`, `y`, `label`, `split` and `answer` (what the network takes the photo for).
+        classes: Names in order.
+        coloring: "class" (colour and symbol of the true class) or "answer" (right or wrong).
+        chosen: File of a photo that gets a ring.
+
+    Returns:
+        A scatter plot without scales, because places mean nothing by themselves; `customdata` of a point is its file.
+    """
+    right = points["answer"] == points["label"]
+    if coloring == "class":
+        groups = [
+            (name, points["label"] == name, class_color(name, place), class_edge(name, place), place)
+            for place, name in enumerate(classes)
+        ]
+        groups = [(n, rows, color, edge, _SYMBOLS[p % len(_SYMBOLS)], 7) for n, rows, color, edge, p in groups]
+    else:
+        groups = [("right", right, NEUTRAL, NEUTRAL, "circle", 5), ("wrong", ~right, WORSE, WORSE, "x", 9)]
+    traces = []
+    for name, rows, color, edge, symbol, size in groups:
+        part = points[rows.to_numpy()]
+        if part.empty:
+            continue
+        traces.append(
+            go.Scatter(
+                **{"x": part["x"], "y": part["y"], "mode": "markers", "name": f"{name} ({number(len(part))})"},
+                marker={
+                    **{"color": color, "symbol": symbol, "size": size, "opacity": 0.45 if name == "right" else 0.85},
+                    "line": {"color": edge, "width": 0.8},
+                },
+                # All stay as they are when one is clicked: the ring says which.
+                unselected={"marker": {"opacity": 0.45 if name == "right" else 0.85}},
+                customdata=part[["file"]].to_numpy(),
+                text=_hovers(part),
+                hovertemplate="%{text}<extra></extra>",
+            )
+        )
+    at = points[points["file"] == chosen]
+    if len(at):
+        ring = {"color": "rgba(0,0,0,0)", "size": 20, "line": {"color": _RING, "width": 3}}
+        traces.append(go.Scatter(x=at["x"], y=at["y"], mode="markers", marker=ring, hoverinfo="skip", showlegend=False))
+    alt = "Empty map: there are no photos."
+    if len(points):
+        alt = (
+            f"Map of {number(len(points))} photos, similar ones close together, coloured by "
+            f"{'their class' if coloring == 'class' else 'whether the answer is right'}; "
+            f"{number((~right).sum())} are taken for another class than theirs."
+        )
+    bare = {"visible": False, "showgrid": False}
+    # A class that the reader hid through the legend stays hidden when the ring moves.
+    return figure(traces, alt, height=560, xaxis=bare, yaxis=bare | {"scaleanchor": "x"}, uirevision=coloring)
+
+
+def _hovers(points: pd.DataFrame) -> list[str]:
+    splits = {"train": "training", "val": "validation"}
+    return [
+        f"{row.file}<br>{row.label}, {splits.get(row.split, row.split)} photo<br>"
+        + ("rightly called so" if row.answer == row.label else f"taken for {row.answer}")
+        for row in points.itertuples()
+    ]
+
+
+def _ink(color: str) -> str:
+    """Returns black or white, whichever can be read better on a colour."""
+    rgb = hex_to_rgb([color])[0]
+    return "#000000" if contrast((0, 0, 0), rgb) >= contrast((255, 255, 255), rgb) else "#FFFFFF"

@@ -1,0 +1,273 @@
+"""Figures about one model's answers: confusion matrix, per-class bars, probabilities of one photo."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from garbage_core.data.classes import class_color, class_edge
+from garbage_core.figures.style import (
+    GRID,
+    LINE,
+    NBSP,
+    NEUTRAL,
+    bar_marker,
+    cell_text_color,
+    figure,
+    listing,
+    lower_name,
+    matrix_scale,
+    metric_name,
+    number,
+    percent,
+    percent_axis,
+)
+
+# Bars of per-class metrics: the pattern says which metric, because the colour says which class.
+_PATTERNS = ("", "/", ".")
+
+
+def matrix(
+    values: pd.DataFrame,
+    texts: Sequence[Sequence[str]],
+    hovers: Sequence[Sequence[str]],
+    alt: str,
+    rows_title: str,
+    columns_title: str,
+    greatest: float | None = None,
+    dark: bool | None = None,
+    chosen: tuple[str, str] | None = None,
+    bold_diagonal: bool = True,
+) -> go.Figure:
+    """Draws a matrix with its values in the cells.
+
+    A click on a cell selects an invisible marker in it, because pages never hear of clicks on a heat map; its
+    `customdata` is [row, column, hover text]. Of what was clicked the page has to draw a new figure with `chosen`.
+
+    Args:
+        values: Numbers from 0 up, rows from top to bottom.
+        texts: What to write in each cell.
+        hovers: What to say of each cell.
+        alt: One sentence that says what there is to see.
+        rows_title: Title of the vertical axis.
+        columns_title: Title of the horizontal axis.
+        greatest: Value with the full colour; the greatest of `values` if None.
+        dark: Whether the page is dark, for the colour of the text in the cells; None if not known.
+        chosen: Names of the row and the column of a cell that gets a frame.
+        bold_diagonal: Whether the texts on the diagonal are bold.
+
+    Returns:
+        The figure.
+    """
+    rows, columns = [str(name) for name in values.index], [str(name) for name in values.columns]
+    numbers = values.to_numpy(float)
+    greatest = greatest or float(np.nanmax(numbers, initial=0)) or 1.0
+    cells = [(i, j) for i in range(len(rows)) for j in range(len(columns))]
+    heat = go.Heatmap(
+        z=numbers,
+        x=columns,
+        y=rows,
+        zmin=0,
+        zmax=greatest,
+        colorscale=matrix_scale(),
+        showscale=False,
+        xgap=1,
+        ygap=1,
+        hoverinfo="skip",
+    )
+    markers = go.Scatter(
+        x=[columns[j] for _, j in cells],
+        y=[rows[i] for i, _ in cells],
+        mode="markers",
+        marker={"color": NEUTRAL, "size": 26, "symbol": "square", "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=[[rows[i], columns[j], hovers[i][j]] for i, j in cells],
+        hovertemplate="%{customdata[2]}<extra></extra>",
+        showlegend=False,
+    )
+    # Annotations and not text of a trace: selecting a cell would fade the text of all others.
+    notes = []
+    for i, j in cells:
+        share = 0.0 if np.isnan(numbers[i, j]) else numbers[i, j] / greatest
+        font = {"size": 13, "color": cell_text_color(share, dark), "weight": 600 if i == j and bold_diagonal else 400}
+        notes.append({"x": columns[j], "y": rows[i], "text": texts[i][j], "showarrow": False, "font": font})
+    # Cells take the shape of the page: were they kept square, a phone would show as much empty space below them.
+    frame = {"type": "category", "showgrid": False, "showline": False}
+    edges = [
+        {"type": "line", "x0": k - 0.5, "x1": k - 0.5, "y0": -0.5, "y1": len(rows) - 0.5}
+        for k in range(len(columns) + 1)
+    ]
+    edges += [
+        {"type": "line", "y0": k - 0.5, "y1": k - 0.5, "x0": -0.5, "x1": len(columns) - 0.5}
+        for k in range(len(rows) + 1)
+    ]
+    shapes = [edge | {"line": {"color": GRID, "width": 1}} for edge in edges]
+    if chosen is not None and chosen[0] in rows and chosen[1] in columns:
+        i, j = rows.index(chosen[0]), columns.index(chosen[1])
+        place = {"type": "rect", "x0": j - 0.46, "x1": j + 0.46, "y0": i - 0.46, "y1": i + 0.46}
+        # The page's own ink: every hue already stands for a class, a model or the strength of a cell.
+        ink = NEUTRAL if dark is None else "#FFFFFF" if dark else "#000000"
+        shapes.append(place | {"line": {"color": ink, "width": 3}})
+    return figure(
+        [heat, markers],
+        alt,
+        height=110 + 54 * len(rows),
+        annotations=notes,
+        shapes=shapes,
+        # A click anywhere in a cell is a click on its marker.
+        hoverdistance=-1,
+        xaxis=frame | {"title": columns_title, "range": [-0.5, len(columns) - 0.5], "autotickangles": [0, -45]},
+        yaxis=frame | {"title": rows_title, "range": [len(rows) - 0.5, -0.5]},
+    )
+
+
+def confusion_matrix(
+    confusion: pd.DataFrame, normalise: bool = False, dark: bool | None = None, chosen: tuple[str, str] | None = None
+) -> go.Figure:
+    """Draws which class was taken for which.
+
+    Args:
+        confusion: Photos by true class (rows) and answer (columns).
+        normalise: Shows every cell as a share of its true class's photos, in per cent, instead of counts.
+        dark: Whether the page is dark, see `matrix`.
+        chosen: True class and answer of a cell that gets a frame, see `matrix`.
+
+    Returns:
+        A matrix in class order, see `matrix`.
+    """
+    counts = confusion.to_numpy()
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    names, answers = [str(name) for name in confusion.index], [str(name) for name in confusion.columns]
+    texts = [
+        [f"{100 * s:.1f}" if n and normalise else str(n) for n, s in zip(*row, strict=True)]
+        for row in zip(counts, shares, strict=True)
+    ]
+    hovers = [
+        [
+            f"{number(counts[i, j])} of {number(totals[i, 0])} {true} photos ({percent(shares[i, j])})<br>"
+            + (f"rightly called {answer}" if true == answer else f"taken for {answer}")
+            for j, answer in enumerate(answers)
+        ]
+        for i, true in enumerate(names)
+    ]
+    right, photos = int(np.trace(counts)), int(counts.sum())
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    alt = f"Confusion matrix of {number(photos)} photos: {number(right)} right"
+    if wrong.any():
+        i, j = np.unravel_index(wrong.argmax(), wrong.shape)
+        alt += f", most often {names[i]} taken for {answers[j]} ({wrong[i, j]} of {totals[i, 0]})"
+    values = pd.DataFrame(shares if normalise else counts, confusion.index, confusion.columns)
+    rows_title = f"True class, %{NBSP}of its photos" if normalise else "True class, photos"
+    return matrix(values, texts, hovers, alt + ".", rows_title, "Answer", 1.0 if normalise else None, dark, chosen)
+
+
+def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision", "recall", "f1")) -> go.Figure:
+    """Draws up to three metrics of every class with their 95 % intervals.
+
+    Args:
+        per_class: Columns `label`, `support` and, for each metric, `<metric>`, `<metric>_low`, `<metric>_high` (0..1).
+        metrics: Which of "precision", "recall", "f1" to draw.
+
+    Returns:
+        Horizontal bars from zero, in the classes' colours.
+    """
+    names = [str(name) for name in per_class["label"]]
+    edges = [class_edge(name, i) for i, name in enumerate(names)]
+    fills = [class_color(name, i) for i, name in enumerate(names)]
+    traces = []
+    for k, metric in enumerate(metrics):
+        value, low, high = (100 * per_class[metric + end].to_numpy(float) for end in ("", "_low", "_high"))
+        common = {"offsetgroup": metric, "legendgroup": metric, "name": metric_name(metric), "orientation": "h"}
+        traces.append(
+            go.Bar(
+                **common,
+                x=value,
+                y=names,
+                showlegend=False,
+                marker=bar_marker(fills, edges, 0.4, _PATTERNS[k % 3]),
+                customdata=np.stack([low, high, per_class["support"]], axis=1),
+                hovertemplate=f"%{{y}}: {lower_name(metric)} %{{x:.1f}} %<br>95 % interval "
+                "%{customdata[0]:.1f} to %{customdata[1]:.1f} %<br>%{customdata[2]:,} photos<extra></extra>",
+            )
+        )
+        # One trace of whiskers per bar group and class, because error bars of one trace have one colour.
+        for i, name in enumerate(names):
+            whisker = {"color": edges[i], "thickness": 2, "width": 3, "symmetric": False}
+            whisker |= {"array": [high[i] - value[i]], "arrayminus": [value[i] - low[i]]}
+            clear = {"color": "rgba(0,0,0,0)", "line": {"width": 0}}
+            bar = common | {"x": [value[i]], "y": [name], "showlegend": False, "hoverinfo": "skip"}
+            traces.append(go.Bar(**bar, marker=clear, error_x=whisker))
+        sample = bar_marker(NEUTRAL, NEUTRAL, 0.4, _PATTERNS[k % 3])
+        traces.append(
+            go.Bar(**common, x=[None], y=[None], marker=sample, hoverinfo="skip", showlegend=len(metrics) > 1)
+        )
+    sentences = []
+    for metric in metrics:
+        values = per_class[metric].to_numpy(float)
+        if np.isfinite(values).any():
+            worst, best = np.nanargmin(values), np.nanargmax(values)
+            sentences.append(
+                f"{lower_name(metric)} from {percent(values[worst])} "
+                f"({names[worst]}) to {percent(values[best])} ({names[best]})"
+            )
+    alt = f"Bars with 95{NBSP}% intervals for {len(names)} classes: {listing(sentences or ['no values'], '; ')}."
+    return figure(
+        traces,
+        alt,
+        height=80 + len(names) * (14 + 20 * len(metrics)),
+        barmode="group",
+        bargap=0.25,
+        xaxis=percent_axis(metric_name(metrics[0]) if len(metrics) == 1 else None, top=102),
+        yaxis={"type": "category", "range": [len(names) - 0.5, -0.5], "showgrid": False},
+    )
+
+
+def probability_bars(
+    probabilities: Mapping[str, float], threshold: float | None = None, color_by_class: bool = True
+) -> go.Figure:
+    """Draws the probabilities that one model gives one photo.
+
+    The classes stand in their own order and not by probability, so that two models can be compared side by side.
+
+    Args:
+        probabilities: Probability (0..1) by class, in class order.
+        threshold: Confidence from which the model counts as sure, drawn as a line; None for no line.
+        color_by_class: Bars in the classes' colours; otherwise all in grey.
+
+    Returns:
+        Horizontal bars from zero with their values beside them; the highest value is bold.
+    """
+    names, values = [str(name) for name in probabilities], [float(p) for p in probabilities.values()]
+    top = int(np.argmax(values))
+    fills = [class_color(name, i) if color_by_class else NEUTRAL for i, name in enumerate(names)]
+    edges = [class_edge(name, i) if color_by_class else NEUTRAL for i, name in enumerate(names)]
+    bars = go.Bar(
+        x=[100 * p for p in values],
+        y=names,
+        orientation="h",
+        marker={"color": fills, "line": {"color": edges, "width": 1}},
+        text=[f"<b>{percent(p)}</b>" if i == top else percent(p) for i, p in enumerate(values)],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+        showlegend=False,
+    )
+    shapes, alt = [], f"Bar chart of probabilities: {names[top]} {percent(values[top])} is the highest"
+    if threshold is not None and threshold <= 1:
+        edge = {"type": "line", "x0": 100 * threshold, "x1": 100 * threshold, "y0": 0, "y1": 1, "yref": "paper"}
+        shapes = [edge | {"line": {"color": LINE, "width": 1.5, "dash": "dot"}}]
+        alt += f", {'above' if values[top] >= threshold else 'below'} the threshold of {percent(threshold)}"
+    return figure(
+        [bars],
+        alt + ".",
+        height=24 + 34 * len(names),
+        shapes=shapes,
+        bargap=0.35,
+        # Room for "100.0 %" beside the longest bar.
+        xaxis=percent_axis(top=122) | {"showticklabels": False, "showgrid": False},
+        yaxis={"type": "category", "range": [len(names) - 0.5, -0.5], "showgrid": False, "showline": True},
+    )

@@ -1,0 +1,260 @@
+"""Figures about the imbalance study: what each strategy reaches, how far it is from doing nothing, class by class.
+
+A strategy has a colour and a marker, the same in all of them: grey for `none`, and for the others colours that belong
+to no class.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from garbage_core.data.classes import class_color, class_edge
+from garbage_core.figures.style import (
+    LINE,
+    NBSP,
+    NEUTRAL,
+    bar_marker,
+    figure,
+    lower_name,
+    metric_name,
+    model_color,
+    model_symbol,
+    number,
+    percent,
+)
+from garbage_core.studies.tables import BASELINE, rows_of, strategy_name
+
+_ROW = 40  # pixels of a strategy
+_CLASS_ROW = 74  # pixels of a class, with all strategies in it
+# Room for the axis and two lines of legend, also where there is no legend, so that rows stand beside rows.
+_FOOT = 112
+_CLASS_MARGIN = {"l": 4, "r": 12, "t": 12, "b": _FOOT - 12}
+
+
+def strategy_color(strategy: str, position: int) -> str:
+    """Returns the colour of a strategy by its place in the table; `none` is grey."""
+    return NEUTRAL if strategy == BASELINE else model_color("", position - 1)
+
+
+def strategy_values(table: pd.DataFrame, metric: str, split: str, label: str = "") -> go.Figure:
+    """Draws a metric that is a share, with its 95 % interval, for every strategy.
+
+    Args:
+        table: From `garbage_core.studies.tables.read_imbalance`.
+        metric: Name of the metric.
+        split: Name of the split.
+        label: Class, for a metric of one class.
+
+    Returns:
+        One row per strategy: the mean over the seeds with its interval, and the single seeds as small marks.
+    """
+    rows = rows_of(table, metric, split, label)
+    names = [strategy_name(name) for name in rows["strategy"]]
+    keep = (table["metric"] == metric) & (table["split"] == split) & (table["class"] == label)
+    single = table[keep & table["strategy"].isin(rows["strategy"]) & (table["seed"].str.isdecimal())]
+    traces = [
+        go.Scatter(
+            x=100 * single["value"],
+            y=[strategy_name(name) for name in single["strategy"]],
+            mode="markers",
+            marker={"symbol": "line-ns", "size": 12, "line": {"width": 1.5, "color": LINE}},
+            customdata=single["seed"],
+            hovertemplate="%{y}, seed %{customdata}: %{x:.1f} %<extra></extra>",
+            showlegend=False,
+        )
+    ]
+    for place, row in enumerate(rows.to_dict("records")):
+        traces.append(_point(row, ("value", "low", "high"), names[place], place))
+    what = _what(metric, label)
+    best = rows.loc[rows["value"].idxmax()]
+    alt = (
+        f"Dot plot with 95{NBSP}% intervals of {what} for {len(rows)} strategies: from {percent(rows['value'].min())} "
+        f"to {percent(best['value'])}, the highest with {strategy_name(best['strategy']).lower()}."
+    )
+    axis = _upper_axis(rows["low"].min()) | {"title": f"Recall of {label}" if label else metric_name(metric)}
+    return figure(traces, alt, height=84 + _ROW * len(rows), xaxis=axis, yaxis=_categories(names), showlegend=False)
+
+
+def strategy_differences(table: pd.DataFrame, metric: str, split: str, label: str = "") -> go.Figure:
+    """Draws how far every strategy is from doing nothing: the paired difference with its 95 % interval.
+
+    Args:
+        table: From `garbage_core.studies.tables.read_imbalance`.
+        metric: Name of a metric that is a share.
+        split: Name of the split.
+        label: Class, for the recall of one class.
+
+    Returns:
+        One row per strategy, in points, about a line at zero, which is where `none` stands.
+    """
+    rows = rows_of(table, metric, split, label)
+    names = [strategy_name(name) for name in rows["strategy"]]
+    columns = ["difference", "difference_low", "difference_high"]
+    rows.loc[rows["strategy"] == BASELINE, columns] = 0.0
+    traces = [
+        _point(row, columns, name, place, "%{y}: %{x:+.1f} points", ":+.1f")
+        for place, (row, name) in enumerate(zip(rows.to_dict("records"), names, strict=True))
+    ]
+    clear = int(((rows["difference_low"] > 0) | (rows["difference_high"] < 0)).sum())
+    alt = (
+        f"Dot plot of the difference from no remedy in {_what(metric, label)}, in points with 95{NBSP}% intervals; "
+        f"{clear} of {len(rows) - 1} intervals leave zero out."
+    )
+    reach = 110 * max(float(np.nanmax(np.abs(rows[columns].to_numpy()))), 0.001)
+    step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if reach <= 4 * step or step == 50)
+    marks = [step * k for k in range(-int(reach // step), int(reach // step) + 1)]
+    texts = [f"{mark:+g}".replace("-", "\u2212") if mark else "0" for mark in (round(mark, 1) for mark in marks)]
+    zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": LINE, "width": 1.5}}
+    axis = {"title": "Points more than without", "range": [-reach, reach], "tickvals": marks, "ticktext": texts}
+    return figure(
+        traces, alt, height=84 + _ROW * len(rows), shapes=[zero], xaxis=axis, yaxis=_categories(names), showlegend=False
+    )
+
+
+def training_photos(classes: pd.DataFrame) -> go.Figure:
+    """Draws how many photos of each class there are to learn from.
+
+    Args:
+        classes: Columns `class` and `train_photos`, in class order.
+
+    Returns:
+        Horizontal bars from zero in the classes' colours, with the rows of `recall_by_strategy`.
+    """
+    names, counts = [str(name) for name in classes["class"]], classes["train_photos"].to_numpy()
+    fills = [class_color(name, place) for place, name in enumerate(names)]
+    edges = [class_edge(name, place) for place, name in enumerate(names)]
+    bars = go.Bar(
+        x=counts,
+        y=names,
+        orientation="h",
+        marker=bar_marker(fills, edges, 1.0, ""),
+        text=[number(count) for count in counts],
+        textposition="outside",
+        cliponaxis=False,
+        hovertemplate="%{y}: %{x:,} training photos<extra></extra>",
+        showlegend=False,
+    )
+    most, least = int(counts.argmax()), int(counts.argmin())
+    alt = (
+        f"Bar chart of {number(counts.sum())} training photos by class: {names[most]} has the most with "
+        f"{number(counts[most])}, {names[least]} the fewest with {number(counts[least])}."
+    )
+    return figure(
+        [bars],
+        alt,
+        height=_FOOT + _CLASS_ROW * len(names),
+        margin=_CLASS_MARGIN,
+        bargap=0.45,
+        xaxis={"range": [0, 1.25 * max(counts.max(), 1)], "tickformat": ",d", "nticks": 4},
+        yaxis=_categories(names),
+    )
+
+
+def recall_by_strategy(table: pd.DataFrame, classes: pd.DataFrame, split: str) -> go.Figure:
+    """Draws the recall of every class under every strategy, with its 95 % interval.
+
+    Args:
+        table: From `garbage_core.studies.tables.read_imbalance`.
+        classes: Columns `class`, `train_photos` and the split's photos, in class order.
+        split: Name of the split.
+
+    Returns:
+        One row per class, in which the strategies stand below each other in their order.
+    """
+    names = [str(name) for name in classes["class"]]
+    strategies = list(dict.fromkeys(table["strategy"]))
+    rows = table[(table["metric"] == "recall") & (table["split"] == split) & (table["seed"] == "all")]
+    traces = []
+    for place, strategy in enumerate(strategies):
+        own = rows[rows["strategy"] == strategy].set_index("class").loc[names]
+        value, low, high = (100 * own[column].to_numpy(float) for column in ("value", "low", "high"))
+        color = strategy_color(strategy, place)
+        offset = 0.76 * ((place + 0.5) / len(strategies) - 0.5)
+        traces.append(
+            go.Scatter(
+                x=value,
+                y=np.arange(len(names)) + offset,
+                mode="markers",
+                name=strategy_name(strategy),
+                marker={"color": color, "size": 9, "symbol": model_symbol("", place - 2)},
+                error_x=_whisker(color, value, low, high),
+                customdata=np.stack([low, high, own["photos"], names], axis=1),
+                hovertemplate="%{fullData.name} finds %{x:.1f} % of %{customdata[2]} %{customdata[3]} photos<br>"
+                "95 % interval %{customdata[0]:.1f} to %{customdata[1]:.1f} %<extra></extra>",
+            )
+        )
+    spread = rows.groupby("class")["value"].agg(lambda v: v.max() - v.min()).loc[names]
+    widest = str(spread.idxmax())
+    alt = (
+        f"Dot plot with 95{NBSP}% intervals of recall for {len(names)} classes and {len(strategies)} strategies: they "
+        f"differ most for {widest}, by {100 * spread.max():.1f} points."
+    )
+    bands = [
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": edge,
+            "y1": edge,
+            "line": {"color": LINE, "width": 0.5},
+        }
+        for edge in np.arange(len(names) - 1) + 0.5
+    ]
+    labels = [f"{name}<br>{number(photos)}" for name, photos in zip(names, classes["train_photos"], strict=True)]
+    return figure(
+        traces,
+        alt,
+        height=_FOOT + _CLASS_ROW * len(names),
+        margin=_CLASS_MARGIN,
+        shapes=bands,
+        xaxis=_upper_axis(rows["low"].min()),
+        yaxis={
+            **{"range": [len(names) - 0.5, -0.5], "tickvals": list(range(len(names))), "ticktext": labels},
+            "showgrid": False,
+        },
+    )
+
+
+def _point(
+    row: dict, columns: Sequence[str], name: str, place: int, hover: str = "%{y}: %{x:.1f} %", form: str = ":.1f"
+) -> go.Scatter:
+    """Returns one marker with its interval."""
+    value, low, high = (100 * row[column] for column in columns)
+    color = strategy_color(row["strategy"], place)
+    return go.Scatter(
+        x=[value],
+        y=[name],
+        mode="markers",
+        marker={"color": color, "size": 11, "symbol": model_symbol("", place - 2)},
+        error_x=_whisker(color, np.array([value]), np.array([low]), np.array([high])),
+        customdata=[[low, high]],
+        hovertemplate=f"{hover}<br>95 % interval %{{customdata[0]{form}}} to %{{customdata[1]{form}}}<extra></extra>",
+        showlegend=False,
+    )
+
+
+def _whisker(color: str, value: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict:
+    line = {"color": color, "thickness": 1.8, "width": 4, "symmetric": False}
+    return line | {"array": high - value, "arrayminus": value - low}
+
+
+def _upper_axis(least: float) -> dict:
+    """Returns an axis in per cent from a round number below the least share to 100 %: dots need no zero, as bars do."""
+    start = int(10 * np.floor(10 * max(0.0, 0.0 if np.isnan(least) else least)))
+    step = 20 if start < 50 else 10
+    marks = [mark for mark in range(0, 101, step) if mark >= start]
+    return {"range": [start, 101.5], "tickvals": marks, "ticktext": [f"{mark}{NBSP}%" for mark in marks]}
+
+
+def _categories(names: list[str]) -> dict:
+    return {
+        **{"type": "category", "categoryorder": "array", "categoryarray": names},
+        **{"range": [len(names) - 0.5, -0.5], "showgrid": False},
+    }
+
+
+def _what(metric: str, label: str) -> str:
+    return f"{lower_name(metric)} of {label}" if label else lower_name(metric)

@@ -1,0 +1,1 @@
+"""garbage_core.inference.engine."""

@@ -1,0 +1,128 @@
+"""What the history of a training says: its stages, the size of the photos in each, the epoch that was kept.
+
+    stages_of(run)    one row per stage, in order
+    kept_by(run)      the epoch whose network is the run's, and its macro-F1 on val
+    positions(...)    where the epochs stand on an axis: by number, by share of the training, by time
+
+A stage may train on smaller photos than the run's. Its epochs are validated on photos of that size, so their values are
+not comparable with those of the final size; the network that is kept is measured again at the final size.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from garbage_core.runs.run import Run, probability_columns
+
+ALONG = ("epoch", "share", "time")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The network that a training left behind.
+
+    Attributes:
+        epoch: Its epoch; 0 for the head as it was fitted before the first one; None where that is not recorded.
+        value: Its macro-F1 on val with photos of the final size, 0..1; NaN where it was not measured.
+    """
+
+    epoch: int | None
+    value: float
+
+
+def kept_by(run: Run) -> Kept:
+    """Returns which epoch's network a run kept, and how good it was on val.
+
+    A run that did not record the value has that of the epoch's row; if the epoch's photos had another size, or there is
+    no such row, what its predictions for the val photos give.
+    """
+    epoch, value = run.info.get("best_epoch"), run.info.get("best_val_macro_f1")
+    epoch = epoch if isinstance(epoch, int) and not isinstance(epoch, bool) and epoch >= 0 else None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return Kept(epoch, float(value))
+    rows = run.history[run.history["epoch"] == epoch]
+    if rows.empty or rows["stage"].iloc[0] in smaller_stages(run):
+        return Kept(epoch, _macro_f1(run))
+    return Kept(epoch, float(rows["val_macro_f1"].iloc[0]))
+
+
+def stages_of(run: Run) -> pd.DataFrame:
+    """Returns the stages of a training in order, as far as it went.
+
+    Returns:
+        Columns `stage`, `first` and `last` (epochs), `epochs`, `height` and `width` (pixels of the photos; 0 where that
+        is not recorded), `seconds` and `best_val_macro_f1` (of its epochs, on photos of its size; NaN if not measured).
+    """
+    history, known = run.history, {stage.get("name"): stage for stage in _stages(run)}
+    rows = []
+    for _, part in history.groupby(history["stage"].ne(history["stage"].shift()).cumsum()):
+        name, first, last = part["stage"].iloc[0], part["epoch"].iloc[0], part["epoch"].iloc[-1]
+        size = [_pixels(known.get(name, {}).get(side)) or _pixels(run.config.get(side)) for side in ("height", "width")]
+        rows.append((name, first, last, len(part), *size, part["seconds"].sum(), part["val_macro_f1"].max()))
+    columns = ["stage", "first", "last", "epochs", "height", "width", "seconds", "best_val_macro_f1"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def smaller_stages(run: Run) -> list[str]:
+    """Returns the names of the stages whose photos have another size than those of the final network."""
+    final = tuple(_pixels(run.config.get(side)) for side in ("height", "width"))
+    stages = stages_of(run)
+    sizes = zip(stages["stage"], stages["height"], stages["width"], strict=True)
+    return [name for name, height, width in sizes if 0 not in (height, width) and (height, width) != final]
+
+
+def positions(history: pd.DataFrame, epochs: float | np.ndarray, along: str = "epoch") -> np.ndarray:
+    """Returns where the ends of some epochs stand on an axis.
+
+    Args:
+        history: As in `history.csv`.
+        epochs: Numbers of epochs; 0 is the start, and a half lies between two.
+        along: "epoch", the number itself; "share" of the training in 0..100; or "time" in minutes.
+
+    Returns:
+        Floats, in the shape of `epochs`. Time that was not measured counts as none.
+    """
+    epochs, numbers = np.asarray(epochs, float), history["epoch"].to_numpy(float)
+    if along == "epoch":
+        return epochs
+    if along == "share":
+        return 100 * epochs / numbers.max()
+    minutes = history["seconds"].fillna(0).cumsum().to_numpy() / 60
+    return np.interp(epochs, np.concatenate([[0], numbers]), np.concatenate([[0], minutes]))
+
+
+def smooth(values: np.ndarray | pd.Series, amount: float) -> np.ndarray:
+    """Returns the exponential moving average that TensorBoard draws, without its pull towards zero at the start.
+
+    Args:
+        values: Shape (N,); NaN are passed over.
+        amount: Weight of the past, 0 (none) up to but without 1.
+
+    Returns:
+        Shape (N,).
+    """
+    if amount <= 0:
+        return np.asarray(values, float)
+    return pd.Series(np.asarray(values, float)).ewm(alpha=1 - min(amount, 0.99), ignore_na=True).mean().to_numpy()
+
+
+def _macro_f1(run: Run) -> float:
+    """Returns the macro-F1 of a run's predictions for val, NaN without any."""
+    from sklearn.metrics import f1_score
+
+    rows = run.predictions[run.predictions["split"] == "val"]
+    if rows.empty:
+        return math.nan
+    answers = rows[probability_columns(run.classes)].idxmax(axis=1).str.removeprefix("p_")
+    return float(f1_score(rows["label"], answers, labels=list(run.classes), average="macro", zero_division=0))
+
+
+def _stages(run: Run) -> list[dict]:
+    stages = run.config.get("stages")
+    return [stage for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
+
+
+def _pixels(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,309 @@
+"""Classifying millions of photos with Ray Data: on all cores of a machine, on its GPUs, or on a cluster.
+
+    summary = classify_at_scale("s3://bucket/photos", "s3://bucket/answers", load_run("transfer"), workers=32)
+
+The photos are listed once and cut into blocks. A pool of workers, each with a network of its own, takes block after
+block, and writes the answers itself (`garbage_core.scale.files`), so nothing but numbers of blocks passes through the
+driver. If a worker dies, Ray starts another one and gives it the block again; if everything dies, the same command goes
+on with the blocks that have no answers yet.
+
+Ray runs on this machine, or on the cluster that $RAY_ADDRESS names.
+"""
+
+import contextlib
+import importlib.util
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from garbage_core.errors import GarbageError
+from garbage_core.inference.runtimes import KERAS, choose
+from garbage_core.runs.run import Run, load_run
+from garbage_core.scale.files import (
+    Job,
+    Place,
+    count_rows,
+    read_job,
+    read_list,
+    unfinished,
+    write_answers,
+    write_job,
+    write_list,
+)
+from garbage_core.scale.sources import first_line, list_photos, read_photo
+from garbage_core.utils.memory import give_back_large_blocks
+
+BLOCK = 256  # photos; a worker that dies loses half a minute of a core, and ten million photos make 40,000 parts
+FETCHERS = 8  # threads of a worker that fetch and decode; most of their time they wait for the network
+TRIES = 3  # to fetch a photo
+ATTEMPTS = 4  # at a block; one that kills every worker is left out in the end, or Ray would try for ever
+GPU_BATCH = 64
+
+
+@dataclass(frozen=True)
+class BlockDone:
+    """What became of one block.
+
+    Attributes:
+        block: Its number.
+        photos: Photos in it.
+        failed: Those without an answer.
+        again: Those of the failed that could not be fetched; the next run asks for them again.
+        unsure: Those answered "not sure".
+        unfamiliar: Those that are unlike the training photos.
+        seconds: How long its worker took.
+        process: Process number of its worker.
+    """
+
+    block: int
+    photos: int
+    failed: int
+    again: int
+    unsure: int
+    unfamiliar: int
+    seconds: float
+    process: int
+
+
+def classify_at_scale(
+    source: str,
+    out: str,
+    run: Run,
+    runtime: str | None = None,
+    workers: int | None = None,
+    gpus: bool = False,
+    block: int = BLOCK,
+    flip: bool = False,
+    progress: Callable[[BlockDone, int], None] = lambda done, photos: None,
+) -> dict[str, Any]:
+    """Classifies photos with a pool of workers and writes Parquet files.
+
+    Args:
+        source: See `scale_files.list_photos`.
+        out: Folder or address to write to; if it holds a part of the same job, only what is missing is done.
+        run: A trained run; on a cluster its folder must have the same path everywhere.
+        runtime: What runs the network, see `runtimes.choose`.
+        workers: Processes with a network each; None for one per core or, with `gpus`, per GPU.
+        gpus: Whether every worker has a GPU, and the network runs in Keras; otherwise it has one core.
+        block: Photos in one part.
+        flip: Whether to take the mean over every photo and its mirror image.
+        progress: Called after every block, with the number of photos that are to be done in this run.
+
+    Returns:
+        `source`, `out`, `model`, `runtime`, `workers`; `photos`, `answered`, `failed` and `again` as counted in the
+        files at the end; `blocks`, `blocks_before` (finished by an earlier run); `photos_now` and `seconds` of this run
+        from the first worker's readiness on, and `photos_per_second`; `replaced`, how many workers died on the way.
+
+    Raises:
+        GarbageError: Something that is needed is missing, the folder belongs to another job, or some blocks could not
+            be finished.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise GarbageError("Ray is not installed: install requirements-scale.txt, or leave --engine ray out.")
+    if block < 1 or (workers is not None and workers < 1):
+        raise GarbageError(f"Workers and photos in a block must be 1 or more, not {workers} and {block}.")
+    export = None if gpus else choose(run, runtime)
+    if export is None:
+        run.check_weights()
+    place = Place(out)
+    runtime = KERAS if export is None else export.runtime
+    job = _prepare(place, source, run, runtime, flip, block)
+    todo = unfinished(place, job.blocks)
+    found: list[BlockDone] = []
+    seconds, used = 0.0, 0
+    for number in todo:  # attempts of an earlier run
+        place.end(number)
+    if todo:
+        left = sum(min(block, job.photos - number * block) for number in todo)
+        with _ray() as ray:
+            used = _workers(ray, workers, gpus)
+            make = {"out": out, "job": asdict(job), "models": str(run.path.parent.resolve()), "gpu": gpus}
+            started = None
+            for done in _stream(ray, todo, make, used, gpus):
+                # The first block's own time belongs to the run; what came before it was starting Ray and the network.
+                started = started or time.perf_counter() - done.seconds
+                found.append(done)
+                progress(done, left)
+            seconds = time.perf_counter() - started if started else 0.0
+    _check_finished(place, job)
+    counts = count_rows(place)
+    if counts["answered"] + counts["failed"] != job.photos:
+        raise GarbageError(
+            f"{out!r} holds {counts['answered'] + counts['failed']:,} results for {job.photos:,} photos: some of its "
+            "files were changed; choose another folder."
+        )
+    photos_now = sum(done.photos for done in found)
+    return {
+        **{"source": source, "out": out, "model": run.name, "runtime": runtime, "workers": used},
+        **{"photos": job.photos, **counts, "blocks": job.blocks, "blocks_before": job.blocks - len(todo)},
+        **{"photos_now": photos_now, "seconds": round(seconds, 2)},
+        "photos_per_second": round(photos_now / seconds, 2) if seconds else None,
+        "replaced": max(0, len({done.process for done in found}) - used),
+    }
+
+
+def _prepare(place: Place, source: str, run: Run, runtime: str, flip: bool, block: int) -> Job:
+    """Returns the job that a folder holds if it is this one; otherwise lists the photos and begins it."""
+    kept = read_job(place)
+    asked = (source, run.name, run.weights_sha256, runtime, flip, block)
+    if kept is not None:
+        before = (kept.source, kept.model, kept.weights_sha256, kept.runtime, kept.flip, kept.block)
+        names = ("the source", "the model", "the model's weights", "the runtime", "--flip", "the size of a block")
+        other = [name for name, a, b in zip(names, asked, before, strict=True) if a != b]
+        if other:
+            raise GarbageError(
+                f"{place.address!r} holds the answers of another job, which differs in {' and '.join(other)}: choose "
+                "another folder, or ask for the same to go on with it."
+            )
+        return kept
+    photos = list_photos(source)
+    job = Job(source, run.name, run.weights_sha256, runtime, flip, block, len(photos), tuple(run.classes))
+    try:
+        place.fs.makedirs(place.root, exist_ok=True)
+        write_list(place, photos, block)
+        write_job(place, job)  # last: it says that the list is whole
+    except OSError as error:
+        raise GarbageError(f"{place.address!r} cannot be written ({error}): choose another place.") from error
+    return job
+
+
+def _check_finished(place: Place, job: Job) -> None:
+    """Raises GarbageError if a block has no answers; one with photos to be fetched again is finished for now."""
+    from garbage_core.scale.files import ANSWERS
+
+    missing = sorted(set(range(job.blocks)) - place.parts(ANSWERS).keys())
+    if missing:
+        raise GarbageError(
+            f"{len(missing):,} of {job.blocks:,} blocks could not be finished, the first is number {missing[0]}: run "
+            "the same command again; if it stops at the same block, one of the block's photos ends the worker."
+        )
+
+
+@contextlib.contextmanager
+def _ray() -> Iterator[Any]:
+    """Starts Ray here, or joins the cluster of $RAY_ADDRESS; if it was running in this process, uses it as it is."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
+    import ray
+    import ray.data
+
+    begun = not ray.is_initialized()
+    kept = os.environ.get("PYTHONPATH")
+    # The workers must find this package, wherever the driver was started.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), kept]))
+    try:
+        if begun:
+            _start(ray)
+        context = ray.data.DataContext.get_current()
+        before = context.enable_progress_bars, context.max_errored_blocks
+        context.enable_progress_bars, context.max_errored_blocks = False, -1  # one bad block does not stop the rest
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        yield ray
+        context.enable_progress_bars, context.max_errored_blocks = before
+    finally:
+        if begun:
+            ray.shutdown()
+        if kept is None:
+            os.environ.pop("PYTHONPATH", None)
+        else:
+            os.environ["PYTHONPATH"] = kept
+
+
+def _start(ray: Any, tries: int = 3) -> None:
+    """Starts or joins Ray; a busy machine may miss the half minute that Ray gives itself. Raises GarbageError."""
+    for last in (False,) * (tries - 1) + (True,):
+        try:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+            return
+        except Exception as error:  # whatever went wrong on the way
+            ray.shutdown()
+            if last:
+                raise GarbageError(
+                    f"Ray cannot start ({first_line(error)}): look at $RAY_ADDRESS, or leave --engine ray out."
+                ) from error
+
+
+def _workers(ray: Any, wanted: int | None, gpus: bool) -> int:
+    """Returns how many workers there will be. Raises GarbageError for more than Ray has room for."""
+    kind = "GPU" if gpus else "CPU"
+    room = int(ray.cluster_resources().get(kind, 0))
+    if (wanted or 1) > room:
+        raise GarbageError(
+            f"Ray has {room} {'GPUs' if gpus else 'cores'} for {wanted or 1} workers: ask for fewer workers"
+            f"{', or leave --gpus out' if gpus else ''}."
+        )
+    return wanted or room
+
+
+def _stream(ray: Any, todo: list[int], make: dict[str, Any], workers: int, gpus: bool) -> Iterator[BlockDone]:
+    """Lets Ray Data do the blocks, and yields them as they are finished."""
+    blocks = ray.data.from_items([{"block": number} for number in todo], override_num_blocks=len(todo))
+    done = blocks.map_batches(
+        _Worker,
+        fn_constructor_kwargs=make,
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=None if gpus else 1,
+        num_gpus=1 if gpus else None,
+    )  # Ray Data replaces workers that die, and gives their blocks to others, without end
+    for row in done.iter_rows():
+        yield BlockDone(**row)
+
+
+class _Worker:
+    """One process with a network: gets the number of a block, writes its answers."""
+
+    def __init__(self, out: str, job: dict[str, Any], models: str, gpu: bool) -> None:
+        if not gpu:  # read when TensorFlow starts
+            os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", CUDA_VISIBLE_DEVICES="")
+        from garbage_core.inference.classifier import BATCH_SIZE, Classifier
+
+        give_back_large_blocks()
+        self.place = Place(out)
+        self.job = Job(**{**job, "classes": tuple(job["classes"])})
+        self.classifier = Classifier.from_run(load_run(self.job.model, models), self.job.runtime, threads=1)
+        self.batch_size = GPU_BATCH if gpu else BATCH_SIZE
+        self.classifier.warm_up()
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        rows = [self.classify(int(number)) for number in batch["block"]]
+        return {name: [row[name] for row in rows] for name in rows[0]}
+
+    def classify(self, number: int) -> dict[str, Any]:
+        start = time.perf_counter()
+        if self.place.begin(number) > ATTEMPTS:
+            raise RuntimeError(f"{ATTEMPTS} workers died of block {number}.")
+        photos = read_list(self.place, number)
+        unfetched: set[str] = set()
+        stream = ((name, _Fetch(name, path, unfetched)) for name, path in photos)
+        answers = [
+            (answer, answer.file in unfetched)
+            for answer in self.classifier.classify_many(stream, self.batch_size, FETCHERS, self.job.flip)
+        ]
+        counts = write_answers(self.place, number, self.job.classes, answers)
+        self.place.end(number)
+        return {"block": number, **counts, "seconds": time.perf_counter() - start, "process": os.getpid()}
+
+
+@dataclass(frozen=True)
+class _Fetch:
+    """Fetches one photo when called, and again if the way to it fails; notes its name if that does not help."""
+
+    name: str
+    path: str
+    unfetched: set[str]
+
+    def __call__(self) -> bytes:
+        for attempt in range(TRIES):
+            try:
+                return read_photo(self.path)
+            except GarbageError:
+                raise
+            except Exception as error:  # every kind of storage has its own
+                reason = f"{type(error).__name__}: {error}"
+                time.sleep(0.5 * 4**attempt if attempt < TRIES - 1 else 0)
+        self.unfetched.add(self.name)
+        raise GarbageError(f"{self.path!r} could not be fetched ({' '.join(reason.split())[:200]}): run again.")

@@ -1,0 +1,111 @@
+"""Where photos and answers may be: any folder or address that fsspec reads, and which photos are there."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from garbage_core.data.file_types import PHOTO_EXTENSIONS
+from garbage_core.data.images import MAX_BYTES
+from garbage_core.errors import GarbageError
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+LIST_SUFFIX = ".txt"  # a source that ends so is a list of addresses, one a line
+
+
+def filesystem(address: str) -> "tuple[AbstractFileSystem, str]":
+    """Returns what reads an address, and the path in it. Raises GarbageError for one that nothing here reads."""
+    import fsspec
+
+    try:
+        return fsspec.core.url_to_fs(os.path.abspath(address) if "://" not in address else address)
+    except (ImportError, ValueError, OSError) as error:
+        raise GarbageError(
+            f"{address!r} cannot be opened ({first_line(error)}): give a folder or an address that fsspec reads, and "
+            "install what it needs for that."
+        ) from error
+
+
+def list_photos(source: str) -> list[tuple[str, str]]:
+    """Lists photos.
+
+    Args:
+        source: A folder, at any depth; a pattern with `*`; one photo; or a text file with an address in each line.
+            A path of this machine or an address such as `s3://bucket/photos`.
+
+    Returns:
+        Name and path of each, sorted. The name is how the plain command would call the file, or its address.
+
+    Raises:
+        GarbageError: There is none, or the source cannot be listed.
+    """
+    fs, root = filesystem(source)
+    try:
+        if source.lower().endswith(LIST_SUFFIX):
+            lines = fs.cat_file(root).decode("utf-8").splitlines()
+            found = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+            pairs = [(line, line) for line in found]
+        elif "*" in source:
+            pairs = _named(fs, root, source, fs.glob(root))
+        elif fs.isfile(root) and not fs.isdir(root):
+            pairs = [(source, _address(source, root, root))]
+        else:
+            pairs = _named(fs, root, source, (path for path in fs.find(root) if _is_photo(path)))
+    except (OSError, ValueError) as error:
+        raise GarbageError(
+            f"{source!r} cannot be listed ({first_line(error)}): check the address and your rights."
+        ) from error
+    if not pairs:
+        raise GarbageError(f"There is no photo in {source!r}: name a folder with photos, or a list of addresses.")
+    return sorted(pairs)
+
+
+def _named(fs: "AbstractFileSystem", root: str, source: str, paths: Iterable[str]) -> list[tuple[str, str]]:
+    pairs = []
+    for path in paths:
+        address = _address(source, root, path)
+        if "://" in source or "*" in source:
+            pairs.append((path if "::" in source else address, address))
+        else:
+            inside = path[len(root) :].lstrip("/")
+            pairs.append((str(Path(source) / inside), address))
+    return pairs
+
+
+def _address(source: str, root: str, path: str) -> str:
+    """Returns a path as an address that `filesystem` understands on any machine."""
+    if "://" not in source:
+        return path
+    if "::" in source:  # such as zip://::s3://bucket/photos.zip: what stands before the first :: is the path inside
+        first, _, rest = source.partition("::")
+        return f"{first.partition('://')[0]}://{path}::{rest}"
+    protocol = source.partition("://")[0]
+    return path if path.startswith(f"{protocol}://") else f"{protocol}://{path}"
+
+
+def _is_photo(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name.rpartition(".")[2].lower() in PHOTO_EXTENSIONS and not name.startswith(".")
+
+
+def read_photo(address: str) -> bytes:
+    """Reads a photo; of a file that is too large only as much as it takes to refuse it.
+
+    Raises:
+        GarbageError: There is no such file, or it may not be read; asking again would not help.
+        OSError: It could not be read this time.
+    """
+    fs, path = filesystem(address)
+    try:
+        return fs.cat_file(path, start=0, end=MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise GarbageError(f"There is no file {address!r}: it was there when the photos were listed.") from None
+    except (PermissionError, IsADirectoryError) as error:
+        raise GarbageError(f"{address!r} cannot be read ({first_line(error)}): check its permissions.") from error
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error, or its kind if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

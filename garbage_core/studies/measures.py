@@ -1,0 +1,148 @@
+"""What a study writes down of a model: every metric with its interval, and its paired difference from another model.
+
+A study trains the same thing several times, with several seeds or on several folds. `measure` takes one of them,
+`average` several of them on the same photos, `measure_rows` turns either into rows of the study's table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from garbage_core.evaluation.calibration import apply_temperature
+from garbage_core.evaluation.evaluation import per_class_table
+from garbage_core.evaluation.intervals import bootstrap_weights, paired_interval
+from garbage_core.evaluation.metrics import METRICS, confusions, metric_intervals, scores
+
+CLASS_METRICS = ("precision", "recall", "f1")
+MEASURE_COLUMNS = ("metric", "class", "photos", "value", "low", "high")
+DIFFERENCE_COLUMNS = ("difference", "difference_low", "difference_high")
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Metrics of S models on the same N photos, averaged over the models, with draws of the bootstrap over the photos.
+
+    Attributes:
+        classes: Names of the C classes, in order.
+        labels: True classes, shape (N,).
+        right: Whether each model is right on each photo, shape (S, N).
+        confusion: Photos of each true class (rows) by answer, mean over the models, shape (C, C).
+        values: Metrics in the order of `METRICS`, shape (M,).
+        draws: The same for every draw, shape (M, R).
+    """
+
+    classes: tuple[str, ...]
+    labels: np.ndarray
+    right: np.ndarray
+    confusion: np.ndarray
+    values: np.ndarray
+    draws: np.ndarray
+
+
+def measure(
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    temperature: float | np.ndarray = 1.0,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Measures:
+    """Measures one model.
+
+    Args:
+        labels: True classes, shape (N,).
+        probabilities: Uncalibrated, shape (N, C).
+        classes: C names, in order.
+        temperature: For the calibrated metrics: one, or one for each photo, shape (N,).
+        resamples: Number of draws.
+        seed: Of the draws. Measures of the same photos with the same seed have the same draws, and can be averaged and
+            compared draw by draw.
+
+    Returns:
+        The measures; their intervals are those that `evaluate` gives.
+    """
+    if np.ndim(temperature) == 0:
+        calibrated = apply_temperature(probabilities, float(temperature))
+    else:
+        calibrated = np.empty_like(probabilities)
+        for value in np.unique(temperature):
+            rows = temperature == value
+            calibrated[rows] = apply_temperature(probabilities[rows], float(value))
+    answers, once = probabilities.argmax(axis=1), np.ones((len(labels), 1))
+    draws = [
+        scores(labels, probabilities, calibrated, weights)
+        for weights in bootstrap_weights(len(labels), resamples, seed)
+    ]
+    return Measures(
+        classes=tuple(classes),
+        labels=np.asarray(labels),
+        right=(answers == labels)[None],
+        confusion=confusions(labels, answers, len(classes), once)[0],
+        values=scores(labels, probabilities, calibrated, once)[:, 0],
+        draws=np.concatenate([np.empty((len(METRICS), 0)), *draws], axis=1),
+    )
+
+
+def average(measures: Sequence[Measures]) -> Measures:
+    """Averages models on the same photos: metric by metric, draw by draw.
+
+    The intervals of the average say how far it moves with other photos; how far it moves with other seeds is seen in
+    the single models.
+    """
+    first = measures[0]
+    return Measures(
+        classes=first.classes,
+        labels=first.labels,
+        right=np.concatenate([one.right for one in measures]),
+        confusion=np.mean([one.confusion for one in measures], axis=0),
+        values=np.mean([one.values for one in measures], axis=0),
+        draws=np.mean([one.draws for one in measures], axis=0),
+    )
+
+
+def measure_rows(measures: Measures, baseline: Measures | None = None) -> pd.DataFrame:
+    """Returns a table of everything measured.
+
+    Args:
+        measures: The models.
+        baseline: As many others on the same photos, with the same draws; None leaves the differences undefined.
+
+    Returns:
+        Columns `MEASURE_COLUMNS` and `DIFFERENCE_COLUMNS`. First one row for each of `METRICS`, with `class` empty and
+        `photos` N; then precision, recall and F1 of each class, with `photos` those of the class. Intervals are 95 %:
+        of metrics by the bootstrap, per class by Wilson's method on the mean confusion matrix. The difference from the
+        baseline is paired: by the bootstrap for metrics, see `paired_interval` for recall; precision and F1 have none.
+    """
+    low, high = metric_intervals(measures.values, measures.draws)
+    overall = pd.DataFrame({"metric": METRICS, "class": "", "photos": len(measures.labels), "value": measures.values})
+    overall = overall.assign(low=np.maximum(low, 0), high=high)
+    if baseline is not None:
+        difference = measures.values - baseline.values
+        low, high = metric_intervals(difference, measures.draws - baseline.draws)
+        overall = overall.assign(difference=difference, difference_low=low, difference_high=high)
+    confusion = pd.DataFrame(measures.confusion, index=list(measures.classes), columns=list(measures.classes))
+    per_class = per_class_table(confusion)
+    parts = [overall]
+    for metric in CLASS_METRICS:
+        part = pd.DataFrame({"metric": metric, "class": per_class["label"], "photos": per_class["support"].astype(int)})
+        part = part.assign(value=per_class[metric], low=per_class[f"{metric}_low"], high=per_class[f"{metric}_high"])
+        if baseline is not None and metric == "recall":
+            part = part.assign(**_recall_differences(measures, baseline))
+        parts.append(part)
+    columns = [*MEASURE_COLUMNS, *DIFFERENCE_COLUMNS]
+    return pd.concat([part.reindex(columns=columns) for part in parts], ignore_index=True)
+
+
+def _recall_differences(measures: Measures, baseline: Measures) -> dict[str, np.ndarray]:
+    """Returns the difference in recall of every class and its interval, from photos counted on average over models."""
+
+    def photos(which: np.ndarray) -> np.ndarray:
+        return np.bincount(measures.labels, which.mean(axis=0), minlength=len(measures.classes))
+
+    support = photos(np.ones_like(measures.right))
+    some = np.where(support > 0, support, np.nan)
+    gained, lost = photos(measures.right & ~baseline.right), photos(baseline.right & ~measures.right)
+    low, high = paired_interval(lost, gained, some)
+    return dict(zip(DIFFERENCE_COLUMNS, ((gained - lost) / some, low, high), strict=True))

@@ -1,0 +1,179 @@
+"""The page on the audit through Streamlit's AppTest, on made-up runs and findings."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from garbage_core.audit.findings import COLUMNS, save_findings, without_flawed
+from garbage_core.evaluation.evaluation import evaluate
+from garbage_core.runs.run import load_run
+from tests.app.test_pages import ROOT, words
+from tests.fixtures.photos import jpeg, write_folder
+from tests.fixtures.runs import fake_run
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A folder with `scratch` (70 %) and `transfer` (92 %), made once."""
+    folder = tmp_path_factory.mktemp("pair")
+    fake_run(folder, "scratch", accuracy=0.70, seed=1)
+    fake_run(folder, "transfer", accuracy=0.92, seed=2)
+    return folder
+
+
+@pytest.fixture
+def machine(tmp_path, pair, monkeypatch):
+    """A machine with both runs, and neither findings nor photos."""
+    shutil.copytree(pair, tmp_path / "models")
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("GARBAGE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def findings(machine) -> pd.DataFrame:
+    """Findings on the photos of the runs: thirty leaking test photos, one contradiction, twenty labels in doubt."""
+    photos = load_run("transfer").predictions[["file", "label", "split"]]
+    of = {split: photos[photos["split"] == split].reset_index(drop=True) for split in ("train", "val", "test")}
+    parts = []
+    for place in range(30):
+        pair = pd.concat([of["train"].iloc[[3 * place]], of["test"].iloc[[place]]])
+        pair = pair.assign(label=of["test"]["label"][place])  # the made-up runs count the names of a class through
+        parts.append(pair.assign(kind="near", leak=True, contradictory=False, bits=10.0, cosine=0.97, score=0.96))
+    both = pd.concat([of["train"].iloc[[400]], of["val"].iloc[[100]]]).assign(label=["glass", "metal"])
+    parts.append(both.assign(kind="identical", leak=True, contradictory=True, bits=0.0, cosine=1.0, score=1.0))
+    parts += [
+        of["train"].iloc[[500 + place]].assign(kind="mislabelled", score=0.9, suggested="metal") for place in range(20)
+    ]
+    parts.append(of["val"].iloc[[7]].assign(kind="outlier", score=4.2))
+    table = pd.concat([part.assign(finding=number) for number, part in enumerate(parts, 1)], ignore_index=True)
+    for column in ("contradictory", "leak"):
+        table[column] = table[column].fillna(False).astype(bool)
+    table = table.reindex(columns=list(COLUMNS)).fillna({"suggested": ""})
+    save_findings(table)
+    return table
+
+
+def open_page(**address) -> AppTest:
+    """Opens the page by a link with these parameters."""
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
+    for key, value in address.items():
+        app.query_params[key] = value
+    app.switch_page("pages/audit.py").run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def tiles(app: AppTest) -> dict[str, str]:
+    """Returns the page's numbers by their titles."""
+    return {metric.label: str(metric.value).replace("\u00a0", " ") for metric in app.metric}
+
+
+def names(app: AppTest) -> list[str]:
+    """Returns what stands under the photos."""
+    return [image.captions[0].replace("\\", "") for image in app.image]
+
+
+def test_without_findings_the_page_says_how_to_get_them(machine):
+    said = words(open_page())
+    assert "not been audited yet" in said
+    assert "python -m garbage_core audit" in said
+
+
+def test_answer_and_numbers_come_from_the_findings(machine, findings):
+    app = open_page()
+    run = load_run("transfer")
+    kept = without_flawed(run.predictions, findings)
+    after = evaluate(kept, run.classes, "test", resamples=0).metric("accuracy")[0]
+    before = evaluate(run.predictions, run.classes, "test", resamples=0).metric("accuracy")[0]
+    said = words(app)
+    assert app.title[0].value == "Can the data be trusted?"
+    assert "30 of the 431 test photos cannot be counted on" in said
+    assert f"Transfer is right on {100 * after:.1f} % instead of {100 * before:.1f} %" in said
+    shown = tiles(app)
+    assert [shown[title] for title in ("Different labels", "Across splits", "Identical", "Nearly identical")] == [
+        *("1", "31", "1", "30"),
+    ]
+    assert [shown[title] for title in ("Labels in doubt", "Unlike all others")] == ["20", "1"]
+
+
+def test_switch_recomputes_the_metrics(machine, findings):
+    app = open_page()
+    before = tiles(app)["Accuracy"]
+    assert "Transfer on 431 test photos." in words(app)
+    app.toggle(key="without").set_value(True).run()
+    run = load_run("transfer")
+    after = evaluate(without_flawed(run.predictions, findings), run.classes, "test", resamples=0)
+    assert tiles(app)["Accuracy"] == f"{100 * after.metric('accuracy')[0]:.1f} %" != before
+    assert "Transfer on 401 test photos of 431. On the 30 others it is right" in words(app)
+    effect = next(table.value for table in app.dataframe if "Without them" in table.value).set_index("Metric")
+    assert effect.loc["Accuracy", "Without them"].startswith(tiles(app)["Accuracy"].replace(" ", "\u00a0"))
+    assert effect.loc["Recall, trash", "All photos"] == effect.loc["Recall, trash", "Without them"]
+    listed = next(table.value for table in app.dataframe if "Why" in table.value)
+    assert len(listed) == 30
+    assert set(listed["Why"]) == {"a duplicate in an earlier split"}
+
+
+def test_link_opens_the_same_view(machine, findings):
+    app = open_page(without="true", run="Scratch", split="Validation", kind="Labels in doubt")
+    said = words(app)
+    assert "Scratch on 327 validation photos of 328." in said
+    assert "Classifiers that never saw the photo" in said
+    assert all("rather **metal**?" in name for name in names(app))
+
+
+def test_filters_choose_among_the_findings(machine, findings):
+    app = open_page(kind="Across splits")
+    labels = findings[findings["leak"]]["label"]
+    assert app.selectbox(key="class").options == ["All", *(c.capitalize() for c in sorted(set(labels)))]
+    app.selectbox(key="found_in").set_value("val").run()
+    assert len(names(app)) == 2
+    assert ["validation" in name for name in sorted(names(app))] == [False, True]
+    app.selectbox(key="class").set_value("cardboard").run()
+    assert "no finding of this kind" in words(app)
+
+
+def test_pages_of_findings(machine, findings):
+    app = open_page(kind="Labels in doubt")
+    first = names(app)
+    assert len(first) == 12
+    app.get("pagination")[0].set_value(2).run()
+    assert len(names(app)) == 8
+    assert not set(first) & set(names(app))
+
+
+def test_missing_photos_are_named_and_offered(machine, findings):
+    app = open_page(kind="Unlike all others")
+    file = findings[findings["kind"] == "outlier"]["file"].iloc[0]
+    assert [image.proto.imgs[0].alt for image in app.image] == [f"Missing photo {file}"]
+    assert names(app)[0].endswith(f"  \n{file.rpartition('/')[2]}")
+    assert "Download the photos, 43 MB" in [button.label for button in app.button]
+
+
+def test_photos_that_are_here_are_shown(machine, findings, monkeypatch):
+    files = findings[findings["kind"] == "identical"]["file"]
+    write_folder(machine / "photos", {file: jpeg((9, 99, 199), 64, 48) for file in [*files, "paper/x.jpg"]})
+    monkeypatch.setenv("GARBAGE_DATA", str(machine / "photos"))
+    app = open_page(kind="Different labels")
+    assert [image.proto.imgs[0].alt for image in app.image] == [f"Photo {file}" for file in files]
+    assert not app.button
+
+
+def test_clean_data_is_trusted(machine):
+    save_findings(pd.DataFrame(columns=list(COLUMNS)).astype({"bits": float, "leak": bool, "contradictory": bool}))
+    app = open_page()
+    assert "Yes: each of the 431 test photos can be counted on" in words(app)
+    assert app.toggle(key="without").disabled
+    assert np.all([value == "0" for title, value in tiles(app).items() if title in ("Identical", "Labels in doubt")])
+
+
+def test_damaged_findings_are_named_in_place(machine):
+    save_findings(pd.DataFrame(columns=list(COLUMNS)).astype({"bits": float}))
+    (machine / "models" / "audit" / "findings.csv").write_text("finding,kind\n1,near\n")
+    app = open_page()
+    assert "cannot be read as findings" in words(app)

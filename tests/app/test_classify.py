@@ -1,0 +1,285 @@
+"""The landing page's finer points: strange photos, the mirror image, how sure is sure, and choosing among many."""
+
+import json
+import shutil
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from garbage_core.inference import ood_detector as novelty
+from garbage_core.inference.classifier import Classifier
+from garbage_core.runs.run import load_run
+from tests.app.test_pages import open_page, place, upload, words  # noqa: F401, a fixture among them
+from tests.fixtures.networks import miniature_run
+from tests.fixtures.networks import picture as draw
+
+PHOTOS = [(f"{seed}.jpg", draw(seed)) for seed in range(4)]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """A folder with `scratch` and `transfer` as miniature networks that answer, and are sure of everything."""
+    folder = tmp_path_factory.mktemp("pair")
+    for seed, name in enumerate(("scratch", "transfer")):
+        miniature_run(folder, name, seed=seed, threshold=0.0, temperature=1.0)
+    return folder
+
+
+@pytest.fixture
+def runs(place, pair, monkeypatch):  # noqa: F811
+    """The pair, which no test changes."""
+    monkeypatch.setenv("GARBAGE_MODELS", str(pair))
+    return pair
+
+
+@cache
+def classifier_of(folder, name: str) -> Classifier:
+    return Classifier.from_run(load_run(name, folder))
+
+
+def best(folder, name: str, data: bytes, flip: bool = False):
+    """The answer of a run, asked directly."""
+    return classifier_of(folder, name).classify_bytes(data, flip=flip)
+
+
+def fit_detectors(pair, folder, strange: bool) -> None:
+    """Gives copies of the pair detectors to which the miniatures' pictures are ordinary photos, or all strange."""
+    for path in folder.iterdir():
+        classifier, run = classifier_of(pair, path.name), load_run(path.name, folder)
+        seen = classifier.features([classifier.prepare(draw(seed)) for seed in range(40)])
+        if strange:  # as if the training photos had looked quite different
+            seen = 100 + np.random.default_rng(0).normal(size=seen.shape).astype(np.float32)
+        layers = novelty.LAYER_NAMES[-1:]
+        novelty.save(novelty.fit(seen[:20], seen[20:], classifier.feature_widths, run.weights_sha256, layers), run)
+
+
+@pytest.mark.parametrize("strange", [True, False])
+def test_a_photo_unlike_the_training_data_is_called_so(place, pair, strange):  # noqa: F811
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)
+    fit_detectors(pair, place / "models", strange)
+    app = upload(open_page("classify"), PHOTOS[0])
+    said = words(app)
+    assert (app.header[0].value == "This does not look like waste") == strange
+    assert (said.count("**This does not look like waste**") == 2) == strange
+    assert ("If it is waste all the same: " in said) == strange
+    assert ("Rules differ from place to place" in said) != strange  # no bin is named for what is no waste
+
+
+@pytest.mark.slow
+def test_strange_photos_have_a_place_of_their_own_in_a_batch(place, pair):  # noqa: F811
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)
+    fit_detectors(pair, place / "models", strange=True)
+    app = upload(open_page("classify"), *PHOTOS)
+    assert app.header[0].value == "Not like waste 4"
+    assert set(app.dataframe[0].value["Transfer: sure"]) == {"not like waste"}
+
+
+@pytest.mark.slow
+def test_a_detector_fitted_while_the_app_runs_is_used(place, pair):  # noqa: F811
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)
+    app = upload(open_page("classify"), PHOTOS[0])
+    assert app.header[0].value != "This does not look like waste"
+    fit_detectors(pair, place / "models", strange=True)
+    app.run()
+    assert app.header[0].value == "This does not look like waste"
+
+
+def test_the_mirror_image_is_asked_on_request_and_what_it_changes_is_said(runs):
+    app = upload(open_page("classify"), PHOTOS[0])
+    assert "mirror image," not in words(app)
+    app.toggle(key="flip").set_value(True).run()
+    both = {name: best(runs, name, PHOTOS[0][1], flip=True) for name in ("scratch", "transfer")}
+    (said,) = [line.value for line in app.caption if line.value.startswith("With the mirror image")]
+    for name, answer in both.items():
+        once = best(runs, name, PHOTOS[0][1])
+        assert abs(once.confidence - answer.confidence) > 1e-3
+        assert f"{100 * answer.confidence:.0f}\u00a0%" in said
+        assert f"{100 * once.confidence:.0f}\u00a0%" in said
+    app.toggle(key="flip").set_value(False).run()
+    assert "With the mirror image" not in words(app)
+
+
+@pytest.mark.slow
+def test_the_mirror_images_of_many(runs):
+    app = upload(open_page("classify"), *PHOTOS)
+    app.toggle(key="flip").set_value(True).run()
+    assert not app.exception
+    table = app.dataframe[0].value
+    for row, (_, data) in zip(table.itertuples(index=False), PHOTOS, strict=True):
+        answer = best(runs, "transfer", data, flip=True)
+        assert row.Transfer == answer.label
+        assert table.loc[table["File"] == row.File, "Transfer: confidence"].iloc[0] == pytest.approx(
+            100 * answer.confidence, abs=1e-3
+        )
+    assert "other answer" in words(app)
+
+
+def test_how_sure_is_sure_is_chosen_with_what_it_costs(place, pair):  # noqa: F811
+    """Val answers of 0.9 are right, of 0.6 wrong: whoever wants no mistakes gets a threshold between them."""
+    shutil.copytree(pair / "transfer", place / "models" / "transfer")
+    path = place / "models" / "transfer"
+    answers = pd.read_csv(path / "predictions.csv")
+    columns = [name for name in answers if name.startswith("p_")]
+    val = answers["split"] == "val"
+    answers.loc[val, columns] = 0.02
+    for place_of, row in enumerate(answers.index[val]):
+        right = place_of % 4 != 0
+        label = answers.loc[row, "label"]
+        named = label if right else next(c for c in columns if c != f"p_{label}").removeprefix("p_")
+        answers.loc[row, columns] = 0.02 if right else 0.08
+        answers.loc[row, f"p_{named}"] = 0.9 if right else 0.6
+    answers.to_csv(path / "predictions.csv", index=False)
+    description = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps(description | {"threshold": 0.3}))
+    assert 0.3 < best(pair, "transfer", PHOTOS[0][1]).confidence < 0.9
+    app = upload(open_page("classify"), PHOTOS[0])
+    assert not app.header[0].value.startswith("Not sure")
+    assert "from 30.0 % on it counts as sure" in words(app)
+    assert "Transfer 100.0 %. The rest is left open." in words(app)
+    app.slider(key="target").set_value(100).run()
+    assert app.header[0].value.startswith("Not sure")
+    assert "from 90.0 % on it counts as sure" in words(app)
+    assert "Transfer 75.0 %. The rest is left open." in words(app)
+
+
+def test_totals_lead_to_the_photos_behind_them(runs):
+    app = upload(open_page("classify"), *((f"{seed}.jpg", draw(seed)) for seed in range(8)))
+    table = app.dataframe[0].value
+    counts = table["Transfer"].value_counts() if "Transfer" in app.caption[0].value else table["Scratch"].value_counts()
+    assert len(counts) > 1, "the drawings must get different answers for this test"
+    leader = "Transfer" if "answered by Transfer" in words(app) else "Scratch"
+    counts = table[leader].value_counts()
+    wanted = counts.index[-1]
+    app.button_group(key="outcomes").set_value([wanted]).run()
+    assert not app.exception
+    assert set(app.dataframe[0].value[leader]) == {wanted}
+    assert len(app.dataframe[0].value) == counts.iloc[-1]
+    # Other photos may have no such answer: the choice goes with it.
+    first = table.loc[table[leader] != wanted, "File"].tolist()[:2]
+    upload(app, *((name, draw(int(name.split(".")[0]))) for name in first))
+    assert len(app.dataframe[0].value) == 2
+
+
+def test_many_broken_files_do_not_bury_the_answers(runs):
+    broken = [(f"broken{number}.jpg", b"\xff\xd8\xff" + bytes(number + 1)) for number in range(5)]
+    app = upload(open_page("classify"), *PHOTOS[:2], *broken)
+    assert "5 files could not be read" in [box.label for box in app.expander]
+    assert len(app.error) == 5
+    assert len(app.dataframe[0].value) == 2
+
+
+def test_a_photo_from_the_clipboard_is_answered_until_another_source_is_chosen(runs):
+    app = open_page("classify")
+    app.button_group(key="source").set_value("Paste").run()
+    app.chat_input(key="clipboard").upload("image.png", draw(0, kind="PNG"), "image/png").run()
+    assert not app.exception
+    said = app.header[0].value
+    app.run()  # the field has forgotten the photo, the page has not
+    assert app.header[0].value == said
+    app.button_group(key="source").set_value("Photos").run()
+    assert not app.header
+    app.button_group(key="source").set_value("Paste").run()
+    assert not app.header
+
+
+def test_text_from_the_clipboard_is_no_photo(runs):
+    app = open_page("classify")
+    app.button_group(key="source").set_value("Paste").run()
+    app.chat_input(key="clipboard").set_value("a picture I copied").run()
+    assert "That was text and no photo" in app.info[0].value
+
+
+def test_more_files_than_fit_are_left_out_and_that_is_said(runs, monkeypatch):
+    from garbage_app.classify import photo_input as handing_over
+
+    assert handing_over.MOST_FILES == 200
+    monkeypatch.setattr(handing_over, "MOST_FILES", 3)
+    app = upload(open_page("classify"), *PHOTOS)
+    assert "4 files are too many at once; these are the answers for the first 3." in app.warning[0].value
+    assert list(app.dataframe[0].value["File"]) == [name for name, _ in PHOTOS[:3]]
+
+
+def upload_folder(*files: tuple[str, bytes]):
+    """The page after a folder of (path, content) was handed over."""
+    app = open_page("classify")
+    app.button_group(key="source").set_value("Folder").run()
+    return upload(app, *files)
+
+
+def test_a_folder_is_answered_in_the_order_of_its_names_without_what_systems_hide_in_it(runs, monkeypatch):
+    from garbage_app.classify import photo_input as handing_over
+
+    monkeypatch.setattr(handing_over, "MOST_FILES", 3)
+    names = [".mine/Thumbs.db", ".mine/b.jpg", ".mine/.DS_Store", ".mine/C.jpg", ".mine/a/._d.jpg", ".mine/a/d.jpg"]
+    app = upload_folder(*((name, draw(seed)) for seed, name in enumerate(names)))
+    assert not app.exception
+    assert not app.warning  # only what counts is counted
+    assert not app.error
+    assert list(app.dataframe[0].value["File"]) == [".mine/a/d.jpg", ".mine/b.jpg", ".mine/C.jpg"]
+
+
+def test_a_folder_with_nothing_to_see_says_so(runs):
+    app = upload_folder(("mine/.DS_Store", b"Bud1"))
+    assert not app.exception
+    assert "There is no photo in this folder" in app.info[0].value
+
+
+def test_a_session_keeps_no_photo_on_other_pages(runs):
+    app = upload(open_page("classify"), *PHOTOS)
+    assert {"answers", "thumbnails", "preview"} <= set(app.session_state)
+    app.switch_page("pages/models.py").run()
+    assert not app.exception
+    assert not {"answers", "thumbnails", "preview", "pasted"} & set(app.session_state)
+
+
+def test_an_upload_is_not_written_to_disk(runs):
+    """As the server takes it: a form with one file of 20 MB."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    formparsers = pytest.importorskip("starlette.formparsers")
+    from starlette.datastructures import Headers
+
+    async def arriving():
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+        for _ in range(20):
+            yield bytes(2**20)
+        yield b"\r\n--x--\r\n"
+
+    async def receive():
+        headers = Headers({"content-type": "multipart/form-data; boundary=x"})
+        form = await formparsers.MultiPartParser(headers, arriving()).parse()
+        return form["file"].file._rolled, form["file"].size
+
+    open_page("classify")
+    # In a thread of its own: a browser test that ran before has left an event loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        received = thread.submit(asyncio.run, receive()).result()
+    assert received == (False, 20 * 2**20)
+
+
+def test_a_photo_is_decoded_once_for_all_that_see_it_in_one_size(place, monkeypatch):  # noqa: F811
+    from garbage_core.data import images
+
+    for seed, name in enumerate(("scratch", "transfer")):
+        miniature_run(place / "models", name, size=(240, 320), seed=seed, threshold=0.0)
+    decoded, decode = [], images.decode_image
+    monkeypatch.setattr(images, "decode_image", lambda data, *args: decoded.append(data) or decode(data, *args))
+    photos = [(f"{seed}.jpg", draw(seed, 1280, 960)) for seed in range(90, 94)]
+
+    def decodes() -> list[int]:
+        counted = [decoded.count(data) for _, data in photos]
+        decoded.clear()
+        return counted
+
+    app = upload(open_page("classify"), photos[0])
+    assert not app.exception
+    assert decodes() == [1, 0, 0, 0]  # for both models and the picture on the page
+    app.run()
+    assert decodes() == [0, 0, 0, 0]
+    upload(app, *photos)
+    assert decodes() == [1, 1, 1, 1]  # for both models and the table; the first one's details are still known
+    app.run()
+    assert decodes() == [0, 0, 0, 0]

@@ -1,0 +1,380 @@
+"""The pages Evaluation and Comparison through Streamlit's AppTest: from a number to the photos behind it."""
+
+import io
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from garbage_app.widgets.downloads import css_class, csv
+from garbage_app.widgets.photo_grid import TILES, in_order, probabilities_in_words
+from garbage_core.evaluation.evaluation import compare, evaluate, photo_table
+from garbage_core.runs.run import load_run
+from tests.app.test_pages import ROOT, words
+from tests.fixtures.photos import small_dataset, write_folder
+from tests.fixtures.runs import fake_run
+
+CLASSES = ("can", "jar", "x_*y")
+PAGES = {
+    "evaluation": ["confusion-matrix", "per-class", "roc-curves", "pr-curves", "reliability", "coverage"],
+    "comparison": [
+        *("metrics", "recall", "recall-differences", "right-and-wrong", "confusion-scratch", "confusion-transfer"),
+        *("agreement", "training-curves"),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with `scratch` and `transfer`, which know photos of three classes, made once."""
+    folder = tmp_path_factory.mktemp("made")
+    for seed, (name, accuracy) in enumerate({"scratch": 0.55, "transfer": 0.8}.items()):
+        fake_run(folder, name, accuracy, classes=CLASSES, counts={"train": 8, "val": 12, "test": 30}, seed=seed)
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path, made, monkeypatch):
+    """A machine with the pair and no photos."""
+    shutil.copytree(made, tmp_path / "models")
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("GARBAGE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def open_page(page: str, **address) -> AppTest:
+    """Opens a page by a link with these parameters."""
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
+    for key, value in address.items():
+        app.query_params[key] = value
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def tiles(app: AppTest) -> list[tuple[str, str]]:
+    """Returns file and caption of every tile, without Markdown's escapes."""
+    found = []
+    for image in app.image:
+        caption, name = re.sub(r"\\(.)", r"\1", image.captions[0]).replace("\u00a0", " ").rsplit("  \n", 1)
+        file = image.proto.imgs[0].alt.removeprefix("Missing photo ")
+        assert file.endswith(f"/{name}")
+        found.append((file, caption))
+    return found
+
+
+def answers(name: str, made, split: str = "test") -> pd.DataFrame:
+    run = load_run(name, made)
+    return photo_table(run.predictions, run.classes, split, run.temperature)
+
+
+# Both pages
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_figure_has_a_sentence_and_three_downloads(place, page):
+    app = open_page(page)
+    charts = app.get("plotly_chart")
+    assert len(charts) == len(PAGES[page])
+    assert all(chart.proto.alt.endswith(".") for chart in charts)
+    components = [part.proto for part in app.get("bidi_component")]
+    images = [json.loads(part.json) for part in components if part.component_name == "figure_images"]
+    assert [part["figure"] for part in images] == PAGES[page]
+    assert [part["alt"] for part in images] == [chart.proto.alt for chart in charts]
+    assert [button.proto.label for button in app.get("download_button")] == ["CSV"] * len(charts)
+
+
+def test_what_other_splits_gave_is_said_of_the_run_that_it_was_tried_for(place):
+    rows = [
+        {"stages": "conv5 conv4", "fold": fold, "metric": metric, "class": "", "photos": 90, "value": value}
+        for metric in ("accuracy", "macro_f1")
+        for fold, value in (("1", 0.8), ("2", 0.9), ("pooled", 0.85))
+    ]
+    (place / "models" / "studies").mkdir()
+    path = place / "models" / "studies" / "crossval.csv"
+    pd.DataFrame(rows).assign(low=0.7, high=0.95).to_csv(path, index=False)
+    said = [caption.value for caption in open_page("evaluation").caption]
+    (text,) = [text for text in said if "Luck of the split?" in text]
+    assert "85.0 % (70.0 to 95.0) of all 90 photos" in text.replace("\u00a0", " ")
+    assert "80.0 to 90.0 %" in text.replace("\u00a0", " ")
+    said = [caption.value for caption in open_page("evaluation", run=load_run("scratch").title).caption]
+    assert not any("Luck of the split?" in text for text in said)
+    path.write_text("fold\n1\n")
+    app = open_page("evaluation")
+    assert "lacks the columns stages" in app.warning[0].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_split_of_one_class_is_shown_as_far_as_it_goes(place, page):
+    for name in ("scratch", "transfer"):
+        path = place / "models" / name / "predictions.csv"
+        table = pd.read_csv(path)
+        table[(table["split"] != "test") | (table["label"] == "can")].to_csv(path, index=False)
+    said = words(open_page(page))
+    if page == "evaluation":
+        assert "nothing to tell it from" in said
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_unknown_choices_in_a_link_are_passed_over(place, page):
+    app = open_page(page, true="wood", called="wood", order="wood", group="wood", split="wood", run="wood")
+    assert "90 test photos" in words(app)
+
+
+# Evaluation
+
+
+def test_most_confident_mistakes_come_first(place, made):
+    photos = answers("transfer", made)
+    wrong = photos[~photos["correct"]].sort_values("confidence", ascending=False)
+    app = open_page("evaluation")
+    assert [file for file, _ in tiles(app)] == wrong["file"].head(TILES).tolist()
+    first = wrong.iloc[0]
+    assert tiles(app)[0][1].startswith(f"{first['label']}, taken for **{first['predicted']}**")
+    assert f"{len(wrong)} of 90 photos got a wrong answer" in words(app).replace("*", "")
+
+
+def test_least_sure_and_by_name(place, made):
+    photos = answers("transfer", made)
+    wrong = photos[~photos["correct"]]
+    app = open_page("evaluation", order="Least sure answers first")
+    assert [file for file, _ in tiles(app)] == wrong.sort_values("confidence")["file"].head(TILES).tolist()
+    app.selectbox(key="order").set_value("name").run()
+    numbers = [int(re.search(r"(\d+)\.jpg", file)[1]) for file, _ in tiles(app) if file.startswith("can")]
+    assert numbers == sorted(numbers)
+
+
+def test_a_cell_shows_its_photos_all_of_them_and_no_others(place, made):
+    photos = answers("transfer", made)
+    cell = photos[(photos["label"] == "jar") & (photos["predicted"] == "jar")]
+    assert len(cell) > TILES
+    app = open_page("evaluation", true="jar", called="jar")
+    shown = {file for file, _ in tiles(app)}
+    assert all(caption.startswith("rightly called **jar**") for _, caption in tiles(app))
+    assert len(shown) == TILES
+    listed = next(table.value for table in app.dataframe if "True class" in table.value and "File" in table.value)
+    assert set(listed["File"]) == set(cell["file"]) > shown
+    assert listed[list(CLASSES)].sum(axis=1).to_numpy() == pytest.approx(100)
+    assert f"{len(cell)} of 30 jar photos are rightly called jar" in words(app).replace("*", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("true", "called", "keep"),
+    [
+        ("Any class", "Any answer", lambda t: t["correct"] | True),
+        ("Any class", "can", lambda t: t["predicted"] == "can"),
+        ("can", "Any wrong answer", lambda t: (t["label"] == "can") & ~t["correct"]),
+        ("can", "Any answer", lambda t: t["label"] == "can"),
+        ("x_*y", "jar", lambda t: (t["label"] == "x_*y") & (t["predicted"] == "jar")),
+    ],
+)
+def test_rows_columns_and_all(place, made, true, called, keep):
+    photos = answers("transfer", made)
+    expected = photos[keep(photos)]
+    app = open_page("evaluation")
+    app.selectbox(key="true").set_value(true)
+    app.selectbox(key="called").set_value(called).run()
+    assert not app.exception
+    assert len(tiles(app)) == min(TILES, len(expected))
+    assert {file for file, _ in tiles(app)} <= set(expected["file"])
+    listed = [table.value for table in app.dataframe if "File" in table.value]
+    assert sum(map(len, listed)) == len(expected)
+
+
+def test_an_empty_cell_says_so(place):
+    path = place / "models" / "transfer" / "predictions.csv"
+    table = pd.read_csv(path)
+    odds = table.filter(like="p_").columns
+    table[odds] = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])[
+        table["label"].map({name: place for place, name in enumerate(CLASSES)})
+    ]
+    table.to_csv(path, index=False)
+    app = open_page("evaluation")
+    assert "There is no such photo." in words(app)
+    assert "None: every answer is right." in words(app)
+
+
+def test_a_run_of_other_classes_forgets_the_cell(place):
+    fake_run(place / "models", "other", classes=("apple", "pear"), counts={"train": 8, "val": 4, "test": 6})
+    app = open_page("evaluation", true="can", called="jar")
+    app.button_group(key="run").set_value("other").run()
+    assert not app.exception
+    assert [app.selectbox(key=key).value for key in ("true", "called")] == ["Any class", "Any wrong answer"]
+
+
+def test_the_chosen_cell_is_framed(place):
+    app = open_page("evaluation", true="can", called="jar")
+    frames = [
+        shape
+        for shape in json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["shapes"]
+        if shape["type"] == "rect"
+    ]
+    assert [(round(frame["x0"]), round(frame["y0"])) for frame in frames] == [(1, 0)]
+
+
+def test_each_photo_is_one_click_from_its_heat_maps(place, monkeypatch):
+    write_folder(place / "photos", small_dataset(photos=60))
+    monkeypatch.setenv("GARBAGE_DATA", str(place / "photos"))
+    for name in ("scratch", "transfer"):
+        shutil.rmtree(place / "models" / name)
+        fake_run(place / "models", name, 0.6, classes=("can", "jar"), counts={"train": 8, "val": 4, "test": 30})
+    app = open_page("evaluation")
+    files = [re.fullmatch("Photo (.+)", image.proto.imgs[0].alt)[1] for image in app.image]
+    assert len(files) == TILES
+    links = app.get("page_link")
+    assert [link.proto.page for link in links] == ["explanations"] * TILES
+    assert [link.proto.query_string for link in links] == [f"file={file.replace('/', '%2F')}" for file in files]
+
+
+def test_numbers_are_those_of_the_library(place, made):
+    run = load_run("transfer", made)
+    evaluation = evaluate(run.predictions, run.classes, "val", run.temperature)
+    app = open_page("evaluation", split="Validation")
+    value, low, high = evaluation.metric("log_loss_calibrated")
+    metrics = next(table.value for table in app.dataframe if "Meaning" in table.value).set_index("Metric")
+    assert metrics.loc["Log loss, calibrated"].iloc[0] == f"{value:.3f} ({low:.3f} to {high:.3f})"
+    assert len(metrics) == len(evaluation.metrics)
+    before, after = (evaluation.metric(name) for name in ("ece", "ece_calibrated"))
+    said = words(app).replace("*", "")
+    for value, low, high in (before, after):
+        assert f"{100 * value:.1f} % ({100 * low:.1f} to {100 * high:.1f})" in said
+    assert "36 validation photos" in said
+
+
+# Comparison
+
+
+@pytest.mark.slow
+def test_groups_show_their_photos(place, made):
+    a, b = (load_run(name, made) for name in ("scratch", "transfer"))
+    comparison = compare(a.predictions, b.predictions, CLASSES, "test", resamples=0)
+    app = open_page("comparison")
+    for group, title in (
+        ("only_b", "Only Transfer right"),
+        ("only_a", "Only Scratch right"),
+        ("both_wrong", "Both wrong"),
+        ("both_right", "Both right"),
+    ):
+        app.selectbox(key="group").set_value(group).run()
+        assert not app.exception
+        expected = comparison.group(group)
+        assert f"{title}: {len(expected)} photo" in words(app)
+        assert {file for file, _ in tiles(app)} <= set(expected["file"])
+        assert len(tiles(app)) == min(TILES, len(expected))
+        row = expected.set_index("file").loc[tiles(app)[0][0]]
+        bold = [f"{'**' if row[f'correct_{s}'] else ''}{row[f'predicted_{s}']}" for s in "ab"]
+        assert re.search(rf"Scratch: {re.escape(bold[0])}.*\n.*Transfer: {re.escape(bold[1])}", tiles(app)[0][1])
+    assert f"{len(comparison.photos)} test photos" in words(app)
+
+
+def test_a_link_opens_a_group(place):
+    assert "Both wrong: " in words(open_page("comparison", group="Both wrong"))
+
+
+def test_two_runs_that_answer_alike_show_no_difference(place):
+    shutil.rmtree(place / "models" / "transfer")
+    shutil.copytree(place / "models" / "scratch", place / "models" / "transfer")
+    app = open_page("comparison")
+    said = words(app).replace("*", "")
+    assert "Scratch and Transfer are right equally often" in said
+    assert "probability 1.000" in said
+    assert "There is no such photo." in said
+    assert "100.0 % (95.9 to 100.0) of the photos" in said
+
+
+def test_any_two_of_three_runs_can_be_compared_and_never_one_with_itself(place):
+    fake_run(place / "models", "third", classes=CLASSES, counts={"train": 8, "val": 12, "test": 30}, seed=5)
+    app = open_page("comparison", a="third", b="Scratch")
+    assert [app.selectbox(key=key).value for key in "ab"] == ["third", "scratch"]
+    assert "Only Scratch right" in app.selectbox(key="group").options
+    app.selectbox(key="a").set_value("scratch").run()
+    assert not app.exception
+    assert app.selectbox(key="a").value == "scratch"
+    assert app.selectbox(key="b").value != "scratch"
+
+
+def test_all_metrics_stand_side_by_side(place, made):
+    a, b = (load_run(name, made) for name in ("scratch", "transfer"))
+    comparison = compare(
+        a.predictions, b.predictions, CLASSES, temperature_a=a.temperature, temperature_b=b.temperature
+    )
+    app = open_page("comparison")
+    rows = next(table.value for table in app.dataframe if "Metric" in table.value).set_index("Metric")
+    difference, low, high = (100 * value for value in comparison.metric("accuracy"))
+    assert rows.loc["Accuracy"].iloc[2] == f"{difference:+.1f} points ({low:+.1f} to {high:+.1f})".replace(
+        "-", "\u2212"
+    )
+    loss = comparison.metrics.set_index("metric").loc["log_loss_calibrated"]
+    assert rows.loc["Log loss, calibrated", "Scratch"] == f"{loss['a']:.3f}"
+    assert rows.loc["Log loss, calibrated", "Transfer"] == f"{loss['b']:.3f}"
+
+
+@pytest.mark.slow
+def test_speed_is_measured_when_asked_for(place, monkeypatch):
+    from tests.fixtures.networks import miniature_run  # here, because it loads TensorFlow
+
+    for seed, name in enumerate(("scratch", "transfer")):
+        miniature_run(place / "working", name, seed=seed)
+    monkeypatch.setenv("GARBAGE_MODELS", str(place / "working"))
+
+    def times(app):
+        rows = next(table.value for table in app.dataframe if "Parameters" in set(table.value.iloc[:, 0]))
+        return rows.set_index(rows.columns[0]).loc["Milliseconds per photo"]
+
+    app = open_page("comparison")
+    assert set(times(app)) == {"not measured yet"}
+    app.button(key="measure_speed").click().run()
+    assert not app.exception
+    for text in times(app):
+        median, low, high = map(int, re.fullmatch(r"(\d+) \((\d+) to (\d+)\)", text).groups())
+        assert low <= median <= high
+    (place / "working" / "scratch" / "model.keras").write_bytes(b"something else")
+    app = open_page("comparison")
+    app.button(key="measure_speed").click().run()
+    assert not app.exception
+
+
+def test_without_networks_nothing_can_be_measured(place):
+    for file in place.glob("models/*/model.keras"):
+        file.unlink()
+    app = open_page("comparison")
+    assert not [button for button in app.button if button.key == "measure_speed"]
+    assert "transfer" in words(app).lower()
+
+
+# Parts
+
+
+def test_equally_sure_photos_are_in_order_of_their_numbers():
+    files = ["can/can10.jpg", "can/can9.jpg", "bin/can11.jpg", "can/a.jpg"]
+    photos = pd.DataFrame({"file": files, "confidence": [0.5, 0.5, 0.9, 0.5]})
+    by_name = ["bin/can11.jpg", "can/a.jpg", "can/can9.jpg", "can/can10.jpg"]
+    assert in_order(photos, "name")["file"].tolist() == by_name
+    assert in_order(photos, "surest")["file"].tolist() == by_name
+    assert in_order(photos, "unsure")["file"].tolist() == [*by_name[1:], by_name[0]]
+
+
+def test_probabilities_name_the_highest_and_the_true_class():
+    odds = {"can": 0.62, "jar": 0.3, "lid": 0.076, "bag": 0.004}
+    said = probabilities_in_words(odds, "bag").replace("\u00a0", " ")
+    assert said == "can 62 %, jar 30 %, lid 8 %, bag under 1 %"
+    sure = probabilities_in_words({"can": 0.999, "jar": 0.001}, "can").replace("\u00a0", " ")
+    assert sure == "can over 99 %"
+
+
+def test_tables_are_written_with_the_index_that_has_a_name():
+    table = pd.DataFrame({"a": [1], "b": ["x,y"]})
+    assert csv(table) == b'a,b\n1,"x,y"\n'
+    confusion = pd.DataFrame([[1, 2]], index=pd.Index(["can"], name="label"), columns=["can", "jar"])
+    assert pd.read_csv(io.BytesIO(csv(confusion))).columns.tolist() == ["label", "can", "jar"]
+
+
+def test_class_of_a_key_is_the_one_streamlit_writes():
+    assert css_class("confusion-a run.v2") == "confusion-a-run-v2"

@@ -1,0 +1,43 @@
+"""The runs in models/ are what they say: cards, weights and predictions belong together."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from garbage_core.data.dataset import load_dataset
+from garbage_core.data.images import load_photo
+from garbage_core.evaluation.card import card_text
+from garbage_core.runs.run import list_runs
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNS = list_runs(ROOT / "models")
+PHOTOS = ROOT.parent / "shared" / "data" / "trashnet" / "dataset-resized.zip"
+
+pytestmark = pytest.mark.skipif(not RUNS, reason="no run is committed")
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_card_and_weights_are_those_of_the_run(run):
+    assert (run.path / "card.md").read_text("utf-8") == card_text(run)
+    run.check_weights()
+    assert run.model_path.stat().st_size < 50e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_network_reproduces_its_predictions(run):
+    source = os.environ.get("GARBAGE_DATA") or PHOTOS
+    if not Path(source).exists():
+        pytest.skip(f"the photos are not at {source}: set GARBAGE_DATA")
+    from garbage_core.inference.classifier import Classifier
+
+    dataset = load_dataset(source, verify=False)
+    table = run.predictions
+    rows = table[table["split"] == "test"].iloc[::18]
+    classifier = Classifier.from_run(run)
+    photos = [load_photo(dataset.read_bytes(file), *classifier.size, file) for file in rows["file"]]
+    found = classifier.probabilities(photos, calibrated=False)
+    assert len(found) >= 20
+    np.testing.assert_allclose(found, rows[[f"p_{name}" for name in run.classes]], atol=1e-3)

@@ -1,0 +1,333 @@
+"""Figures show the numbers of their tables, can be read on both themes, and say in a sentence what they show."""
+
+import itertools
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from garbage_core import figures
+from garbage_core.data.classes import CLASSES, class_color, class_edge
+from garbage_core.evaluation import evaluation
+from garbage_core.figures.style import NBSP, WORSE, cell_text_color, contrast, faded, matrix_scale, percent
+from tests.fixtures.runs import fake_photos, fake_predictions
+
+NAMES = tuple(c.name for c in CLASSES)
+PAGES = {False: "#FFFFFF", True: "#12171A"}
+
+
+def rgb(color: str) -> list[int]:
+    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+
+
+def tables(classes=NAMES):
+    """Everything the figures draw, for two made-up models."""
+    photos = fake_photos(classes, {"test": 15})
+    a, b = fake_predictions(photos, 0.7, classes, 1), fake_predictions(photos, 0.9, classes, 2)
+    y, p, _ = evaluation.to_arrays(b, classes, "test")
+    return {
+        "a": evaluation.evaluate(a, classes, resamples=50),
+        "b": evaluation.evaluate(b, classes, resamples=50),
+        "comparison": evaluation.compare(a, b, classes, "test", "Scratch", "Transfer", resamples=50),
+        **{"y": y, "p": p, "photos": photos.assign(width=512, height=384, bytes=np.arange(len(photos)) + 9000)},
+    }
+
+
+def gallery(classes=NAMES) -> dict[str, go.Figure]:
+    """One of every figure but the many panels of a training, which have tests of their own."""
+    t = tables(classes)
+    cal = evaluation.reliability_table(t["y"], t["p"])
+    coverage = evaluation.coverage_table(t["y"], t["p"])
+    counts = pd.DataFrame({"train": 30, "test": 15}, index=list(classes))
+    return {
+        "stacked": figures.class_distribution(counts),
+        "grouped": figures.class_distribution(counts, "grouped"),
+        "photo_sizes": figures.photo_sizes(t["photos"]),
+        "file_sizes": figures.file_sizes(t["photos"], classes),
+        "confusion": figures.confusion_matrix(t["a"].confusion),
+        "normalised": figures.confusion_matrix(t["a"].confusion, True, dark=True),
+        "per_class": figures.per_class_bars(t["a"].per_class),
+        "probabilities": figures.probability_bars(dict(zip(classes, t["p"][0], strict=True)), 0.8),
+        "metrics": figures.metric_comparison([("Scratch", t["a"].metrics), ("Transfer", t["b"].metrics)]),
+        "recall": figures.recall_comparison(t["comparison"].per_class, "Scratch", "Transfer"),
+        "differences": figures.differences(t["comparison"].per_class, "Scratch", "Transfer"),
+        "right_and_wrong": figures.right_and_wrong(t["comparison"].table, "Scratch", "Transfer", dark=True),
+        "agreement": figures.agreement_matrix(t["comparison"].agreement, "Scratch", "Transfer", dark=False),
+        "reliability": figures.reliability([("before", cal), ("after", cal)]),
+        "coverage": figures.coverage_curve([("Transfer", coverage, 0.8)], target=0.98),
+        "roc": figures.roc_curves(evaluation.roc_table(t["y"], t["p"], classes), classes),
+        "pr": figures.pr_curves(evaluation.pr_table(t["y"], t["p"], classes), classes),
+    }
+
+
+@pytest.fixture(scope="module")
+def charts():
+    return gallery()
+
+
+def texts(chart: go.Figure) -> list[str]:
+    return [note.text for note in chart.layout.annotations]
+
+
+def test_every_figure_fits_both_themes_and_a_phone(charts):
+    for name, chart in charts.items():
+        layout = chart.layout
+        assert {layout.paper_bgcolor, layout.plot_bgcolor} == {"rgba(0,0,0,0)"}, name
+        assert layout.font.color is None, name
+        assert layout.width is None, name
+        assert 150 < layout.height <= 560, name
+        axes = [axis for axis in layout if axis.startswith(("xaxis", "yaxis"))]
+        assert all(layout[axis].automargin and layout[axis].fixedrange for axis in axes), name
+        assert layout.legend.orientation == "h", name
+
+
+def test_every_figure_has_a_sentence_and_can_be_written(charts):
+    sentences = [figures.alt_text(chart) for chart in charts.values()]
+    assert all(sentence.endswith(".") and "nan" not in sentence for sentence in sentences)
+    assert len(set(sentences)) > len(sentences) - 3
+    for chart in charts.values():
+        chart.to_json()
+
+
+def test_bars_begin_at_zero(charts):
+    for name, chart in charts.items():
+        for bar in (trace for trace in chart.data if trace.type == "bar"):
+            letter = "x" if bar.orientation == "h" else "y"
+            axis = chart.layout[f"{letter}axis{(bar[f'{letter}axis'] or letter)[1:]}"]
+            assert (axis.range and axis.range[0] == 0) or axis.rangemode == "tozero", name
+
+
+def test_classes_of_another_data_set_and_names_like_numbers():
+    for chart in gallery(("1", "2", "a <b> & c")).values():
+        assert figures.alt_text(chart)
+    chart = figures.confusion_matrix(tables(("1", "2", "3"))["a"].confusion)
+    assert {chart.layout.xaxis.type, chart.layout.yaxis.type} == {"category"}
+
+
+@pytest.mark.parametrize("page", PAGES.values())
+@pytest.mark.parametrize("color", [*figures.MODEL_COLORS.values(), WORSE, *(c.edge for c in CLASSES)])
+def test_lines_have_enough_contrast(color, page):
+    assert contrast(rgb(color), rgb(page)) >= 3
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_numbers_can_be_read_on_every_cell(dark):
+    full = rgb(matrix_scale()[-1][1])
+    for share in np.linspace(0, 1, 101):
+        cell = share * np.array(full) + (1 - share) * np.array(rgb(PAGES[dark]))
+        assert contrast(rgb(cell_text_color(share, dark)), cell) >= 4.5
+
+
+def test_contrast_is_that_of_wcag():
+    assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    assert contrast(rgb("#777777"), (255, 255, 255)) == pytest.approx(4.48, abs=0.005)
+
+
+def test_models_differ_by_more_than_colour(charts):
+    markers = [trace.marker.symbol for trace in charts["recall"].data if trace.mode == "markers"]
+    assert len(set(markers)) == 2
+    patterns = [trace.marker.pattern.shape for trace in charts["metrics"].data]
+    assert len(set(patterns)) == 2
+    dashes = [trace.line.dash for trace in charts["roc"].data]
+    assert len(set(dashes)) == len(NAMES)
+    assert [figures.model_color(name) for name in ("Scratch", "transfer")] == ["#7F7F7F", "#0B7A75"]
+    others = [figures.model_color("mine", position) for position in range(5)]
+    assert len({*others, "#7F7F7F", "#0B7A75"}) == 7
+
+
+def test_a_class_has_the_same_colour_in_every_figure(charts):
+    for position, name in enumerate(NAMES):
+        edge = class_edge(name, position)
+        for curves in ("roc", "pr"):
+            assert next(trace for trace in charts[curves].data if trace.name.startswith(name)).line.color == edge
+        bars = next(trace for trace in charts["per_class"].data if trace.y is not None and len(trace.y) == len(NAMES))
+        assert bars.marker.color[position] in (class_color(name), faded(class_color(name), 0.4))
+        assert bars.marker.line.color[position] == edge
+
+
+def test_confusion_matrix_shows_counts_and_shares():
+    confusion = pd.DataFrame([[8, 2, 0], [1, 3, 0], [0, 0, 0]], index=list("abc"), columns=list("abc"))
+    counts = figures.confusion_matrix(confusion)
+    assert texts(counts) == ["8", "2", "0", "1", "3", "0", "0", "0", "0"]
+    assert figures.alt_text(counts) == "Confusion matrix of 14 photos: 11 right, most often a taken for b (2 of 10)."
+    shares = figures.confusion_matrix(confusion, normalise=True)
+    assert texts(shares) == ["80.0", "20.0", "0", "25.0", "75.0", "0", "0", "0", "0"]
+    assert list(shares.data[0].z[1]) == [0.25, 0.75, 0]
+    # The first class is on top, as one reads.
+    assert counts.layout.yaxis.range[0] > counts.layout.yaxis.range[1]
+
+
+def test_a_click_on_a_cell_says_which():
+    confusion = pd.DataFrame([[8, 2], [1, 3]], index=["glass", "metal"], columns=["glass", "metal"])
+    markers = figures.confusion_matrix(confusion).data[1]
+    cells = {(row, column): words for row, column, words in markers.customdata}
+    assert cells["glass", "metal"] == f"2 of 10 glass photos (20.0{NBSP}%)<br>taken for metal"
+    assert cells["metal", "metal"] == f"3 of 4 metal photos (75.0{NBSP}%)<br>rightly called metal"
+    assert [(c[0], c[1]) for c in markers.customdata] == list(zip(markers.y, markers.x, strict=True))
+    # Selecting one must not fade the others' numbers, so these are no part of a trace.
+    assert markers.mode == "markers"
+    assert figures.confusion_matrix(confusion).layout.hoverdistance == -1
+
+
+def test_a_perfect_model_has_no_most_common_mistake():
+    perfect = pd.DataFrame(np.diag([3, 4]), index=["a", "b"], columns=["a", "b"])
+    assert figures.alt_text(figures.confusion_matrix(perfect)) == "Confusion matrix of 7 photos: 7 right."
+
+
+def test_class_distribution_adds_up():
+    counts = pd.DataFrame({"train": [5, 1], "test": [2, 1]}, index=["glass", "trash"])
+    stacked, grouped = figures.class_distribution(counts), figures.class_distribution(counts, "grouped")
+    assert (stacked.layout.barmode, grouped.layout.barmode) == ("stack", "group")
+    labels = next(trace for trace in stacked.data if trace.type == "scatter")
+    assert list(labels.text) == ["7", "2"]
+    assert "glass has the most with 7, trash the fewest with 2" in figures.alt_text(stacked)
+    shown = [trace for trace in grouped.data if trace.y[0] is not None]
+    assert [list(trace.y) for trace in shown] == [[5, 1], [2, 1]]
+    assert shown[0].marker.color[0] == faded(class_color("glass"), 1)
+    assert [trace.marker.pattern.shape for trace in shown] == [None, "/"]
+    assert sum(trace.showlegend is not False for trace in grouped.data) == 2
+
+
+def test_whiskers_end_at_the_interval():
+    row = {"label": "glass", "recall": 0.5, "recall_low": 0.4, "recall_high": 0.7, "support": 8}
+    chart = figures.per_class_bars(pd.DataFrame([row]), ["recall"])
+    whiskers = next(trace for trace in chart.data if trace.error_x.array is not None)
+    assert whiskers.x[0] - whiskers.error_x.arrayminus[0] == pytest.approx(40)
+    assert whiskers.x[0] + whiskers.error_x.array[0] == pytest.approx(70)
+
+
+def test_a_class_without_photos_leaves_a_gap():
+    rows = evaluation.per_class_table(pd.DataFrame([[2, 0], [0, 0]], index=["a", "b"], columns=["a", "b"]))
+    assert "recall from 100.0" in figures.alt_text(figures.per_class_bars(rows)).replace(NBSP, " ")
+
+
+def test_probability_bars_keep_the_order_of_classes():
+    chart = figures.probability_bars({"glass": 0.1, "metal": 0.85, "paper": 0.05}, threshold=0.9)
+    assert list(chart.data[0].y) == ["glass", "metal", "paper"]
+    assert list(chart.data[0].text) == [f"10.0{NBSP}%", f"<b>85.0{NBSP}%</b>", f"5.0{NBSP}%"]
+    assert chart.layout.shapes[0].x0 == pytest.approx(90)
+    assert (
+        figures.alt_text(chart)
+        .replace(NBSP, " ")
+        .endswith("metal 85.0 % is the highest, below the threshold of 90.0 %.")
+    )
+    # Never sure is no line beyond the axis.
+    assert not figures.probability_bars({"glass": 0.1, "metal": 0.9}, evaluation.NEVER_SURE).layout.shapes
+
+
+def test_coverage_marks_what_the_threshold_accepts():
+    y = np.zeros(40, int)
+    confidence = np.linspace(0.6, 0.99, 40)
+    p = np.stack([confidence, 1 - confidence], axis=1)
+    p[:10] = p[:10, ::-1]
+    table = evaluation.coverage_table(y, p)
+    chart = figures.coverage_curve([("Transfer", table, 0.8)])
+    mark = next(trace for trace in chart.data if trace.mode == "markers")
+    assert mark.x[0] == pytest.approx(100 * (confidence >= 0.8).mean())
+    assert mark.y[0] == 100
+    assert min(chart.data[2].x) >= 25
+    never = figures.coverage_curve([("Transfer", table, evaluation.NEVER_SURE)])
+    assert "accepts no photo" in figures.alt_text(never)
+
+
+def test_dumbbell_has_the_interval_of_each_model():
+    rows = {"label": ["a", "b"], "support": 9, "recall_a": [0.5, 0.9], "recall_b": [0.75, 0.85]}
+    rows |= {f"recall_{side}_{end}": [v - 0.1, v] for side in "ab" for end, v in (("low", 0.4), ("high", 0.95))}
+    chart = figures.recall_comparison(pd.DataFrame(rows | {"difference": [0.25, -0.05]}), "A", "B")
+    assert figures.alt_text(chart).endswith("for a; B is higher in 1 of 2 classes.")
+    for trace, values in zip(chart.data[1:], ([50, 90], [75, 85]), strict=True):
+        assert list(trace.x) == pytest.approx(values)
+        assert (np.array(trace.x) - trace.error_x.arrayminus).tolist() == pytest.approx([30, 40])
+        assert (np.array(trace.x) + trace.error_x.array).tolist() == pytest.approx([85, 95])
+    assert list(chart.layout.yaxis.ticktext) == ["a", "b"]
+
+
+def test_differences_say_which_are_clear_by_word_side_and_symbol():
+    rows = {"label": ["a", "b", "c", "none"], "difference": [0.25, -0.2, 0.05, np.nan]}
+    rows |= {"low": [0.1, -0.3, -0.1, np.nan], "high": [0.4, -0.1, 0.2, np.nan]}
+    chart = figures.differences(pd.DataFrame(rows), "A", "B")
+    assert texts(chart) == [
+        "<b>+25.0</b> (+10.0 to +40.0)",
+        "<b>\u221220.0</b> (\u221230.0 to \u221210.0)",
+        "<b>+5.0</b> (\u221210.0 to +20.0)",
+        "unknown",
+    ]
+    assert [list(trace.y) for trace in chart.data] == [["a"], ["b"], ["c"]]
+    assert len({trace.marker.symbol for trace in chart.data}) == 3
+    left, right = chart.layout.xaxis.range
+    assert left < -30
+    assert right > 40
+    assert "0" in chart.layout.xaxis.ticktext
+    assert figures.alt_text(chart).endswith("B minus A: clearly higher for a; clearly lower for b.")
+    nothing = figures.differences(pd.DataFrame(rows)[3:], "A", "B")
+    assert figures.alt_text(nothing).endswith("no interval is without zero.")
+
+
+def test_right_and_wrong_is_the_table_of_the_test():
+    table = pd.DataFrame([[1200, 3], [5, 2]], index=["right", "wrong"], columns=["right", "wrong"])
+    chart = figures.right_and_wrong(table, "A", "B", chosen=("wrong", "right"))
+    assert texts(chart)[:2] == ["<b>1,200</b><br>both are right", "<b>3</b><br>only A is right"]
+    assert "only B is right on 5 and both are wrong on 2" in figures.alt_text(chart)
+    frame = chart.layout.shapes[-1]
+    assert (frame.type, round(frame.x0), round(frame.y0)) == ("rect", 0, 1)
+
+
+def test_a_chosen_cell_gets_a_frame_that_can_be_seen_on_its_page():
+    confusion = pd.DataFrame([[8, 2], [1, 3]], index=["glass", "metal"], columns=["glass", "metal"])
+    framed = figures.confusion_matrix(confusion, dark=True, chosen=("glass", "metal")).layout.shapes[-1]
+    assert (framed.x0, framed.x1, framed.y0, framed.y1) == pytest.approx((0.54, 1.46, -0.46, 0.46))
+    assert framed.line.color == "#FFFFFF"
+    plain = figures.confusion_matrix(confusion, chosen=("Any class", "metal")).layout.shapes
+    assert all(shape.type == "line" for shape in plain)
+
+
+def test_reliability_weighs_bins_by_photos():
+    y, p = np.array([0, 0, 1]), np.array([[0.95, 0.05], [0.9, 0.1], [0.8, 0.2]])
+    chart = figures.reliability([("before", evaluation.reliability_table(y, p, bins=10))])
+    error = evaluation.expected_calibration_error(y, p, bins=10)
+    assert f"is {percent(error)} for before" in figures.alt_text(chart)
+    sizes = chart.data[1].marker.size
+    assert sizes[list(chart.data[1].y).index(100)] > sizes[list(chart.data[1].y).index(0)]
+
+
+def test_sizes_of_no_photos_and_of_many():
+    nothing = pd.DataFrame({"label": [], "width": [], "height": [], "bytes": []})
+    assert "no photos" in figures.alt_text(figures.photo_sizes(nothing))
+    assert "no photos" in figures.alt_text(figures.file_sizes(nothing, NAMES))
+    photos = pd.DataFrame({"width": [512, 512, 100], "height": [384, 384, 100]})
+    sizes = figures.photo_sizes(photos)
+    assert "most common is 512 by 384 pixels with 2 photos" in figures.alt_text(sizes)
+    assert np.ptp(sizes.data[0].marker.size) > 0
+
+
+def test_every_photo_is_in_the_histogram():
+    photos = pd.DataFrame({"label": ["glass", "metal", "glass"], "bytes": [1000, 2000, 9000]})
+    chart = figures.file_sizes(photos, ["glass", "metal"])
+    assert [int(np.sum(trace.y)) for trace in chart.data] == [2, 1]
+
+
+def test_missing_curves_of_a_class_are_left_out():
+    y, p = np.array([0, 0, 1, 1]), np.array([[0.9, 0.1, 0], [0.6, 0.4, 0], [0.2, 0.8, 0], [0.3, 0.7, 0]])
+    chart = figures.roc_curves(evaluation.roc_table(y, p, "abc"), "abc")
+    assert [trace.name for trace in chart.data[1:]] == [f"{c} (area{NBSP}1.000)" for c in "ab"]
+
+
+def test_result_pages_load_no_deep_learning_library_and_no_streamlit():
+    code = "import sys, garbage_core.evaluation.evaluation, garbage_core.evaluation.card, garbage_core.figures\n"
+    code += "import garbage_core.runs.run\n"
+    code += "assert not {'tensorflow', 'keras', 'streamlit'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_percent_is_written_one_way():
+    assert [percent(v) for v in (0.9144, 1, 0, float("nan"))] == [
+        f"91.4{NBSP}%",
+        f"100.0{NBSP}%",
+        f"0.0{NBSP}%",
+        "unknown",
+    ]
+    colors = [figures.model_color("x", i) for i in range(5)]
+    assert all(a != b for a, b in itertools.combinations(colors, 2))
