@@ -31,7 +31,7 @@ def sound_files() -> dict[str, bytes]:
     files |= {
         "JPEG progressive": encode(image, "JPEG", progressive=True),
         "JPEG CMYK": encode(image.convert("CMYK"), "JPEG"),
-        "JPEG grey": encode(image.convert("L"), "JPEG"),
+        "JPEG gray": encode(image.convert("L"), "JPEG"),
         "PNG palette": encode(image.convert("P"), "PNG", transparency=3),
         "PNG 16 bits": encode(deep, "PNG"),
         "PNG clear": encode(clear, "PNG"),

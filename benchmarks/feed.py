@@ -41,16 +41,16 @@ def timed(call: Callable[[Any], Any], items: Iterable[Any]) -> tuple[list[Any], 
 def photo_times(dataset: Dataset, files: list[str], height: int, width: int, grounds: bool) -> dict[str, float]:
     """Times what is done with each photo by itself, in milliseconds a photo."""
     from garbage_core.data.images import load_photo
-    from garbage_core.synthetic.foreground import cut_out, put_on
-    from garbage_core.training.backgrounds import draw_ground
+    from garbage_core.synthetic.foreground import extract_foreground, put_on
+    from garbage_core.training.backgrounds import draw_background
 
     found = {}
     photos, found["decode"] = timed(lambda file: load_photo(dataset.read_bytes(file), height, width), files)
     if not grounds:
         return found
     rng = np.random.default_rng(0)
-    things, found["cut out"] = timed(cut_out, photos)
-    below, found["draw a ground"] = timed(lambda _: draw_ground(rng, height, width), photos)
+    things, found["cut out"] = timed(extract_foreground, photos)
+    below, found["draw a ground"] = timed(lambda _: draw_background(rng, height, width), photos)
     together = [parts for parts in zip(photos, things, below, strict=True) if parts[1] is not None]
     if together:
         _, found["put on it"] = timed(lambda parts: put_on(*parts, rng), together)
@@ -66,7 +66,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     from garbage_core.networks.build import build_network
     from garbage_core.networks.resnet import freeze
     from garbage_core.training import devices
-    from garbage_core.training.backgrounds import OtherGrounds
+    from garbage_core.training.backgrounds import BackgroundReplacement
     from garbage_core.training.batches import Augmented, Batches, PhotoSource
     from garbage_core.training.stages import stage_augmentation, stage_model
 
@@ -77,7 +77,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     freeze(network, stage.train_from, stage.train_batch_norms)
     source = PhotoSource(dataset, files, *config.size(stage), cache_gb=4)
     if stage.grounds:
-        source = OtherGrounds(source, stage.grounds)
+        source = BackgroundReplacement(source, stage.grounds)
     augmentation = stage_augmentation(stage)
     labels = np.arange(len(files)) % len(dataset.classes)
     options = {"num_classes": len(dataset.classes), "batch_size": size, "steps": len(files) // size, "strategy": "none"}

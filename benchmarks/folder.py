@@ -42,7 +42,7 @@ OPTIONS = {"JPEG": {"quality": 88}, "TIFF": {"compression": "tiff_deflate"}, "We
 
 
 def drawing(number: int) -> tuple[str, bytes]:
-    """Draws coloured shapes on a plain ground, another picture for every number; returns its format and file."""
+    """Draws colored shapes on a plain ground, another picture for every number; returns its format and file."""
     rng = np.random.default_rng(number)
     kind, megapixels = KINDS[number % len(KINDS)], rng.uniform(*MEGAPIXELS)
     if number % len(KINDS) == len(KINDS) - 1:

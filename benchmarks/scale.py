@@ -99,7 +99,7 @@ def differences(
             counts["same" if bool(photo.error) == ("error" in row) else "other_answer"] += 1
         else:
             near = all(abs(row[f"p_{name}"] - share) <= same for name, share in photo.probabilities.items())
-            alike = all(row[key] == getattr(photo, key) for key in ("label", "accepted", "unfamiliar"))
+            alike = all(row[key] == getattr(photo, key) for key in ("label", "accepted", "is_ood"))
             counts["same" if near and alike else "other_answer"] += 1
     counts["too_many"] = len(rows)
     return counts

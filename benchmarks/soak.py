@@ -42,7 +42,7 @@ GROWTH = 10  # per cent of resident memory that is allowed from there to the end
 
 
 def drawing(seed: int) -> bytes:
-    """Draws coloured shapes on a plain background as a JPEG of 12 megapixels, another picture for every seed."""
+    """Draws colored shapes on a plain background as a JPEG of 12 megapixels, another picture for every seed."""
     from PIL import Image, ImageDraw
 
     rng = np.random.default_rng(seed)

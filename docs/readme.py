@@ -17,16 +17,16 @@ from garbage_core.inference.runtimes import default_file, read_export, report_pa
 from garbage_core.runs.run import FIRST_RUNS, Run, list_runs, load_run, models_dir
 from garbage_core.studies.tables import (
     ONE_TRAINING,
-    REMEDIES,
+    STRATEGY_RUNS,
     crossval_sentence,
     imbalance_conclusion,
     is_recipe_of,
     rarest_precision,
     read_crossval,
     read_imbalance,
-    read_remedies,
-    remedies_setting,
+    read_strategy_runs,
     stage_names,
+    strategies_setting,
 )
 from garbage_core.utils.files import write_text
 from garbage_core.utils.text import duration, interval, percent, table
@@ -36,7 +36,12 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 # The class whose recall is worth a column: the rarest one of TrashNet.
 _RAREST = "trash"
 # What `results_table` calls each study, and its file.
-_STUDIES = {"study": "imbalance.csv", "strange": "novelty.csv", "folds": "crossval.csv", "whole": f"{REMEDIES}.csv"}
+_STUDIES = {
+    "study": "imbalance.csv",
+    "strange": "novelty.csv",
+    "folds": "crossval.csv",
+    "whole": f"{STRATEGY_RUNS}.csv",
+}
 
 
 def results_table(
@@ -110,18 +115,18 @@ def results_table(
             f"ImageNet's layers: {_lower(imbalance_conclusion(rows, split))}"
         )
     if whole:
-        rows = read_remedies(whole)
+        rows = read_strategy_runs(whole)
         parts.append(
-            f"In whole networks, trained {remedies_setting(rows)}: {_lower(imbalance_conclusion(rows, split))} "
+            f"In whole networks, trained {strategies_setting(rows)}: {_lower(imbalance_conclusion(rows, split))} "
             f"{rarest_precision(rows, split)} {ONE_TRAINING}"
         )
     if strange:
-        parts += strange_photos(pd.read_csv(strange), runs)
+        parts += ood_photos(pd.read_csv(strange), runs)
     parts += eight_bits(runs)
     return "\n\n".join([START, *parts, END])
 
 
-def strange_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
+def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
     """Says what the runs' detectors of strange photos are worth, a sentence each.
 
     Args:

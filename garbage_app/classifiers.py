@@ -19,7 +19,7 @@ from PIL import Image
 
 from garbage_app.widgets.shared import plain, run_key
 from garbage_core.data.images import PhotoFile, prepare_photo
-from garbage_core.inference.ood_detector import NOVELTY_FILE
+from garbage_core.inference.ood_detector import OOD_FILE
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ PREVIEW = (480, 640)  # pixels that a photo is shown with, and what most network
 
 def model_key(run: Run) -> str:
     """Returns what tells one trained network from another: a run that was trained again gives new answers."""
-    detector = run.path / NOVELTY_FILE
+    detector = run.path / OOD_FILE
     fitted = detector.stat().st_mtime_ns if detector.is_file() else ""
     return f"{run.path} {run.weights_sha256} {run.temperature} {run.threshold} {fitted}"
 

@@ -1,6 +1,6 @@
 """Draws the page anew when the reader changes the theme.
 
-Streamlit recolours its own elements in the browser and tells the server nothing. Figures hold colours that the server
+Streamlit recolors its own elements in the browser and tells the server nothing. Figures hold colors that the server
 chose for the other theme, such as the text on the cells of a matrix, and would be unreadable until the next click.
 """
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from garbage_app.audit.clean_subset import clean_evaluation, flawed_with_answers, write_effect
+from garbage_app.audit.clean_subset import clean_evaluation, excluded_with_predictions, write_effect
 from garbage_app.audit.findings import VIEWS, findings_or_stop, in_view, write_findings
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.shared import (
@@ -18,7 +18,7 @@ from garbage_app.widgets.shared import (
     runs_or_stop,
 )
 from garbage_core.audit.duplicates import HASH_SIDE, LEAST_COSINE, MOST_BITS
-from garbage_core.audit.label_issues import NEIGHBOURS
+from garbage_core.audit.label_issues import NEIGHBORS
 from garbage_core.utils.text import count
 
 ensure_routed()
@@ -30,16 +30,17 @@ with st.container(horizontal=True):
     run = choose_run(runs)
     split = choose_split(run)
 before, after = evaluation_of(run, split), clean_evaluation(run, split, findings)
-flawed = flawed_with_answers(run, split, findings)
+excluded = excluded_with_predictions(run, split, findings)
 value, low, high = before.metric("accuracy")
 photos = count(before.n, f"{SPLIT_NAMES.get(split, split)} photo")
-if flawed.empty:
+if excluded.empty:
     sentence = f"Yes: each of the {photos} can be counted on; none has a duplicate elsewhere or under another label."
 else:
     inside = low <= after.metric("accuracy")[0] <= high
     sentence = (
-        f"{'Largely' if inside else 'Not as it is'}: {len(flawed):,} of the {photos} cannot be counted on, and without "
-        f"them {plain(run.title)} is right on {percent(after.metric('accuracy')[0])} instead of {percent(value)}."
+        f"{'Largely' if inside else 'Not as it is'}: {len(excluded):,} of the {photos} cannot be counted on, and "
+        f"without them {plain(run.title)} is right on {percent(after.metric('accuracy')[0])}"
+        f" instead of {percent(value)}."
     )
 answer(
     place,
@@ -63,6 +64,6 @@ with st.expander("How all this was found"):
         "side. "
         "Labels are doubted by confident learning (cleanlab), on the answers of classifiers that never saw the photo "
         "and use features that show no memory of its label. The photos unlike all others have the most distant "
-        f"{NEIGHBOURS} nearest neighbours."
+        f"{NEIGHBORS} nearest neighbors."
     )
     st.code("python -m garbage_core embed transfer\npython -m garbage_core audit", language="bash")

@@ -32,7 +32,7 @@ def in_words(name: str, value: float) -> str:
         "vertical_flip": "mirrored top to bottom",
         "brightness": f"brighter or darker by up to {share}",
         "contrast": f"with up to {share} more or less contrast",
-        "channel_shift": f"shifted in colour by up to {value:.0f} of 255",
+        "channel_shift": f"shifted in color by up to {value:.0f} of 255",
         "erase": "partly erased" if value == 1 else f"partly erased ({share} of them)",
         "mixup": "blended with another (MixUp)",
         "cutmix": "filled in with a part of another (CutMix)",
@@ -123,12 +123,12 @@ digest = hashlib.sha256(batch.tobytes()).hexdigest()
 
 ranges = {key: value for key, value in asdict(pipeline(name, strength)).items() if value}
 words = listing([in_words(key, value) for key, value in ranges.items()]) if ranges else "left as they are"
-trained = f"{listing([plain(title) for title in used[name]])} learnt from these. " if name in used else ""
+trained = f"{listing([plain(title) for title in used[name]])} learned from these. " if name in used else ""
 others = [f"{plain(title)} from {other}" for other, titles in used.items() if other != name for title in titles]
 answer(
     place,
     f"{name.capitalize()}: photos are {words}.",
-    trained + (f"{'Also' if trained else 'The models learnt otherwise'}: {listing(others)}." if others else ""),
+    trained + (f"{'Also' if trained else 'The models learned otherwise'}: {listing(others)}." if others else ""),
 )
 
 st.subheader("The whole pipeline", anchor=False)

@@ -150,7 +150,7 @@ def write_confusions(pair: Pair, split: str, comparison: Comparison) -> None:
 def write_trainings(pair: Pair) -> None:
     """Draws the training curves of both models over each other."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader("How they learnt", anchor=False)
+        st.subheader("How they learned", anchor=False)
         metric = st.segmented_control(
             "Measured in",
             list(HISTORY),
@@ -224,7 +224,7 @@ answer(
     plain(comparison.sentence, 400),
     f"Both models on the same {comparison.n:,} {SPLIT_NAMES.get(split, split)} photos{left_out}. The interval says "
     "what other photos of the same kind might have given."
-    + (" Both learnt from these very photos, so this is no measure of their worth." if split == "train" else ""),
+    + (" Both learned from these very photos, so this is no measure of their worth." if split == "train" else ""),
 )
 write_differences(pair, split, comparison)
 write_classes(pair, split, comparison)

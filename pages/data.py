@@ -1,10 +1,10 @@
-"""What is in the data: classes, splits, sizes, colours, and the photos themselves where they are on this machine."""
+"""What is in the data: classes, splits, sizes, colors, and the photos themselves where they are on this machine."""
 
 import pandas as pd
 import streamlit as st
 
 from garbage_app.data.photo_map import write_map
-from garbage_app.data.views import split_name, write_balance, write_properties, write_samples
+from garbage_app.data.views import split_name, write_balance, write_samples, write_statistics
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.gallery import dataset_or_none
 from garbage_app.widgets.shared import answer, percent, plain, question, shared_runs, table
@@ -63,14 +63,14 @@ for split in counts:
 key = str(pd.util.hash_pandas_object(photos[["file", "label", "split"]], index=False).sum())
 write_balance(counts, key)
 write_samples(dataset, photos, classes)
-write_properties(photos, classes, key)
+write_statistics(photos, classes, key)
 write_map(runs)
 if dataset is not None:
     write_problems(dataset)
 if set(classes) <= set(CLASS_NAMES):
     with st.expander("Where the photos come from"):
         st.markdown(
-            "[TrashNet](https://github.com/garythung/trashnet) by Gary Thung and Mindy Yang, 2016, MIT licence: things "
+            "[TrashNet](https://github.com/garythung/trashnet) by Gary Thung and Mindy Yang, 2016, MIT license: things "
             "laid on a white posterboard and photographed with phones in sunlight or room light. Photos from a bin, a "
             "belt or a street look different, so expect more mistakes there."
         )

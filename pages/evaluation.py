@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import streamlit as st
 
-from garbage_app.evaluation.confusion_explorer import explore_cells
+from garbage_app.evaluation.confusion_explorer import explore_confusions
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.metric_tiles import share_tile
 from garbage_app.widgets.results import BINS, answers_of, curves_of
@@ -233,11 +233,11 @@ answer(
     place,
     f"{plain(run.title)} is right on {percent(evaluation.metric('accuracy')[0])} of the photos {failing}.",
     f"{count(evaluation.n, f'{SPLIT_NAMES.get(split, split)} photo')}. "
-    + ("It learnt from these very photos, so this is no measure of its worth." if split == "train" else ""),
+    + ("It learned from these very photos, so this is no measure of its worth." if split == "train" else ""),
 )
 write_headlines(evaluation)
 write_other_splits(run)
-explore_cells(run, split)
+explore_confusions(run, split)
 write_per_class(run, split)
 write_curves(run, split)
 write_calibration(run, split, evaluation)

@@ -93,7 +93,7 @@ def choose_map(classes: list[str]) -> tuple[str, str, str, "DeltaGenerator"]:
 
 
 def write_photo(photo: Photo, preview: bytes, method: str) -> None:
-    """Shows the photo by itself, what the colours of the maps beside it mean, and how the maps are made."""
+    """Shows the photo by itself, what the colors of the maps beside it mean, and how the maps are made."""
     from garbage_core import figures
 
     st.subheader("The photo", anchor=False)
@@ -130,11 +130,11 @@ def write_method() -> None:
     st.markdown(
         "The photo is divided into small squares. They are removed, the hottest of the map first, and the model is "
         "asked again and again how likely the class still is. If the map shows what counts, the probability falls "
-        "faster than when squares are removed in random order (the grey band)."
+        "faster than when squares are removed in random order (the gray band)."
     )
     st.caption(
-        "A removed square is filled in smoothly from what is left around it: a grey one would be something new in the "
-        "photo, and a blurred one would still have its colour. At 100 % nothing of the photo is left, so all orders "
+        "A removed square is filled in smoothly from what is left around it: a gray one would be something new in the "
+        "photo, and a blurred one would still have its color. At 100 % nothing of the photo is left, so all orders "
         "end in the same place. After Petsiuk et al. 2018 (RISE) and Rong et al. 2022 (ROAD)."
     )
 

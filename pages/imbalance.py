@@ -206,12 +206,12 @@ def write_numbers(numbers: pd.DataFrame) -> None:
 
 def write_runs(split: str) -> None:
     """Says what remedies did to whole networks, if such runs were compared."""
-    path = studies.study_path(studies.REMEDIES)
+    path = studies.study_path(studies.STRATEGY_RUNS)
     if not path.is_file():
         return
     key = file_key(path)
     try:
-        study = read(*key, studies.read_remedies)
+        study = read(*key, studies.read_strategy_runs)
     except GarbageError as error:
         st.warning(str(error))
         return
@@ -221,8 +221,8 @@ def write_runs(split: str) -> None:
     st.subheader("In whole networks", anchor=False)
     st.markdown(f"{found.sentence} {found.precision}")
     st.caption(
-        f"Networks trained {plain(studies.remedies_setting(study))}, and different in nothing but the remedy: here it "
-        f"acts on the features, too. {studies.ONE_TRAINING}"
+        f"Networks trained {plain(studies.strategies_setting(study))}, and different in nothing but the remedy: here "
+        f"it acts on the features, too. {studies.ONE_TRAINING}"
     )
     st.markdown("**Recall**")
     figure = drawn(lambda: recall_by_strategy(study, found.classes, split), "recall in networks", *key, split)
@@ -245,7 +245,7 @@ def write_method() -> None:
             "setting in which [Kang and others](https://arxiv.org/abs/1910.09217) found remedies to act most. What "
             "they do to the features of a network that is trained as a whole, this study cannot tell; it takes whole "
             "networks, and what those gave stands above if some were compared.\n\n"
-            "Every strategy had the same photos, steps, optimiser, learning rate and weight decay; these were chosen "
+            "Every strategy had the same photos, steps, optimizer, learning rate and weight decay; these were chosen "
             "on the validation photos by the mean over all strategies. The last epoch counts. Intervals come from the "
             "photos; the seeds decide first weights, order and augmented copies. Of five intervals at 95\u00a0%, one "
             "or more leave zero out by chance alone in up to one study of four."

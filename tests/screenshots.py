@@ -4,7 +4,7 @@
     python -m tests.screenshots training-light      # some
 
 Needs an installed Chromium and the development requirements. A picture shows what a visitor sees of a page at first, or
-from a heading on; each is written to docs/images/, its colours reduced to a palette, and refused above 200 kB.
+from a heading on; each is written to docs/images/, its colors reduced to a palette, and refused above 200 kB.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def take(browser, address: str, shot: Shot) -> bytes:
 
 
 def compressed(picture: bytes) -> bytes:
-    """Returns a PNG with a palette of 256 colours instead of millions, which text and charts do not need."""
+    """Returns a PNG with a palette of 256 colors instead of millions, which text and charts do not need."""
     buffer = io.BytesIO()
     Image.open(io.BytesIO(picture)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
         buffer, "PNG", optimize=True

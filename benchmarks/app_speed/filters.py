@@ -26,7 +26,7 @@ FILTERS = (
     ("data", "colored", "answer", "class"),
     ("audit", "split", "val", "test"),
     ("audit", "without", True, False),
-    ("audit", "kind", "mislabelled", "contradictory"),
+    ("audit", "kind", "mislabeled", "contradictory"),
     ("imbalance", "split", "val", "test"),
     ("imbalance", "measure", "accuracy", "macro_f1"),
     ("training", "along", "Time", "Epochs"),

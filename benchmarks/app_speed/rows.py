@@ -117,7 +117,7 @@ def _timed(module: str, repeats: int) -> dict[str, np.ndarray]:
 
 
 def jpeg(seed: int, size: tuple[int, int]) -> bytes:
-    """Returns a JPEG like a photo: coloured shapes, shading and the noise of a sensor; `size` is width and height."""
+    """Returns a JPEG like a photo: colored shapes, shading and the noise of a sensor; `size` is width and height."""
     rng = np.random.default_rng(seed)
     width, height = size
     blocks = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))

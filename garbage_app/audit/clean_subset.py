@@ -9,7 +9,7 @@ from garbage_app.audit.findings import findings_stamp
 from garbage_app.widgets.metric_tiles import share_tile
 from garbage_app.widgets.shared import SPLIT_NAMES, evaluation_of, interval, plain, points, run_key, table
 from garbage_core import figures
-from garbage_core.audit.findings import flawed_photos, without_flawed
+from garbage_core.audit.findings import clean_subset, leaked_or_contradictory
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import count
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def _evaluation(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> "Evaluation":
     from garbage_core.evaluation.evaluation import evaluate
 
-    kept = without_flawed(_run.predictions, _findings, split)
+    kept = clean_subset(_run.predictions, _findings, split)
     return evaluate(kept, _run.classes, split, temperature=_run.temperature)
 
 
@@ -31,21 +31,21 @@ def clean_evaluation(run: Run, split: str, findings: pd.DataFrame) -> "Evaluatio
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _flawed(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> pd.DataFrame:
-    flawed = flawed_photos(_run.predictions, _findings, split)
+def _excluded(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataFrame) -> pd.DataFrame:
+    excluded = leaked_or_contradictory(_run.predictions, _findings, split)
     rows = _run.predictions[_run.predictions["split"] == split].drop_duplicates("file").set_index("file")
-    rows = rows.loc[flawed["file"]]
+    rows = rows.loc[excluded["file"]]
     answers = rows[[f"p_{name}" for name in _run.classes]].to_numpy().argmax(axis=1)
-    return flawed.assign(
+    return excluded.assign(
         label=rows["label"].to_numpy(),
         predicted=[_run.classes[answer] for answer in answers],
         correct=[_run.classes[answer] == label for answer, label in zip(answers, rows["label"], strict=True)],
     )
 
 
-def flawed_with_answers(run: Run, split: str, findings: pd.DataFrame) -> pd.DataFrame:
-    """Returns `flawed_photos` with the columns `label`, `predicted` and `correct` of the run, computed once."""
-    return _flawed(run_key(run), findings_stamp(), split, run, findings)
+def excluded_with_predictions(run: Run, split: str, findings: pd.DataFrame) -> pd.DataFrame:
+    """Returns `leaked_or_contradictory` with the run's columns `label`, `predicted` and `correct`, computed once."""
+    return _excluded(run_key(run), findings_stamp(), split, run, findings)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -56,14 +56,14 @@ def _effect(key: tuple, stamp: tuple, split: str, _run: Run, _findings: pd.DataF
 def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
     """Writes the metrics of a run with all photos of a split, or without the flawed ones, as the reader chooses."""
     before, after = evaluation_of(run, split), clean_evaluation(run, split, findings)
-    flawed = flawed_with_answers(run, split, findings)
+    excluded = excluded_with_predictions(run, split, findings)
     left_out = st.toggle(
-        f"Leave out the {count(len(flawed), 'photo')} that cannot be counted on",
+        f"Leave out the {count(len(excluded), 'photo')} that cannot be counted on",
         key="without",
         bind="query-params",
         help="Photos with a duplicate under another label, or with a duplicate in a split that came before: for test "
         "photos, training and validation.",
-        disabled=flawed.empty,
+        disabled=excluded.empty,
     )
     shown = after if left_out else before
     grid = st.grid(3, min_column_width=200)
@@ -73,18 +73,18 @@ def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
         f"{plain(run.title)} on {count(shown.n, f'{SPLIT_NAMES.get(split, split)} photo')}"
         + (f" of {before.n:,}." if left_out else ".")
         + (
-            f" On the {len(flawed):,} others it is right {count(int(flawed['correct'].sum()), 'time')}."
+            f" On the {len(excluded):,} others it is right {count(int(excluded['correct'].sum()), 'time')}."
             if left_out
             else ""
         )
     )
-    if flawed.empty:
+    if excluded.empty:
         return
     with st.expander("Every metric with and without them"):
         table(_effect(run_key(run), findings_stamp(), split, run, findings), "effect-table")
-    with st.expander(f"Which photos these are ({len(flawed):,})"):
-        columns = {"Photo": flawed["file"], "Class": flawed["label"], "Answer": flawed["predicted"]}
-        table(pd.DataFrame(columns | {"Why": [_why(row) for row in flawed.itertuples()]}), "flawed-table")
+    with st.expander(f"Which photos these are ({len(excluded):,})"):
+        columns = {"Photo": excluded["file"], "Class": excluded["label"], "Answer": excluded["predicted"]}
+        table(pd.DataFrame(columns | {"Why": [_why(row) for row in excluded.itertuples()]}), "flawed-table")
 
 
 def _why(row: tuple) -> str:

@@ -31,7 +31,7 @@ VIEWS: dict[str, tuple[str, str]] = {
         "Second shots of the same thing from the same place. Either the pictures' hashes differ in few bits, or the "
         "network sees nearly the same in them.",
     ),
-    "mislabelled": (
+    "mislabeled": (
         "Labels in doubt",
         "Classifiers that never saw the photo call it something else, surely enough that the label deserves a second "
         "look. Many of these labels are right, and the photo is hard.",
@@ -134,7 +134,7 @@ def _choose(title: str, key: str, options: list[str], name) -> str:
 def _write_page(rows: pd.DataFrame, view: str, key: str) -> None:
     """Shows a page of findings: groups as cards of photos side by side, single photos as a gallery."""
     dataset = dataset_or_none()
-    single = view in ("mislabelled", "outlier")
+    single = view in ("mislabeled", "outlier")
     numbers = rows["finding"].unique()
     size = TILES if single else CARDS
     pages = -(-len(numbers) // size)
@@ -172,6 +172,6 @@ def _write_card(group: pd.DataFrame, dataset: "Dataset | None") -> None:
 
 def _caption(row: tuple, view: str) -> str:
     text = f"{chip(row.label)} {plain(row.label)}, {SPLIT_NAMES.get(row.split, plain(row.split))}"
-    if view == "mislabelled":
+    if view == "mislabeled":
         text += f"; rather **{plain(row.suggested)}**?"
     return text

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NOT_WASTE = "This does not look like waste"
 TARGET = 98  # per cent of sure answers that are right; what a run's own threshold was chosen for
-_NOT_SURE, _STRANGE = "not sure", "not like waste"
+_NOT_SURE, _OOD = "not sure", "not like waste"
 
 
 # The reader's choices
@@ -95,7 +95,7 @@ def write_choices(runs: Sequence[Run]) -> None:
 
 def sentence(prediction: "Prediction") -> str:
     """Returns an answer in words: "Glass, 97 %", "Not sure: glass or plastic?", or that it is no waste."""
-    if prediction.unfamiliar:
+    if prediction.is_ood:
         return NOT_WASTE
     if prediction.accepted:
         return f"{plain(capital(prediction.label))}, {chance(prediction.confidence)}"
@@ -118,16 +118,16 @@ def _either(prediction: "Prediction") -> str:
 
 def outcome(prediction: "Prediction") -> str:
     """Returns what a photo counts as: its class, or why it has none."""
-    if prediction.unfamiliar:
-        return _STRANGE
+    if prediction.is_ood:
+        return _OOD
     return prediction.label if prediction.accepted else _NOT_SURE
 
 
 def is_sure(prediction: "Prediction") -> str:
     """Returns "yes", "no" or "not like waste"."""
-    return {_NOT_SURE: "no", _STRANGE: _STRANGE}.get(outcome(prediction), "yes")
+    return {_NOT_SURE: "no", _OOD: _OOD}.get(outcome(prediction), "yes")
 
 
-def share_as_strange(familiarity: float) -> str:
+def share_as_strange(ood_p_value: float) -> str:
     """Returns a small share in words: "fewer than 1 %" or "3 %"."""
-    return f"fewer than 1{NBSP}%" if familiarity < 0.01 else percent(familiarity, 0)
+    return f"fewer than 1{NBSP}%" if ood_p_value < 0.01 else percent(ood_p_value, 0)

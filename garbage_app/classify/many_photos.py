@@ -131,7 +131,7 @@ def _columns(runs: list[Run]) -> dict:
             "Sure",
             width="small",
             help="Whether the confidence reaches the threshold chosen on the validation photos; a photo that does not "
-            "look like waste is unlike those the model learnt from, so the answer is doubtful however sure it is.",
+            "look like waste is unlike those the model learned from, so the answer is doubtful however sure it is.",
         )
     return config
 
@@ -148,7 +148,7 @@ def _export(
                 f"{run.name}_label": answer.label,
                 f"{run.name}_confidence": round(answer.confidence, 6),
                 f"{run.name}_accepted": answer.accepted,
-                f"{run.name}_unfamiliar": answer.unfamiliar,
+                f"{run.name}_unfamiliar": answer.is_ood,
             }
         lines.append(line)
     return pd.DataFrame(lines)

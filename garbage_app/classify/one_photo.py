@@ -66,9 +66,9 @@ def write_headline(photo: Photo, answers: "dict[str, Prediction]", runs: list[Ru
     best = answers[leader.name]
     st.header(sentence(best), anchor=False)
     hint = class_hint(best.label) if best.accepted else None
-    if best.unfamiliar:
+    if best.is_ood:
         st.markdown(
-            f"At least not like the photos that {plain(leader.title)} learnt from. Put one thing on a light, plain "
+            f"At least not like the photos that {plain(leader.title)} learned from. Put one thing on a light, plain "
             f"background, go close, and try again. {if_waste(best)}"
         )
     elif hint:
@@ -83,7 +83,7 @@ def write_headline(photo: Photo, answers: "dict[str, Prediction]", runs: list[Ru
         ]
         st.markdown(f":material/call_split: **The models disagree.** {'; '.join(says)}.")
     if photo.label:
-        st.caption(f"A test photo that no model learnt from; the data set calls it **{plain(photo.label)}**.")
+        st.caption(f"A test photo that no model learned from; the data set calls it **{plain(photo.label)}**.")
 
 
 def write_changes(runs: list[Run], before: "dict[str, Prediction]", after: "dict[str, Prediction]") -> None:
@@ -105,10 +105,10 @@ def write_model(
 
     st.subheader(plain(run.title), anchor=False)
     st.markdown(f"**{sentence(prediction)}**")
-    if prediction.unfamiliar:
+    if prediction.is_ood:
         st.caption(
             f"Of the validation photos, taken as they are and altered as other cameras and places would, "
-            f"{share_as_strange(prediction.familiarity)} look this strange to it. "
+            f"{share_as_strange(prediction.ood_p_value)} look this strange to it. "
             f"{if_waste(prediction)}"
         )
     threshold = chosen_threshold(run)

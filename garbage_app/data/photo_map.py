@@ -52,7 +52,7 @@ def _choose_map(runs: list[Run]) -> tuple[Run, str]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         run = choose_run(runs, label="As seen by", key="map")
         coloring = st.segmented_control(
-            "Coloured by",
+            "Colored by",
             ["class", "answer"],
             default="class",
             required=True,

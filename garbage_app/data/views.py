@@ -21,7 +21,7 @@ from garbage_app.widgets.shared import (
     table,
 )
 from garbage_core.data import class_balance as balance
-from garbage_core.data import photo_statistics as properties
+from garbage_core.data import photo_statistics as statistics
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import count
 
@@ -67,7 +67,7 @@ def write_balance(counts: pd.DataFrame, key: str) -> None:
         "split-shares",
         data=lambda: balance.balance_table(counts).drop(columns="effective"),
     )
-    st.caption("Grey tick: the class's share of all photos. Dealt out evenly, every symbol would stand on its tick.")
+    st.caption("Gray tick: the class's share of all photos. Dealt out evenly, every symbol would stand on its tick.")
     st.subheader("How unequal the classes are to learn from", anchor=False)
     beta = st.segmented_control(
         "β",
@@ -82,15 +82,15 @@ def write_balance(counts: pd.DataFrame, key: str) -> None:
         "Cui et al. 2019, arXiv:1901.05555.",
     )
     numbers = balance.balance_table(counts, beta)
-    learnt = numbers.assign(photos=counts["train"].to_numpy() if "train" in counts else numbers["photos"])
+    learned = numbers.assign(photos=counts["train"].to_numpy() if "train" in counts else numbers["photos"])
     st.markdown(
-        f"Training sees {balance.imbalance_ratio(learnt['photos']):.1f} times as many photos of the largest class as "
-        f"of the smallest; in effective numbers, {balance.imbalance_ratio(learnt['effective']):.1f} times as many."
+        f"Training sees {balance.imbalance_ratio(learned['photos']):.1f} times as many photos of the largest class as "
+        f"of the smallest; in effective numbers, {balance.imbalance_ratio(learned['effective']):.1f} times as many."
     )
     show(
-        drawn(lambda: figures_data.effective_numbers(learnt), "effective-numbers", key, beta),
+        drawn(lambda: figures_data.effective_numbers(learned), "effective-numbers", key, beta),
         "effective-numbers",
-        data=learnt[["label", "photos", "effective"]],
+        data=learned[["label", "photos", "effective"]],
     )
     st.caption("Effective number: how many photos of a class still show something new, if each shows a little less.")
     with st.expander("The numbers, and what an even share would be"):
@@ -175,12 +175,12 @@ class Facts:
     """What was measured in the photos. Shared by all sessions: the tables must not be changed.
 
     Attributes:
-        measured: From `properties_of`, one row per photo.
+        measured: From `statistics_of`, one row per photo.
         sizes: From `size_table`.
         bright: From `brightness_table`.
         explained: Share of the variance of brightness that the classes explain, 0..1.
         colors: From `color_table`.
-        guessed: How often the class is guessed from the name of the dominant colour, 0..1.
+        guessed: How often the class is guessed from the name of the dominant color, 0..1.
         blind: How often it is guessed without, 0..1.
     """
 
@@ -195,24 +195,24 @@ class Facts:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _facts(key: tuple, path: str, classes: tuple[str, ...], _photos: pd.DataFrame) -> Facts:
-    measured = properties.properties_of(_photos, properties.read_properties(path))
+    measured = statistics.statistics_of(_photos, statistics.read_statistics(path))
     if measured.empty:
-        raise GarbageError(f"{path} holds none of these photos; make it anew with `{properties.COMMAND}`.")
+        raise GarbageError(f"{path} holds none of these photos; make it anew with `{statistics.COMMAND}`.")
     labels = measured["label"]
-    named = pd.Series(properties.color_names(properties.hex_to_rgb(measured["color"])))
+    named = pd.Series(statistics.color_names(statistics.hex_to_rgb(measured["color"])))
     return Facts(
         measured=measured,
-        sizes=properties.size_table(measured, classes),
-        bright=properties.brightness_table(measured, classes),
-        explained=properties.explained_share(measured["brightness"], labels),
-        colors=properties.color_table(measured, classes),
-        guessed=properties.guessed_share(named, labels),
+        sizes=statistics.size_table(measured, classes),
+        bright=statistics.brightness_table(measured, classes),
+        explained=statistics.explained_share(measured["brightness"], labels),
+        colors=statistics.color_table(measured, classes),
+        guessed=statistics.guessed_share(named, labels),
         blind=float(labels.value_counts(normalize=True).max()),
     )
 
 
-def write_properties(photos: pd.DataFrame, classes: list[str], key: str) -> None:
-    """Draws sizes, brightness and dominant colours by class, from the table measured once.
+def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None:
+    """Draws sizes, brightness and dominant colors by class, from the table measured once.
 
     Args:
         photos: Columns `file`, `label`, `split`, and `bytes` where the photos are here.
@@ -221,14 +221,14 @@ def write_properties(photos: pd.DataFrame, classes: list[str], key: str) -> None
     """
     from garbage_core.figures import photos as figures_photos
 
-    path = properties.properties_path()
+    path = statistics.statistics_path()
     whole_key = (key, "bytes" in photos, str(path), path.stat().st_mtime if path.is_file() else 0.0)
     try:
         facts = _facts(whole_key, str(path), tuple(classes), photos)
     except GarbageError as error:
-        st.subheader("How large, how bright, which colours", anchor=False)
+        st.subheader("How large, how bright, which colors", anchor=False)
         st.info(plain(str(error).replace("`", ""), 500))
-        st.code(properties.COMMAND, language="bash")
+        st.code(statistics.COMMAND, language="bash")
         return
     st.subheader("How large the photos are", anchor=False)
     _write_sizes(facts, classes, whole_key)
@@ -242,11 +242,11 @@ def write_properties(photos: pd.DataFrame, classes: list[str], key: str) -> None
     )
     show(drawn(lambda: figures_photos.brightness_ranges(bright), "brightness", whole_key), "brightness", data=bright)
     st.caption("Ring: the median. Broad bar: half of the photos. Thin line: nine in ten.")
-    st.subheader("Which colour fills the photos", anchor=False)
+    st.subheader("Which color fills the photos", anchor=False)
     st.markdown(_colors_in_words(facts))
     show(drawn(lambda: figures_photos.dominant_colors(facts.colors), "colors", whole_key), "colors", data=facts.colors)
     st.caption(
-        "The largest of five groups of like colours in each photo. Mostly that is the ground, not the thing: where it "
+        "The largest of five groups of like colors in each photo. Mostly that is the ground, not the thing: where it "
         "differs between classes, a model can learn the ground instead of the thing."
     )
 
@@ -258,7 +258,7 @@ def _colors_in_words(facts: Facts) -> str:
     rest = f", of the other classes {percent(others['share'].min(), 0)} to {percent(others['share'].max(), 0)}"
     return (
         f"{percent(top['share'], 0)} of the photos of {plain(top['label'])} are mostly {top['name']}"
-        f"{rest if len(others) else ''}. Who knew nothing but the name of this colour could guess the class of "
+        f"{rest if len(others) else ''}. Who knew nothing but the name of this color could guess the class of "
         f"{percent(facts.guessed, 0)} of these photos; without it, {percent(facts.blind, 0)}."
     )
 

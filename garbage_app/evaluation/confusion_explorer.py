@@ -29,7 +29,7 @@ ANSWERED = "Any answer"
 
 
 @st.fragment
-def explore_cells(run: Run, split: str) -> None:
+def explore_confusions(run: Run, split: str) -> None:
     """Draws the confusion matrix, and below it the photos of the cell, row or column that the reader chose."""
     evaluation, answers = evaluation_of(run, split), answers_of(run, split)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -50,10 +50,10 @@ def explore_cells(run: Run, split: str) -> None:
         label, called = _choose_cell(run.classes)
         order = choose_order()
     with left:
-        normalised, dark = unit == "Per cent", is_dark()
+        normalized, dark = unit == "Per cent", is_dark()
         figure = drawn(
-            lambda: figures.confusion_matrix(evaluation.confusion, normalised, dark, (label, called)),
-            *(MATRIX, run_key(run), split, normalised, dark, label, called),
+            lambda: figures.confusion_matrix(evaluation.confusion, normalized, dark, (label, called)),
+            *(MATRIX, run_key(run), split, normalized, dark, label, called),
         )
         show(figure, MATRIX, data=lambda: evaluation.confusion, on_select=_follow_click)
         st.caption("A row holds the photos of one class, a column the answers; on the diagonal the model is right.")

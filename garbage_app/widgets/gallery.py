@@ -84,10 +84,10 @@ def tile(rgb: np.ndarray, height: int = TILE[0], width: int = TILE[1]) -> np.nda
 def empty_tile(height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:
     """Draws the tile that stands for a photo which is not on this machine: a crossed-out picture frame."""
     canvas = Image.new("RGBA", (width, height), (127, 127, 127, 40))
-    draw, grey = ImageDraw.Draw(canvas), (127, 127, 127, 170)
+    draw, gray = ImageDraw.Draw(canvas), (127, 127, 127, 170)
     x, y, half = width // 2, height // 2, height // 8
-    draw.rounded_rectangle((x - half * 4 // 3, y - half, x + half * 4 // 3, y + half), half // 4, outline=grey, width=3)
-    draw.line((x - half * 4 // 3, y + half, x + half * 4 // 3, y - half), fill=grey, width=3)
+    draw.rounded_rectangle((x - half * 4 // 3, y - half, x + half * 4 // 3, y + half), half // 4, outline=gray, width=3)
+    draw.line((x - half * 4 // 3, y + half, x + half * 4 // 3, y - half), fill=gray, width=3)
     return np.asarray(canvas)
 
 

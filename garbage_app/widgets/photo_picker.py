@@ -90,7 +90,7 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
             format_func=lambda name: capital(SPLIT_NAMES[name]),
             key="split",
             bind="query-params",
-            help="The models learnt from the training photos; test photos they never saw.",
+            help="The models learned from the training photos; test photos they never saw.",
         )
         photos = photos[photos["split"] == split]
         classes = [name for name in runs[-1].classes if name in set(photos["label"])]

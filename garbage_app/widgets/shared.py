@@ -80,7 +80,7 @@ def listing(words: Sequence[str]) -> str:
 
 
 def chip(name: str, position: int = 0) -> str:
-    """Returns Markdown for a small square in the colour of a class; put the name beside it."""
+    """Returns Markdown for a small square in the color of a class; put the name beside it."""
     return f':color[■]{{foreground="{class_edge(name, position)}"}}'
 
 
@@ -177,7 +177,7 @@ def choose_split(run: Run, key: str = "split") -> str:
         format_func=lambda name: capital(SPLIT_NAMES.get(name, name)),
         key=key,
         bind="query-params",
-        help="Training photos: what the model learnt from. Validation photos chose the epoch, the temperature and the "
+        help="Training photos: what the model learned from. Validation photos chose the epoch, the temperature and the "
         "threshold. Test photos were kept aside for the result.",
     )
 

@@ -1,7 +1,7 @@
 """Which photos show the same picture: byte for byte, pixel for pixel, or nearly.
 
 Two photos are nearly the same if their perceptual hashes differ in few bits, or if a trained network sees nearly the
-same in them. The hash (`imagehash.phash`: the signs of the 16 x 16 coarsest waves of the grey picture around their
+same in them. The hash (`imagehash.phash`: the signs of the 16 x 16 coarsest waves of the gray picture around their
 median) forgives exposure, compression and a slight move of the camera; mirrored or turned copies it does not find.
 """
 
@@ -29,7 +29,7 @@ MOST_BITS = 44
 LEAST_COSINE = 0.905
 # With few components two photos can be near each other by chance.
 LEAST_COMPONENTS = 16
-# A picture whose grey values vary less (standard deviation, of 255) is a plain surface, and its hash is noise: all
+# A picture whose gray values vary less (standard deviation, of 255) is a plain surface, and its hash is noise: all
 # plain surfaces would be "the same". The plainest photo of TrashNet, a piece of clear film on paper, has 7.
 LEAST_CONTRAST = 2.0
 _BLOCK = 1024  # photos compared with all others at once: 400 MB for 100,000 photos
@@ -85,9 +85,9 @@ def photo_signatures(
         data = dataset.read_bytes(file)
         rgb = decode_image(data, file)
         pixels = hashlib.sha256(repr(rgb.shape).encode() + rgb.tobytes()).hexdigest()
-        grey = Image.fromarray(rgb).convert("L")
-        bits = imagehash.phash(grey, HASH_SIDE).hash.ravel()
-        contrast = np.asarray(grey.resize((64, 64), Image.Resampling.BOX), dtype=np.float32).std()
+        gray = Image.fromarray(rgb).convert("L")
+        bits = imagehash.phash(gray, HASH_SIDE).hash.ravel()
+        contrast = np.asarray(gray.resize((64, 64), Image.Resampling.BOX), dtype=np.float32).std()
         return hashlib.sha256(data).hexdigest(), pixels, bits, bool(contrast >= LEAST_CONTRAST)
 
     files = tuple(files)

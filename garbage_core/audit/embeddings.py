@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from garbage_core.audit.duplicates import linked, similar_pairs
-from garbage_core.audit.label_issues import standardised, unseen_probabilities
+from garbage_core.audit.label_issues import standardized, unseen_probabilities
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
@@ -99,10 +99,10 @@ def embed(
     size = int(run.config["height"]), int(run.config["width"])
     features = _pooled(network, _photos(dataset, files, size, batch_size), progress)
     vectors = principal(next(reversed(features.values())))
-    learnt = files.isin(run.predictions.loc[run.predictions["split"] == "train", "file"]).to_numpy()
+    learned = files.isin(run.predictions.loc[run.predictions["split"] == "train", "file"]).to_numpy()
     labels = pd.Index(dataset.classes).get_indexer(dataset.photos["label"])
     together = linked(len(files), [similar_pairs(vectors, SAME_THING)[:2]])
-    layer, probabilities = unseen_probabilities(features, labels, together, learnt)
+    layer, probabilities = unseen_probabilities(features, labels, together, learned)
     return Embeddings(
         tuple(files), vectors, probabilities, dataset.classes, layer, run.weights_sha256 or "", dataset.fingerprint
     )
@@ -123,13 +123,13 @@ def principal(features: np.ndarray, components: int = COMPONENTS) -> np.ndarray:
     from sklearn.decomposition import PCA
 
     wanted = min(components, max(2, len(features) // PHOTOS_PER_COMPONENT), *features.shape)
-    # Randomised: a data set of 100,000 photos would take minutes otherwise.
+    # Randomized: a data set of 100,000 photos would take minutes otherwise.
     pca = PCA(wanted, whiten=True, svd_solver="randomized", n_oversamples=32, random_state=_SEED)
-    return pca.fit_transform(standardised(features)).astype(np.float16).astype(np.float32)
+    return pca.fit_transform(standardized(features)).astype(np.float16).astype(np.float32)
 
 
 def flat_map(embeddings: Embeddings, seed: int = _SEED) -> pd.DataFrame:
-    """Lays photos out on a plane so that neighbours stay neighbours (t-SNE, van der Maaten and Hinton 2008).
+    """Lays photos out on a plane so that neighbors stay neighbors (t-SNE, van der Maaten and Hinton 2008).
 
     Args:
         embeddings: Of at least four photos.
@@ -140,7 +140,7 @@ def flat_map(embeddings: Embeddings, seed: int = _SEED) -> pd.DataFrame:
     """
     from sklearn.manifold import TSNE
 
-    # The usual 30 neighbours; a small data set has fewer.
+    # The usual 30 neighbors; a small data set has fewer.
     perplexity = min(30.0, (len(embeddings.files) - 1) / 3)
     # By angle, as everywhere here.
     tsne = TSNE(perplexity=perplexity, metric="cosine", init="pca", random_state=seed)
@@ -253,7 +253,7 @@ def _pooled(
 def _looked_at(network: "keras.Model") -> list[str]:
     """Names the layers whose features are tried: the ends of the last stacks but the very last, then the pooling.
 
-    In version 2 a stack ends in a sum that was never normalised, so the last norm and ReLU within it is taken.
+    In version 2 a stack ends in a sum that was never normalized, so the last norm and ReLU within it is taken.
     """
     names = [layer.name for layer in network.layers]
     end = "_preact_relu" if "post_relu" in names else "_out"

@@ -1,7 +1,7 @@
 """Can the data be trusted? Duplicates, contradictory labels, leaks between splits, doubtful labels, odd photos.
 
     findings = audit(dataset, split_dataset(dataset), load_embeddings(run))
-    without_flawed(run.predictions, findings)         # the test photos that a result should rest on
+    clean_subset(run.predictions, findings)         # the test photos that a result should rest on
 
 What tells photos apart is in `duplicates`, what makes a label doubtful or a photo odd in `suspects`; here is the table
 of findings that both fill, and what follows from it. The table holds names and numbers and no photo, so it can be shown
@@ -9,14 +9,14 @@ where the photos are not. It has one row per photo of a finding:
 
     finding         number of the finding, from 1
     kind            one of `KINDS`
-    score           identical: 1; near: share of equal bits in the hash, of the least alike; mislabelled: 1 minus the
-                    probability of the label; outlier: how far from its neighbours, in robust standard deviations
+    score           identical: 1; near: share of equal bits in the hash, of the least alike; mislabeled: 1 minus the
+                    probability of the label; outlier: how far from its neighbors, in robust standard deviations
     contradictory   whether the photos of the finding carry different labels
     leak            whether they lie in different splits
     file, label, split
     bits, cosine    duplicates: how many bits differ from the most similar photo of the finding, and its embedding's
                     cosine; empty where there is none
-    suggested       mislabelled: the more probable label
+    suggested       mislabeled: the more probable label
 """
 
 from collections.abc import Callable
@@ -35,14 +35,14 @@ from garbage_core.audit.duplicates import (
     similar_pairs,
 )
 from garbage_core.audit.embeddings import Embeddings
-from garbage_core.audit.label_issues import doubtful_labels, odd_photos
+from garbage_core.audit.label_issues import find_label_issues, find_outliers
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.splits import SPLITS
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import models_dir
 from garbage_core.utils.files import write_csv
 
-KINDS: tuple[str, ...] = ("identical", "near", "mislabelled", "outlier")
+KINDS: tuple[str, ...] = ("identical", "near", "mislabeled", "outlier")
 DUPLICATES: tuple[str, ...] = ("identical", "near")
 COLUMNS: tuple[str, ...] = (
     *("finding", "kind", "score", "contradictory", "leak"),
@@ -104,10 +104,12 @@ def find_all(photos: pd.DataFrame, signatures: Signatures, embeddings: Embedding
     if embeddings is not None:
         labels = pd.Index(embeddings.classes).get_indexer(photos["label"])
         probabilities = embeddings.probabilities[places]
-        doubtful, score = doubtful_labels(labels, probabilities)
-        suggested = np.asarray(embeddings.classes, dtype=object)[probabilities[doubtful].argmax(axis=1)]
-        parts.append(photos.loc[doubtful].assign(kind="mislabelled", group=doubtful, score=score, suggested=suggested))
-        odd, score = odd_photos(vectors)
+        label_issues, score = find_label_issues(labels, probabilities)
+        suggested = np.asarray(embeddings.classes, dtype=object)[probabilities[label_issues].argmax(axis=1)]
+        parts.append(
+            photos.loc[label_issues].assign(kind="mislabeled", group=label_issues, score=score, suggested=suggested)
+        )
+        odd, score = find_outliers(vectors)
         parts.append(photos.loc[odd].assign(kind="outlier", group=odd, score=score))
     return _numbered(pd.concat(parts) if parts else photos.iloc[:0].assign(kind="", group=0, score=0.0))
 
@@ -202,7 +204,7 @@ def load_findings(path: str | Path | None = None) -> pd.DataFrame:
 # What follows
 
 
-def flawed_photos(predictions: pd.DataFrame, findings: pd.DataFrame, split: str = "test") -> pd.DataFrame:
+def leaked_or_contradictory(predictions: pd.DataFrame, findings: pd.DataFrame, split: str = "test") -> pd.DataFrame:
     """Lists photos of a split that a result should not rest on.
 
     Args:
@@ -221,14 +223,14 @@ def flawed_photos(predictions: pd.DataFrame, findings: pd.DataFrame, split: str 
     earlier = SPLITS[: SPLITS.index(split)] if split in SPLITS else ()
     seen = rows["split"].isin(earlier).groupby(rows["finding"]).transform("any")
     here = rows.assign(leak=seen)[rows["split"] == split]
-    flawed = here.groupby("file", as_index=False)[["contradictory", "leak"]].any()
-    return flawed[flawed["contradictory"] | flawed["leak"]].reset_index(drop=True)
+    excluded = here.groupby("file", as_index=False)[["contradictory", "leak"]].any()
+    return excluded[excluded["contradictory"] | excluded["leak"]].reset_index(drop=True)
 
 
-def without_flawed(predictions: pd.DataFrame, findings: pd.DataFrame, split: str = "test") -> pd.DataFrame:
-    """Returns a run's predictions without the photos of one split that `flawed_photos` lists."""
-    flawed = flawed_photos(predictions, findings, split)["file"]
-    return predictions[~(predictions["file"].isin(flawed) & (predictions["split"] == split))].reset_index(drop=True)
+def clean_subset(predictions: pd.DataFrame, findings: pd.DataFrame, split: str = "test") -> pd.DataFrame:
+    """Returns a run's predictions without the photos of one split that `leaked_or_contradictory` lists."""
+    excluded = leaked_or_contradictory(predictions, findings, split)["file"]
+    return predictions[~(predictions["file"].isin(excluded) & (predictions["split"] == split))].reset_index(drop=True)
 
 
 def counts(findings: pd.DataFrame) -> pd.DataFrame:

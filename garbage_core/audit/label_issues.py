@@ -14,21 +14,21 @@ from collections.abc import Mapping
 import numpy as np
 
 FOLDS = 5
-# Inverse strength of the regularisation, for channels of variance 1: of 0.003 to 0.1, best log loss on TrashNet.
+# Inverse strength of the regularization, for channels of variance 1: of 0.003 to 0.1, best log loss on TrashNet.
 STRENGTH = 0.03
 # What remains of a layer's channels for the classifiers; with all of them they take ten times as long, and on TrashNet
 # 90 instead of 89 in 100 photos are called right.
 JUDGED_COMPONENTS = 256
-# One-sided test at 5 %: from here on the difference between photos learnt from and others is no chance.
+# One-sided test at 5 %: from here on the difference between photos learned from and others is no chance.
 _REMEMBERS = 1.645
-NEIGHBOURS = 10
+NEIGHBORS = 10
 # Robust standard deviations above the median; a customary limit (Iglewicz and Hoaglin 1993, How to detect and handle
 # outliers, page 11). On TrashNet 1 photo in 100 lies above: egg boxes among the paper, blurred photos, a piece of wire.
-ODD_FROM = 3.5
+OUTLIER_FROM = 3.5
 
 
 def unseen_probabilities(
-    features: Mapping[str, np.ndarray], labels: np.ndarray, groups: np.ndarray, learnt: np.ndarray
+    features: Mapping[str, np.ndarray], labels: np.ndarray, groups: np.ndarray, learned: np.ndarray
 ) -> tuple[str, np.ndarray]:
     """Returns what classifiers make of photos that they never saw, on features that do not remember labels.
 
@@ -36,7 +36,7 @@ def unseen_probabilities(
         features: Pooled features by layer, each of shape (N, channels), in the order of the layers.
         labels: Class index of each photo, shape (N,); every class from 0 to C - 1 is there.
         groups: Number of the group of each photo, shape (N,); photos of a group show the same thing.
-        learnt: Whether the network was trained on the photo, bool of shape (N,).
+        learned: Whether the network was trained on the photo, bool of shape (N,).
 
     Returns:
         Name of the layer on which most photos are called right, of those that do not remember (of all, the first), and
@@ -44,26 +44,26 @@ def unseen_probabilities(
     """
     judged = {layer: cross_validated(values, labels, groups) for layer, values in features.items()}
     right = {layer: probabilities.argmax(axis=1) == labels for layer, probabilities in judged.items()}
-    forgetful = [layer for layer in judged if memory(right[layer], learnt) < _REMEMBERS]
+    forgetful = [layer for layer in judged if memory(right[layer], learned) < _REMEMBERS]
     best = max(forgetful or list(judged)[:1], key=lambda layer: right[layer].mean())
     return best, judged[best]
 
 
-def memory(right: np.ndarray, learnt: np.ndarray) -> float:
+def memory(right: np.ndarray, learned: np.ndarray) -> float:
     """Tells how much more often classifiers are right about photos that the network was trained on.
 
     Args:
         right: Whether a photo was called right by a classifier that never saw it, bool of shape (N,).
-        learnt: Whether the network was trained on it, bool of shape (N,).
+        learned: Whether the network was trained on it, bool of shape (N,).
 
     Returns:
         The difference in standard errors (two-proportion z-test); 0 if there is nothing to compare.
     """
-    n, m = int(learnt.sum()), int((~learnt).sum())
+    n, m = int(learned.sum()), int((~learned).sum())
     share = right.mean()
     if not n or not m or share in (0, 1):
         return 0.0
-    return float((right[learnt].mean() - right[~learnt].mean()) / np.sqrt(share * (1 - share) * (1 / n + 1 / m)))
+    return float((right[learned].mean() - right[~learned].mean()) / np.sqrt(share * (1 - share) * (1 / n + 1 / m)))
 
 
 def cross_validated(features: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -83,7 +83,7 @@ def cross_validated(features: np.ndarray, labels: np.ndarray, groups: np.ndarray
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
 
-    scaled = standardised(features)
+    scaled = standardized(features)
     components = min(JUDGED_COMPONENTS, *scaled.shape)
     scaled = PCA(components, svd_solver="randomized", random_state=seed).fit_transform(scaled).astype(np.float32)
     classes = int(labels.max()) + 1
@@ -96,13 +96,13 @@ def cross_validated(features: np.ndarray, labels: np.ndarray, groups: np.ndarray
     return probabilities
 
 
-def standardised(features: np.ndarray) -> np.ndarray:
+def standardized(features: np.ndarray) -> np.ndarray:
     """Returns features with mean 0 and variance 1 in each channel, float32; a channel that never changes is 0."""
     spread = features.std(axis=0)
     return ((features - features.mean(axis=0)) / np.where(spread > 1e-6, spread, 1)).astype(np.float32)
 
 
-def doubtful_labels(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_label_issues(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Picks labels that are probably wrong by confident learning (Northcutt et al. 2021, arXiv:1911.00068).
 
     Those that both of its ways to prune agree on. On TrashNet these are 3 in 100 photos. Looked at one by one, of the
@@ -126,21 +126,21 @@ def doubtful_labels(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.n
     return places, 1 - probabilities[places, labels[places]]
 
 
-def odd_photos(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Picks photos that lie far from all others, by the mean distance to the `NEIGHBOURS` nearest.
+def find_outliers(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Picks photos that lie far from all others, by the mean distance to the `NEIGHBORS` nearest.
 
     Args:
         vectors: Shape (N, D), of equal variance in each direction.
 
     Returns:
         Places of the photos, the oddest first, and for each how many robust standard deviations (1.4826 times the
-        median absolute deviation) its distance lies above the median one; `ODD_FROM` or more.
+        median absolute deviation) its distance lies above the median one; `OUTLIER_FROM` or more.
     """
     from sklearn.neighbors import NearestNeighbors
 
-    if len(vectors) <= NEIGHBOURS:
+    if len(vectors) <= NEIGHBORS:
         return np.empty(0, np.intp), np.empty(0)
-    distances, _ = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(vectors).kneighbors()  # without the photo itself
+    distances, _ = NearestNeighbors(n_neighbors=NEIGHBORS).fit(vectors).kneighbors()  # without the photo itself
     mean = distances.mean(axis=1)
     middle = np.median(mean)
     spread = 1.4826 * np.median(np.abs(mean - middle))
@@ -148,4 +148,4 @@ def odd_photos(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.empty(0, np.intp), np.empty(0)
     score = (mean - middle) / spread
     order = np.argsort(-score, kind="stable")
-    return order[score[order] >= ODD_FROM], score[order][score[order] >= ODD_FROM]
+    return order[score[order] >= OUTLIER_FROM], score[order][score[order] >= OUTLIER_FROM]

@@ -16,7 +16,7 @@ _TITLES = {
     "near": "nearly identical photos",
     "contradictory": "duplicates with different labels",
     "leak": "duplicates in different splits",
-    "mislabelled": "labels in doubt",
+    "mislabeled": "labels in doubt",
     "outlier": "photos unlike all others",
 }
 _SHOWN = 10  # findings of each kind that are listed on a terminal
@@ -108,7 +108,7 @@ def audit_text(summary: dict[str, Any]) -> str:
     text += table(["", "findings", "photos"], rows)
     if summary["model"] is None:
         text += "\nWithout a model, labels in doubt and photos unlike all others were not looked for.\n"
-    for kind in ("identical", "near", "mislabelled", "outlier"):
+    for kind in ("identical", "near", "mislabeled", "outlier"):
         found = [finding for finding in summary["findings"] if finding["kind"] == kind]
         if found:
             text += f"\n{_TITLES[kind].capitalize()}\n"

@@ -37,14 +37,14 @@ def data(args: argparse.Namespace, out: TextIO) -> int:
         "problems": found.problems.to_dict("records"),
         "fingerprint": found.fingerprint,
     }
-    if args.properties:
+    if args.statistics:
         from tqdm import tqdm
 
-        from garbage_core.data.photo_statistics import measure_photos, write_properties
+        from garbage_core.data.photo_statistics import measure_photos, write_statistics
 
         with tqdm(total=len(found.photos), desc="measure", unit="photo", disable=None) as bar:
-            path = write_properties(measure_photos(found, bar.update))
-        warn(f"Size, brightness and dominant colour of {len(found.photos):,} photos are in {path}.")
+            path = write_statistics(measure_photos(found, bar.update))
+        warn(f"Size, brightness and dominant color of {len(found.photos):,} photos are in {path}.")
     write_answer(summary, report.data_text, args.json, out)
     return 0
 
@@ -179,9 +179,9 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
 
     load_run(args.name).check_weights()
     start_keras()
-    from garbage_core.cli.novelty_commands import novelty as fit_novelty
+    from garbage_core.cli.ood_commands import novelty as fit_ood_detector
 
-    return fit_novelty(args, out)
+    return fit_ood_detector(args, out)
 
 
 def _evaluation(run, split: str) -> dict:

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--download", action="store_true", help="fetch the official archive first, into DIR or the user's cache"
     )
     data.add_argument(
-        "--properties", action="store_true", help="also measure every photo, into photos.csv in models/studies"
+        "--statistics", action="store_true", help="also measure every photo, into photos.csv in models/studies"
     )
     _json(data)
 
@@ -136,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     export = _command(parsers, "export", commands.export, "a network for another runtime, checked against the original")
     export.add_argument("name", metavar="NAME", help="name of a run")
     export.add_argument("--format", choices=tuple(SUFFIXES), required=True, help="which runtime shall read it")
-    export.add_argument("--int8", action="store_true", help="quantise to 8 bits, with ranges from training photos")
+    export.add_argument("--int8", action="store_true", help="quantize to 8 bits, with ranges from training photos")
     export.add_argument(
         "-o", "--out", metavar="OUT", help="file or folder to write to (default: the run's folder, where it is used)"
     )

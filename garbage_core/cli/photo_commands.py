@@ -44,7 +44,7 @@ def classify(args: argparse.Namespace, out: TextIO) -> int:
         _write_csv(args.csv, classifier.classes, answers)
         warn(
             f"{counts.total():,} photos: {counts['failed']:,} could not be read, {counts['unsure']:,} not sure, "
-            f"{counts['unfamiliar']:,} do not look like waste; written to {args.csv}."
+            f"{counts['is_ood']:,} do not look like waste; written to {args.csv}."
         )
     elif args.json:
         write_answer([answer.to_dict() for answer in answers], None, True, out)
@@ -142,8 +142,8 @@ def _counted(answers: Iterable["Prediction"], counts: Counter) -> Iterator["Pred
     for answer in answers:
         if answer.error is not None:
             counts["failed"] += 1
-        elif answer.unfamiliar:
-            counts["unfamiliar"] += 1
+        elif answer.is_ood:
+            counts["is_ood"] += 1
         else:
             counts["sure" if answer.accepted else "unsure"] += 1
         yield answer
@@ -157,14 +157,14 @@ def _write_csv(path: str, classes: tuple[str, ...], answers: Iterable["Predictio
         open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         table = csv.writer(file, lineterminator="\n")
-        table.writerow((*header, "familiarity", "unfamiliar"))
+        table.writerow((*header, "ood_p_value", "is_ood"))
         for answer in answers:
             shares = [f"{answer.probabilities[name]:.6f}" if answer.probabilities else "" for name in classes]
-            confidence, familiarity = (
-                "" if value is None else f"{value:.6f}" for value in (answer.confidence, answer.familiarity)
+            confidence, ood_p_value = (
+                "" if value is None else f"{value:.6f}" for value in (answer.confidence, answer.ood_p_value)
             )
-            accepted, unfamiliar = (str(value).lower() for value in (answer.accepted, answer.unfamiliar))
-            row = (answer.file, answer.label, confidence, accepted, *shares, answer.error, familiarity, unfamiliar)
+            accepted, is_ood = (str(value).lower() for value in (answer.accepted, answer.is_ood))
+            row = (answer.file, answer.label, confidence, accepted, *shares, answer.error, ood_p_value, is_ood)
             table.writerow(row)
         file.flush()
         os.fsync(file.fileno())

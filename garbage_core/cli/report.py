@@ -182,7 +182,7 @@ def prediction_line(answer: "Prediction", width: int) -> str:
     name = _printable(answer.file).ljust(width)
     if answer.error is not None:
         return f"{name}  error: {_printable(answer.error)}"
-    if answer.unfamiliar:
+    if answer.is_ood:
         return f"{name}  does not look like waste; at most: {answer.label} {_percent(answer.confidence)}"
     if answer.accepted:
         return f"{name}  {answer.label}  {_percent(answer.confidence)}"
@@ -216,5 +216,5 @@ def _percent(share: float) -> str:
 
 
 def _printable(text: str) -> str:
-    """Keeps what a file's name could do to a terminal, such as colours and line breaks, out of it."""
+    """Keeps what a file's name could do to a terminal, such as colors and line breaks, out of it."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TextIO
 
 from garbage_core.errors import GarbageError
-from garbage_core.studies.tables import REMEDIES, imbalance_conclusion, study_path
+from garbage_core.studies.tables import STRATEGY_RUNS, imbalance_conclusion, study_path
 
 
 def imbalance(args: argparse.Namespace, out: TextIO) -> int:
     """Trains the heads of the imbalance study, or measures runs; writes the table and says what it allows to say."""
     if args.names:
-        return _remedies(args, out)
+        return _strategies(args, out)
     from garbage_core.data.dataset import load_dataset
     from garbage_core.studies.features import FeatureMaker, FeatureRecipe
     from garbage_core.studies.imbalance_heads import Budget, run_imbalance_study
@@ -30,14 +30,14 @@ def imbalance(args: argparse.Namespace, out: TextIO) -> int:
     return 0
 
 
-def _remedies(args: argparse.Namespace, out: TextIO) -> int:
+def _strategies(args: argparse.Namespace, out: TextIO) -> int:
     """Measures finished runs that differ in their remedy against imbalance."""
     from garbage_core.runs.run import load_run
-    from garbage_core.studies.imbalance_runs import measure_remedies
+    from garbage_core.studies.imbalance_runs import measure_strategies
     from garbage_core.utils.files import write_csv
 
-    path = _target(args.out, REMEDIES)
-    table = measure_remedies([load_run(name, args.runs) for name in args.names])
+    path = _target(args.out, STRATEGY_RUNS)
+    table = measure_strategies([load_run(name, args.runs) for name in args.names])
     write_csv(table, path, "%.5f")
     out.write(f"{imbalance_conclusion(table, 'test')}\nWritten to {path}\n")
     return 0

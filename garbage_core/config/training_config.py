@@ -95,7 +95,7 @@ class TrainingConfig:
         zero_init_residual: Whether each block starts as the identity.
         pass_through: Whether a conv5 without starting weights first hands on conv4's features, see
             `garbage_core.networks.resnet.pass_through`.
-        teacher: Name of a run whose answers are learnt beside the labels, see `training.distillation`; empty for
+        teacher: Name of a run whose answers are learned beside the labels, see `training.distillation`; empty for
             none.
         teacher_temperature: Softens both networks' answers before they are compared.
         precision: `auto` is mixed_bfloat16 on a GPU and float32 elsewhere.

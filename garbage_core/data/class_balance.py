@@ -26,7 +26,7 @@ def effective_number(counts: pd.Series | np.ndarray, beta: float = EFFECTIVE_NUM
 
     Args:
         counts: Photos of each class, shape (C,).
-        beta: From 0 (a class counts as one photo) to below 1 (towards the number of photos itself).
+        beta: From 0 (a class counts as one photo) to below 1 (toward the number of photos itself).
 
     Returns:
         Shape (C,), from 0 for a class without photos to below 1 / (1 - beta).
@@ -97,5 +97,5 @@ def balance_table(counts: pd.DataFrame, beta: float = EFFECTIVE_NUMBER_BETA) -> 
         table[split] = counts[split].to_numpy()
         table[f"{split}_expected"] = expected[split].to_numpy()
     totals = counts.sum(axis=1).to_numpy()
-    learnt = counts.get("train", totals)
-    return table.assign(photos=totals, share=totals / max(totals.sum(), 1), effective=effective_number(learnt, beta))
+    learned = counts.get("train", totals)
+    return table.assign(photos=totals, share=totals / max(totals.sum(), 1), effective=effective_number(learned, beta))

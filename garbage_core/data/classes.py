@@ -1,12 +1,12 @@
-"""The six classes of TrashNet: order, names, colours, and what to do with each.
+"""The six classes of TrashNet: order, names, colors, and what to do with each.
 
 This is the only module that knows them. A run trained on another folder of classes carries its own names, and every
 view asks `class_color` and `class_hint` by name, which answer for unknown names too.
 
-The colours are the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), which stays readable with the common
-forms of colour blindness. Two of its colours are too light to stand on white with the 3:1 contrast that WCAG 2.1 asks
-of graphics (criterion 1.4.11), so every class also has an `edge`: the outline that shapes of this colour are drawn
-with, which has that contrast on white and on the dark theme's background. Where the colour has it, both are equal.
+The colors are the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/), which stays readable with the common
+forms of color blindness. Two of its colors are too light to stand on white with the 3:1 contrast that WCAG 2.1 asks
+of graphics (criterion 1.4.11), so every class also has an `edge`: the outline that shapes of this color are drawn
+with, which has that contrast on white and on the dark theme's background. Where the color has it, both are equal.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class WasteClass:
 
     Attributes:
         name: Name of the class as in the data set's folders.
-        color: Fill colour as `#RRGGBB`, the same in every chart.
-        edge: Outline colour as `#RRGGBB`, with a contrast of 3:1 on both themes' backgrounds.
+        color: Fill color as `#RRGGBB`, the same in every chart.
+        edge: Outline color as `#RRGGBB`, with a contrast of 3:1 on both themes' backgrounds.
         hint: What people usually do with such a thing; generic, because local rules differ.
     """
 
@@ -40,7 +40,7 @@ CLASSES: tuple[WasteClass, ...] = (
         "glass",
         "#009E73",
         "#009E73",
-        "Empty it and take it to the glass container, sorted by colour where asked; drinking glasses and panes do not "
+        "Empty it and take it to the glass container, sorted by color where asked; drinking glasses and panes do not "
         "belong there.",
     ),
     WasteClass(
@@ -73,7 +73,7 @@ CLASS_NAMES: tuple[str, ...] = tuple(c.name for c in CLASSES)
 LOCAL_RULES = "Rules differ from place to place: your local collection has the last word."
 
 _BY_NAME = {c.name: c for c in CLASSES}
-# For classes of other data sets: colours apart from each other, each with 3:1 contrast on both themes.
+# For classes of other data sets: colors apart from each other, each with 3:1 contrast on both themes.
 _OTHER_COLORS = (
     "#7F7F7F",
     "#8C6D31",
@@ -89,21 +89,21 @@ _OTHER_COLORS = (
 
 
 def class_color(name: str, position: int = 0) -> str:
-    """Returns the fill colour of a class.
+    """Returns the fill color of a class.
 
     Args:
         name: Name of the class, known here or not.
-        position: Place of the class in its run's order; picks the colour of a class that is not known here.
+        position: Place of the class in its run's order; picks the color of a class that is not known here.
 
     Returns:
-        A colour as `#RRGGBB`.
+        A color as `#RRGGBB`.
     """
     known = _BY_NAME.get(name)
     return known.color if known else _OTHER_COLORS[position % len(_OTHER_COLORS)]
 
 
 def class_edge(name: str, position: int = 0) -> str:
-    """Returns the outline colour of a class, with 3:1 contrast on both themes; arguments as `class_color`."""
+    """Returns the outline color of a class, with 3:1 contrast on both themes; arguments as `class_color`."""
     known = _BY_NAME.get(name)
     return known.edge if known else _OTHER_COLORS[position % len(_OTHER_COLORS)]
 

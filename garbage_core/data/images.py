@@ -5,7 +5,7 @@ to both. It decodes a JPEG at a reduced scale where that loses nothing, because 
 of 12 megapixels would otherwise go into pixels that are thrown away.
 
 What a file is, its content decides, never its name. Whatever the bytes are, `GarbageError` is the only exception that
-leaves this module. Colour profiles are not applied: a photo in Display P3 is read as if it were sRGB.
+leaves this module. Color profiles are not applied: a photo in Display P3 is read as if it were sRGB.
 """
 
 import math
@@ -69,7 +69,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, appen
 def decode_image(data: bytes, name: str = "photo", at_least: tuple[int, int] | None = None) -> np.ndarray:
     """Decodes a photo.
 
-    EXIF rotation is applied, transparent parts are shown on white, greyscale, palette, CMYK, Lab and 16-bit pictures
+    EXIF rotation is applied, transparent parts are shown on white, grayscale, palette, CMYK, Lab and 16-bit pictures
     are converted. Of an animation or a file of several pages, the first picture is taken.
 
     Args:

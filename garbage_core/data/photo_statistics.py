@@ -1,8 +1,8 @@
-"""What can be measured on a photo without a network: size, brightness, dominant colour.
+"""What can be measured on a photo without a network: size, brightness, dominant color.
 
     models/studies/photos.csv    one row per photo: file, label, width, height, bytes, brightness, color
 
-    python -m garbage_core data --properties
+    python -m garbage_core data --statistics
 
 makes the table from the photos; the page on the data set reads it, so that it says the same where no photo is.
 """
@@ -22,18 +22,18 @@ from garbage_core.errors import GarbageError
 from garbage_core.studies.tables import study_path
 from garbage_core.utils.files import write_csv
 
-PROPERTY_COLUMNS = ("file", "label", "width", "height", "bytes", "brightness", "color")
-COMMAND = "python -m garbage_core data --properties"
-# Names of colours, from light to dark and then around the wheel, as `color_name` gives them.
+STATISTICS_COLUMNS = ("file", "label", "width", "height", "bytes", "brightness", "color")
+COMMAND = "python -m garbage_core data --statistics"
+# Names of colors, from light to dark and then around the wheel, as `color_name` gives them.
 COLOR_NAMES = (
-    *("white", "pale blue", "beige", "grey", "black"),
+    *("white", "pale blue", "beige", "gray", "black"),
     *("brown", "red", "orange", "yellow", "green", "blue", "purple"),
 )
 SIDE = 64  # pixels; the longer side of the small copy that is measured
-GROUPS = 5  # of like colours in a photo
+GROUPS = 5  # of like colors in a photo
 
 
-def properties_path() -> Path:
+def statistics_path() -> Path:
     """Returns where the table lies, whether or not it is there."""
     return study_path("photos")
 
@@ -46,7 +46,7 @@ def measure_photos(dataset: Dataset, progress: Callable[[], None] = lambda: None
         progress: Called after each photo.
 
     Returns:
-        Columns `PROPERTY_COLUMNS`, see `read_properties`.
+        Columns `STATISTICS_COLUMNS`, see `read_statistics`.
 
     Raises:
         GarbageError: A photo cannot be read.
@@ -72,8 +72,8 @@ def measure(rgb: np.ndarray) -> tuple[float, str]:
         rgb: Photo of shape (H, W, 3), uint8.
 
     Returns:
-        The brightness, mean luma (ITU-R BT.601) of all pixels in 0..1 with three decimals; and the dominant colour as
-        `#rrggbb`, the mean of the largest of `GROUPS` groups of like colours (k-means on sRGB, always from the same
+        The brightness, mean luma (ITU-R BT.601) of all pixels in 0..1 with three decimals; and the dominant color as
+        `#rrggbb`, the mean of the largest of `GROUPS` groups of like colors (k-means on sRGB, always from the same
         start).
     """
     from sklearn.cluster import KMeans
@@ -88,16 +88,16 @@ def measure(rgb: np.ndarray) -> tuple[float, str]:
     return brightness, "#{:02x}{:02x}{:02x}".format(*largest.round().clip(0, 255).astype(int))
 
 
-def write_properties(table: pd.DataFrame, path: str | Path | None = None) -> Path:
+def write_statistics(table: pd.DataFrame, path: str | Path | None = None) -> Path:
     """Writes the table of `measure_photos`, atomically, and returns where."""
-    return write_csv(table[list(PROPERTY_COLUMNS)], path or properties_path(), "%.3f")
+    return write_csv(table[list(STATISTICS_COLUMNS)], path or statistics_path(), "%.3f")
 
 
-def read_properties(path: str | Path | None = None) -> pd.DataFrame:
+def read_statistics(path: str | Path | None = None) -> pd.DataFrame:
     """Reads the measured photos.
 
     Args:
-        path: The file; None takes `properties_path()`.
+        path: The file; None takes `statistics_path()`.
 
     Returns:
         Columns `file`, `label`, `width` and `height` (pixels, upright), `bytes`, `brightness` (0 black to 1 white),
@@ -106,7 +106,7 @@ def read_properties(path: str | Path | None = None) -> pd.DataFrame:
     Raises:
         GarbageError: The file is missing or is no such table.
     """
-    path = Path(path or properties_path())
+    path = Path(path or statistics_path())
     again = f"make it with `{COMMAND}`."
     if not path.is_file():
         raise GarbageError(f"There is no table {path}; {again}")
@@ -114,7 +114,7 @@ def read_properties(path: str | Path | None = None) -> pd.DataFrame:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise GarbageError(f"{path} cannot be read ({error}); {again}") from error
-    missing = [column for column in PROPERTY_COLUMNS if column not in table.columns]
+    missing = [column for column in STATISTICS_COLUMNS if column not in table.columns]
     if missing or table.empty:
         raise GarbageError(f"{path} lacks {'the columns ' + ', '.join(missing) if missing else 'any row'}; {again}")
     numbers = ["width", "height", "bytes", "brightness"]
@@ -126,15 +126,15 @@ def read_properties(path: str | Path | None = None) -> pd.DataFrame:
     )
     if wrong.any():
         raise GarbageError(f"{path} holds no valid values for {table['file'][int(wrong.argmax())]!r}; {again}")
-    return table[list(PROPERTY_COLUMNS)].astype({"width": int, "height": int, "bytes": int})
+    return table[list(STATISTICS_COLUMNS)].astype({"width": int, "height": int, "bytes": int})
 
 
-def properties_of(photos: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def statistics_of(photos: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Returns the measured values of some photos.
 
     Args:
         photos: Columns `file`, `label`, `split`, and `bytes` where the photos themselves are there.
-        table: From `read_properties`.
+        table: From `read_statistics`.
 
     Returns:
         The rows of `table` whose file is among the photos and, where that is known, has as many bytes; with the
@@ -202,7 +202,7 @@ def explained_share(values: pd.Series, labels: pd.Series) -> float:
 
 
 def color_table(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
-    """Counts dominant colours by their names.
+    """Counts dominant colors by their names.
 
     Args:
         table: Columns `label` and `color` (`#rrggbb`), one row per photo.
@@ -231,7 +231,7 @@ def guessed_share(groups: pd.Series, labels: pd.Series) -> float:
     """Returns how often the class is guessed right from a group alone, by always saying its most common class.
 
     Args:
-        groups: Group of each photo, such as the name of its dominant colour.
+        groups: Group of each photo, such as the name of its dominant color.
         labels: Its class.
 
     Returns:
@@ -241,19 +241,19 @@ def guessed_share(groups: pd.Series, labels: pd.Series) -> float:
 
 
 def hex_to_rgb(colors: Sequence[str]) -> np.ndarray:
-    """Turns N colours `#rrggbb` into numbers 0..255, float of shape (N, 3)."""
+    """Turns N colors `#rrggbb` into numbers 0..255, float of shape (N, 3)."""
     return np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in colors], float).reshape(-1, 3)
 
 
 def color_names(rgb: np.ndarray) -> np.ndarray:
-    """Names colours as people would, in `COLOR_NAMES`.
+    """Names colors as people would, in `COLOR_NAMES`.
 
     Args:
         rgb: sRGB 0..255, shape (N, 3).
 
     Returns:
-        Names, shape (N,): without a hue (chroma below 5 in CIELAB) white, grey or black by lightness; else by the angle
-        of the hue. Pale warm colours are beige, dark ones brown; pale cold ones pale blue.
+        Names, shape (N,): without a hue (chroma below 5 in CIELAB) white, gray or black by lightness; else by the angle
+        of the hue. Pale warm colors are beige, dark ones brown; pale cold ones pale blue.
     """
     lightness, a, b = lab(rgb).T
     chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
@@ -262,7 +262,7 @@ def color_names(rgb: np.ndarray) -> np.ndarray:
     rules = (
         (lightness < 22, "black"),
         ((chroma < 5) & (lightness >= 85), "white"),
-        (chroma < 5, "grey"),
+        (chroma < 5, "gray"),
         (warm & (lightness < 60), "brown"),
         (warm & (chroma < 35), "beige"),
         (warm & (hue < 80), "orange"),

@@ -45,7 +45,7 @@ def to_rgb(image: Image.Image, factor: int = 1, orientation: int = 1) -> np.ndar
         uint8 (height, width, 3), RGB, contiguous; height and width divided by `factor` and rounded up, and exchanged
         for orientations from 5 to 8.
     """
-    scale = _grey_scale(image)
+    scale = _gray_scale(image)
     width, height = image.size
     rows, columns = -(-height // factor), -(-width // factor)
     turns = orientation in _VIEWS
@@ -57,7 +57,7 @@ def to_rgb(image: Image.Image, factor: int = 1, orientation: int = 1) -> np.ndar
             place = lying[top : top + side, left : left + side]
             right, bottom = min((left + side) * factor, width), min((top + side) * factor, height)
             tile = image if side >= max(rows, columns) else image.crop((left * factor, top * factor, right, bottom))
-            tile = _grey_to_8_bits(tile, *scale) if scale else _colour_to_8_bits(tile)
+            tile = _gray_to_8_bits(tile, *scale) if scale else _color_to_8_bits(tile)
             if factor > 1:
                 tile = tile.reduce(factor)
             if turns:
@@ -66,7 +66,7 @@ def to_rgb(image: Image.Image, factor: int = 1, orientation: int = 1) -> np.ndar
     return rgb
 
 
-def _colour_to_8_bits(image: Image.Image) -> Image.Image:
+def _color_to_8_bits(image: Image.Image) -> Image.Image:
     """Converts the modes that have 8 bits per channel to RGB."""
     if image.mode == "LAB":
         return ImageCms.applyTransform(image, _lab_to_srgb())
@@ -83,8 +83,8 @@ def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
     return ImageCms.buildTransform(ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB")
 
 
-def _grey_scale(image: Image.Image) -> tuple[float, float] | None:
-    """Returns the values that stand for black and white in greyscale of more than 8 bits; None for other modes.
+def _gray_scale(image: Image.Image) -> tuple[float, float] | None:
+    """Returns the values that stand for black and white in grayscale of more than 8 bits; None for other modes.
 
     Only 16-bit files say what white is (65,535). For the others it is the smallest of 1 (floating point only), 255 and
     65,535 that no pixel exceeds; failing that, the darkest pixel becomes black and the brightest white.
@@ -101,11 +101,11 @@ def _grey_scale(image: Image.Image) -> tuple[float, float] | None:
     return float(low), float(max(high, low + 1))
 
 
-def _grey_to_8_bits(image: Image.Image, black: float, white: float) -> Image.Image:
+def _gray_to_8_bits(image: Image.Image, black: float, white: float) -> Image.Image:
     values = np.asarray(image)
-    grey = np.nan_to_num((values.astype(np.float32) - np.float32(black)) * np.float32(255 / (white - black)))
-    grey = np.clip(grey + 0.5, 0, 255).astype(np.uint8)
+    gray = np.nan_to_num((values.astype(np.float32) - np.float32(black)) * np.float32(255 / (white - black)))
+    gray = np.clip(gray + 0.5, 0, 255).astype(np.uint8)
     clear = image.info.get("transparency")
     if isinstance(clear, int):
-        grey[values == clear] = 255
-    return Image.fromarray(grey).convert("RGB")
+        gray[values == clear] = 255
+    return Image.fromarray(gray).convert("RGB")

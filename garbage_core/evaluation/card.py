@@ -109,7 +109,7 @@ def _data(run: Run) -> str:
     official = official_splits()
     if files <= set(official):
         part = "" if len(files) == len(official) else f" Only {len(files):,} of its {len(official):,} photos were used."
-        text += [f"TrashNet by Gary Thung and Mindy Yang (https://github.com/garythung/trashnet), MIT licence.{part}"]
+        text += [f"TrashNet by Gary Thung and Mindy Yang (https://github.com/garythung/trashnet), MIT license.{part}"]
     else:
         text += ["Photos other than TrashNet's."]
     text += [
@@ -198,7 +198,7 @@ def _origin_sentence(started: dict[str, Any], version: str) -> str:
     if not source:
         return "It started from random weights and has seen no other photos than those below."
     if source == "imagenet" and version == "v1":
-        return "It started from Keras' ImageNet weights of ResNet50, converted from Kaiming He's release (MIT licence)."
+        return "It started from Keras' ImageNet weights of ResNet50, converted from Kaiming He's release (MIT license)."
     if source == "imagenet" or str(source).startswith("resnet50v2_imagenet"):
         return f"It started from ImageNet weights ({_SLIM})."
     return f"It started from the weights in `{source}`."
@@ -216,7 +216,7 @@ def _origin_details(started: dict[str, Any], version: str) -> str:
 
 
 def _teacher(info: dict[str, Any]) -> list[str]:
-    """Says whose answers were learnt beside the labels, if any were."""
+    """Says whose answers were learned beside the labels, if any were."""
     teacher, config = info.get("teacher"), info.get("config", {})
     taught = [stage for stage in config.get("stages", []) if stage.get("teacher_weight")]
     if not teacher or not taught:
@@ -226,7 +226,7 @@ def _teacher(info: dict[str, Any]) -> list[str]:
     return [
         f"- Teacher: the run `{teacher['name']}`{network.get(teacher.get('version'), '')}, trained on the same photos, "
         f"SHA-256 of its weights `{teacher['sha256'][:16]}`. Its answers, at temperature "
-        f"{config['teacher_temperature']:g}, were learnt beside the labels in: {words}."
+        f"{config['teacher_temperature']:g}, were learned beside the labels in: {words}."
     ]
 
 

@@ -111,7 +111,7 @@ class Comparison:
         if difference == 0:
             return f"{self.name_a} and {self.name_b} are right equally often ({interval}) on {photos}."
         return (
-            f"{_capitalised(photos)} do not settle which is better: "
+            f"{_capitalized(photos)} do not settle which is better: "
             f"{ahead} is ahead of {behind} by {abs(difference):.1f} points ({interval})."
         )
 
@@ -296,5 +296,5 @@ def _records(table: pd.DataFrame) -> list[dict]:
     return [{key: plain_number(value) for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _capitalised(text: str) -> str:
+def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]

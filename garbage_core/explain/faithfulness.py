@@ -7,10 +7,10 @@
 This is the deletion curve of Petsiuk et al. 2018 (RISE, arXiv:1806.07421) with three changes, each for a reason:
 
 - What is removed is filled in smoothly from what is left around it, as Rong et al. 2022 do (ROAD, arXiv:2202.00449), on
-  a grid of cells. Grey squares look like nothing the network has seen, so they lower a probability wherever they lie; a
-  blurred thing still has its colour, which alone can give a class away. On twelve test photos (transfer, Grad-CAM, in
+  a grid of cells. Gray squares look like nothing the network has seen, so they lower a probability wherever they lie; a
+  blurred thing still has its color, which alone can give a class away. On twelve test photos (transfer, Grad-CAM, in
   shares of the first probability) the areas for the map, random order and a map moved by half a photo were 0.39, 0.55
-  and 0.64 so; 0.40, 0.51 and 0.63 with blur; and 0.33, 0.28 and 0.42 with grey, which scattered squares use up fastest.
+  and 0.64 so; 0.40, 0.51 and 0.63 with blur; and 0.33, 0.28 and 0.42 with gray, which scattered squares use up fastest.
 - The curve is drawn against removal in random order. How fast a probability falls depends on the photo and on the
   network; only the distance to chance says anything about the map.
 - Cells, not single pixels, are removed in both orders, so that the orders alone make the difference.

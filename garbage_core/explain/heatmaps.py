@@ -36,7 +36,7 @@ SALIENCY_COPIES = 16  # noisy copies of the photo; below ten the map is still gr
 SALIENCY_NOISE = 0.15  # standard deviation of the noise as a share of the photo's range; the paper advises 0.1 to 0.2
 
 # Viridis of matplotlib (van der Walt and Smith, CC0), every ninth part of it: equal steps of heat look like equal
-# steps, also to colour-blind eyes and in grey.
+# steps, also to color-blind eyes and in gray.
 _VIRIDIS = (
     (68, 1, 84), (72, 40, 120), (62, 73, 137), (49, 104, 142), (38, 130, 142),
     (31, 158, 137), (53, 183, 121), (110, 206, 88), (181, 222, 43), (253, 231, 37),
@@ -111,7 +111,7 @@ def to_heat(values: np.ndarray, height: int, width: int) -> np.ndarray:
         float32 of shape (height, width), 0..1; all zero where nothing speaks for the class.
     """
     positive = np.maximum(np.asarray(values, dtype=np.float32), 0)
-    # Pillow aligns the corners of the areas, as pooling does; scipy.ndimage.zoom would align the centres of the corner
+    # Pillow aligns the corners of the areas, as pooling does; scipy.ndimage.zoom would align the centers of the corner
     # cells and shift the map by up to half a cell.
     heat = np.array(Image.fromarray(positive).resize((width, height), Image.Resampling.BILINEAR))
     top = heat.max()
@@ -149,7 +149,7 @@ def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.6) -> np.nda
 
 @functools.cache
 def _color_table() -> np.ndarray:
-    """Returns the colours of 256 equal steps of heat, uint8 (256, 3)."""
+    """Returns the colors of 256 equal steps of heat, uint8 (256, 3)."""
     steps, stops = np.linspace(0, 1, 256), np.linspace(0, 1, len(_VIRIDIS))
     channels = [np.interp(steps, stops, channel) for channel in np.transpose(_VIRIDIS)]
     return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
@@ -213,7 +213,7 @@ def _class_activation_map(
     layer: str,
     progress: Callable[[float], None] | None,
 ) -> np.ndarray:
-    """Returns the positive evidence on the grid of the layer's feature map, not normalised."""
+    """Returns the positive evidence on the grid of the layer's feature map, not normalized."""
     import keras
     from tf_keras_vis.gradcam import Gradcam
     from tf_keras_vis.gradcam_plus_plus import GradcamPlusPlus

@@ -29,9 +29,9 @@ def hottest_first(heat: np.ndarray, seed: int = 0) -> np.ndarray:
 def remove(photo: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Removes cells of a photo and fills them in smoothly from what is left around them.
 
-    Every removed cell gets the mean of its neighbours above, below, left and right, all solved at once: the linear
+    Every removed cell gets the mean of its neighbors above, below, left and right, all solved at once: the linear
     imputation of Rong et al. 2022 (ROAD, arXiv:2202.00449), with cells in the place of pixels and without its noise.
-    With every cell removed, the photo's mean colour is left.
+    With every cell removed, the photo's mean color is left.
 
     Args:
         photo: RGB, uint8 (h, w, 3).
@@ -46,8 +46,8 @@ def remove(photo: np.ndarray, cells: np.ndarray) -> np.ndarray:
         return photo.copy()
     gone = np.zeros(rows * columns, dtype=bool)
     gone[cells] = True
-    colours = _fill(_cell_means(photo.astype(np.float64), rows, columns).reshape(-1, 3), gone, rows, columns)
-    grid = colours.reshape(rows, columns, 3).astype(np.float32)
+    colors = _fill(_cell_means(photo.astype(np.float64), rows, columns).reshape(-1, 3), gone, rows, columns)
+    grid = colors.reshape(rows, columns, 3).astype(np.float32)
     smooth = [
         np.asarray(Image.fromarray(grid[..., c]).resize((width, height), Image.Resampling.BILINEAR)) for c in range(3)
     ]
@@ -55,16 +55,16 @@ def remove(photo: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return np.where(mask[..., np.newaxis], np.clip(np.round(np.stack(smooth, -1)), 0, 255), photo).astype(np.uint8)
 
 
-def _fill(colours: np.ndarray, gone: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Replaces the colours (cells, 3) of the removed cells by the mean of their neighbours."""
+def _fill(colors: np.ndarray, gone: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Replaces the colors (cells, 3) of the removed cells by the mean of their neighbors."""
     if gone.all():
-        return np.broadcast_to(colours.mean(axis=0), colours.shape)
+        return np.broadcast_to(colors.mean(axis=0), colors.shape)
     from scipy.linalg import solveh_banded
 
-    # degree * x - sum of removed neighbours = sum of kept neighbours; for kept cells x = x. Numbered row by row, a cell
+    # degree * x - sum of removed neighbors = sum of kept neighbors; for kept cells x = x. Numbered row by row, a cell
     # touches only the next one and the one a row later, so that the equations form two bands, solved in no time.
     gone_grid = gone.reshape(rows, columns)
-    known = np.where(gone_grid[..., np.newaxis], 0, colours.reshape(rows, columns, 3))
+    known = np.where(gone_grid[..., np.newaxis], 0, colors.reshape(rows, columns, 3))
     degree, right = np.zeros((rows, columns)), np.zeros((rows, columns, 3))
     bands = np.zeros((columns + 1, rows, columns))
     for axis, band in ((0, columns), (1, 1)):
@@ -76,7 +76,7 @@ def _fill(colours: np.ndarray, gone: np.ndarray, rows: int, columns: int) -> np.
             right[one] += known[other]
         bands[band][first] -= gone_grid[first] & gone_grid[second]
     bands[0] = np.where(gone_grid, degree, 1)
-    right[~gone_grid] = colours[~gone]
+    right[~gone_grid] = colors[~gone]
     return solveh_banded(bands.reshape(columns + 1, -1), right.reshape(-1, 3), lower=True, check_finite=False)
 
 

@@ -113,7 +113,7 @@ def refuse_if_different(checks: dict[str, Check], precision: str) -> None:
 
 
 def generated_pictures(size: tuple[int, int], count: int = GENERATED) -> list[np.ndarray]:
-    """Returns pictures of coloured blocks, uint8 (h, w, 3): across, upright and square in turn, always the same."""
+    """Returns pictures of colored blocks, uint8 (h, w, 3): across, upright and square in turn, always the same."""
     height, width = size
     side = 16 * max(1, round((height * width) ** 0.5 / 16))
     shapes = [(height, width), (width, height), (side, side)]

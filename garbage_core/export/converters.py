@@ -1,10 +1,10 @@
 """Converting a Keras network to ONNX, OpenVINO or LiteRT, in float32 or int8; `export.export` checks the result.
 
-OpenVINO reads TensorFlow's graph; ONNX is written by tf2onnx, which takes 8 GB of memory for it. Both are quantised by
+OpenVINO reads TensorFlow's graph; ONNX is written by tf2onnx, which takes 8 GB of memory for it. Both are quantized by
 NNCF, LiteRT by its own converter, each with the ranges that the activations reach on the photos that it is given.
 
-Quantisation gives a channel's weights 255 equally spaced values. Where one weight is far larger than all the others, as
-in a shortcut that began as the identity (`resnet.pass_through`) and learnt only a little, everything else is rounded
+Quantization gives a channel's weights 255 equally spaced values. Where one weight is far larger than all the others, as
+in a shortcut that began as the identity (`resnet.pass_through`) and learned only a little, everything else is rounded
 away: on the first transfer run that one layer cost four points of accuracy. `split_peaks` takes such weights out.
 """
 
@@ -144,7 +144,7 @@ def _to_onnx(model: "keras.Model", path: Path, photos: Sequence[np.ndarray], pla
 
         graph = onnx.load(path)
         convolutions = [node.name for node in graph.graph.node if node.op_type == "Conv"]
-        onnx.save(_quantised(graph, photos, "photos", _ends(convolutions, plan)), path)
+        onnx.save(_quantized(graph, photos, "photos", _ends(convolutions, plan)), path)
 
 
 def _to_openvino(model: "keras.Model", path: Path, photos: Sequence[np.ndarray], plan: tuple[int, int]) -> None:
@@ -157,7 +157,7 @@ def _to_openvino(model: "keras.Model", path: Path, photos: Sequence[np.ndarray],
     if photos:
         operations = converted.get_ordered_ops()
         convolutions = [op.get_friendly_name() for op in operations if op.get_type_name() == "Convolution"]
-        converted = _quantised(converted, photos, 0, _ends(convolutions, plan))
+        converted = _quantized(converted, photos, 0, _ends(convolutions, plan))
     # What int8 leaves in floating point, biases above all, is kept as it is: halving it saves next to nothing.
     openvino.save_model(converted, path, compress_to_fp16=False)
 
@@ -186,7 +186,7 @@ def _ends(names: list[str], plan: tuple[int, int]) -> list[str]:
     return names[:first] + names[max(first, len(names) - last) :]
 
 
-def _quantised(model: Any, photos: Sequence[np.ndarray], key: str | int, floating: list[str]) -> Any:
+def _quantized(model: Any, photos: Sequence[np.ndarray], key: str | int, floating: list[str]) -> Any:
     """Returns a model of ONNX or OpenVINO in int8, without some nodes; `key` is the name or place of its input."""
     import nncf
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet

@@ -4,7 +4,7 @@
 
 The exported graph takes RGB photos, 0..255, of any size, and has the outputs that `inference.Runner` hands out: logits,
 the last feature map (so that a class activation map needs no gradient) and pooled features. An int8 network is
-quantised after training, by NNCF (ONNX, OpenVINO) or LiteRT's own converter, with ranges measured on training photos.
+quantized after training, by NNCF (ONNX, OpenVINO) or LiteRT's own converter, with ranges measured on training photos.
 
 Nothing is kept unchecked: the exported file is opened by the runtime that will run it and answers the validation
 photos; only if it agrees with the network does it come into place, with a report beside it.
@@ -62,7 +62,7 @@ def export_run(
     Args:
         run: A trained run.
         format: `"onnx"`, `"litert"` or `"openvino"`.
-        int8: Whether to quantise weights and activations to 8 bits.
+        int8: Whether to quantize weights and activations to 8 bits.
         out: File to write, or an existing folder; None for the run's folder. OpenVINO adds a file that ends in .bin.
         data_dir: Where the photos are, see `dataset.find_dataset`. Without photos float32 is checked on generated
             pictures, and int8 is refused.

@@ -39,7 +39,7 @@ def metric_comparison(
         metrics: Which to draw, from top to bottom.
 
     Returns:
-        Horizontal bars from zero in the models' colours.
+        Horizontal bars from zero in the models' colors.
     """
     labels = [metric_name(metric) for metric in metrics]
     traces, sentences = [], []
@@ -142,7 +142,7 @@ def differences(table: pd.DataFrame, title_a: str, title_b: str, of: str = "reca
 
     Returns:
         One row per label: a marker and its interval about a line at zero. Teal where the interval lies above zero,
-        orange below it, grey around it; the side of the line says the same.
+        orange below it, gray around it; the side of the line says the same.
     """
     names = [str(name) for name in table["label"]]
     value, low, high = (100 * table[column].to_numpy(float) for column in ("difference", "low", "high"))

@@ -23,7 +23,7 @@ from garbage_core.figures.style import (
     percent_axis,
 )
 
-# Before and after, in this order; told apart by colour, dash and symbol.
+# Before and after, in this order; told apart by color, dash and symbol.
 _SERIES = ((NEUTRAL, "dot", "circle"), (PRIMARY, "solid", "diamond"), ("#8E6BBF", "dash", "square"))
 # A share of fewer answers than this is not drawn.
 _FEWEST = 10
@@ -168,7 +168,7 @@ def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
         classes: Names of the classes in order.
 
     Returns:
-        Line chart in the classes' colours; the diagonal is guessing.
+        Line chart in the classes' colors; the diagonal is guessing.
     """
     guess = {
         "x": [0, 100],
@@ -200,7 +200,7 @@ def pr_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
         classes: Names of the classes in order.
 
     Returns:
-        Line chart in the classes' colours.
+        Line chart in the classes' colors.
     """
     hover = "%{fullData.name}<br>finds %{x:.1f} % of its photos<br>and is right in %{y:.1f} %<extra></extra>"
     curves, sentences = _class_curves(table, classes, "recall", "precision", "average_precision", "AP", hover, "vh")

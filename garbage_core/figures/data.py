@@ -10,7 +10,7 @@ from garbage_core.data.class_balance import expected_counts
 from garbage_core.data.classes import class_color, class_edge
 from garbage_core.figures.style import NBSP, NEUTRAL, bar_marker, figure, listing, number
 
-# Splits are told apart by fill pattern, because the colours are the classes'.
+# Splits are told apart by fill pattern, because the colors are the classes'.
 _PATTERNS = ("", "/", ".", "x", "-", "+")
 _STRENGTHS = (1.0, 0.55, 0.35)
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
@@ -24,7 +24,7 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
         mode: "stacked" (one bar per class) or "grouped" (one bar per class and split).
 
     Returns:
-        Bars from zero, in the classes' colours.
+        Bars from zero, in the classes' colors.
     """
     classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
     fills = [class_color(name, i) for i, name in enumerate(classes)]
@@ -48,7 +48,7 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
                 hovertemplate=f"%{{x}}, {split}: %{{y:,}} of %{{customdata:,}} photos<extra></extra>",
             )
         )
-        # The legend explains patterns, so its samples are grey and not the colour of the first class.
+        # The legend explains patterns, so its samples are gray and not the color of the first class.
         sample = bar_marker(NEUTRAL, NEUTRAL, strength, shape)
         traces.append(go.Bar(x=[None], y=[None], name=split, marker=sample, **group, hoverinfo="skip"))
     if mode == "stacked":
@@ -193,7 +193,7 @@ def file_sizes(photos: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
         classes: Names of the classes in order.
 
     Returns:
-        Bars from zero, in the classes' colours.
+        Bars from zero, in the classes' colors.
     """
     kilobytes = photos["bytes"].to_numpy(float) / 1000
     edges = np.histogram_bin_edges(kilobytes, bins=24) if len(kilobytes) else np.array([0.0, 1.0])

@@ -1,4 +1,4 @@
-"""Figures about heat maps: how a probability falls as places are removed, and what the colours mean."""
+"""Figures about heat maps: how a probability falls as places are removed, and what the colors mean."""
 
 import numpy as np
 import pandas as pd
@@ -54,7 +54,7 @@ def removal_curve(table: pd.DataFrame, label: str, draws: int) -> go.Figure:
 
 
 def heat_scale() -> go.Figure:
-    """Draws the colours of heat maps, from nothing to the most.
+    """Draws the colors of heat maps, from nothing to the most.
 
     Returns:
         A strip with a word at each end.
@@ -73,7 +73,7 @@ def heat_scale() -> go.Figure:
     note = {"xref": "paper", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -4, "showarrow": False}
     return figure(
         [strip],
-        "Colour scale of the heat maps: dark violet where nothing speaks for the class, through green to yellow where "
+        "Color scale of the heat maps: dark violet where nothing speaks for the class, through green to yellow where "
         "most does.",
         height=56,
         annotations=[

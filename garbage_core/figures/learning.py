@@ -275,7 +275,7 @@ def _mark(training: Training, position: int, x: float, y: float | str, axis: str
 
 
 def _val_dash(title: str, position: int) -> str:
-    """Returns how the val curve of a run is dashed, so that runs can be told apart without colour."""
+    """Returns how the val curve of a run is dashed, so that runs can be told apart without color."""
     return _DASHES.get(title.lower(), _OTHER_DASHES[position % len(_OTHER_DASHES)])
 
 

@@ -1,4 +1,4 @@
-"""Figures about single photos: how bright they are, which colour fills them, where a network puts them on a map."""
+"""Figures about single photos: how bright they are, which color fills them, where a network puts them on a map."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from garbage_core.data.classes import class_color, class_edge
 from garbage_core.data.photo_statistics import COLOR_NAMES, hex_to_rgb
 from garbage_core.figures.style import LINE, NBSP, NEUTRAL, WORSE, contrast, figure, listing, number, percent
 
-# So that classes can be told apart on the map without colour.
+# So that classes can be told apart on the map without color.
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "triangle-down", "pentagon")
 _RING = "#C2185B"  # around the chosen photo; 3:1 on both themes, and no class has it
 
@@ -53,7 +53,7 @@ def brightness_ranges(table: pd.DataFrame) -> go.Figure:
 
 
 def dominant_colors(table: pd.DataFrame) -> go.Figure:
-    """Draws which colours fill the photos of each class, each in the mean of the photos that have it.
+    """Draws which colors fill the photos of each class, each in the mean of the photos that have it.
 
     Args:
         table: From `properties.color_table`.
@@ -81,10 +81,10 @@ def dominant_colors(table: pd.DataFrame) -> go.Figure:
         )
     most = table.loc[table.groupby("label", sort=False)["share"].idxmax()] if len(table) else table
     sentences = [f"{row.label} {row.name} ({percent(row.share)})" for row in most.itertuples(index=False)]
-    alt = "Stacked bars of the colours that fill most of a photo, by class. The most common: "
+    alt = "Stacked bars of the colors that fill most of a photo, by class. The most common: "
     return figure(
         traces,
-        f"{alt}{listing(sentences)}." if sentences else "Empty chart of colours: there are no photos.",
+        f"{alt}{listing(sentences)}." if sentences else "Empty chart of colors: there are no photos.",
         height=70 + 42 * max(len(classes), 1),
         barmode="stack",
         bargap=0.25,
@@ -104,7 +104,7 @@ def photo_map(
     Args:
         points: Columns `file`, `x`, `y`, `label`, `split` and `answer` (what the network takes the photo for).
         classes: Names in order.
-        coloring: "class" (colour and symbol of the true class) or "answer" (right or wrong).
+        coloring: "class" (color and symbol of the true class) or "answer" (right or wrong).
         chosen: File of a photo that gets a ring.
 
     Returns:
@@ -145,7 +145,7 @@ def photo_map(
     alt = "Empty map: there are no photos."
     if len(points):
         alt = (
-            f"Map of {number(len(points))} photos, similar ones close together, coloured by "
+            f"Map of {number(len(points))} photos, similar ones close together, colored by "
             f"{'their class' if coloring == 'class' else 'whether the answer is right'}; "
             f"{number((~right).sum())} are taken for another class than theirs."
         )
@@ -164,6 +164,6 @@ def _hovers(points: pd.DataFrame) -> list[str]:
 
 
 def _ink(color: str) -> str:
-    """Returns black or white, whichever can be read better on a colour."""
+    """Returns black or white, whichever can be read better on a color."""
     rgb = hex_to_rgb([color])[0]
     return "#000000" if contrast((0, 0, 0), rgb) >= contrast((255, 255, 255), rgb) else "#FFFFFF"

@@ -24,7 +24,7 @@ from garbage_core.figures.style import (
     percent_axis,
 )
 
-# Bars of per-class metrics: the pattern says which metric, because the colour says which class.
+# Bars of per-class metrics: the pattern says which metric, because the color says which class.
 _PATTERNS = ("", "/", ".")
 
 
@@ -52,8 +52,8 @@ def matrix(
         alt: One sentence that says what there is to see.
         rows_title: Title of the vertical axis.
         columns_title: Title of the horizontal axis.
-        greatest: Value with the full colour; the greatest of `values` if None.
-        dark: Whether the page is dark, for the colour of the text in the cells; None if not known.
+        greatest: Value with the full color; the greatest of `values` if None.
+        dark: Whether the page is dark, for the color of the text in the cells; None if not known.
         chosen: Names of the row and the column of a cell that gets a frame.
         bold_diagonal: Whether the texts on the diagonal are bold.
 
@@ -124,13 +124,13 @@ def matrix(
 
 
 def confusion_matrix(
-    confusion: pd.DataFrame, normalise: bool = False, dark: bool | None = None, chosen: tuple[str, str] | None = None
+    confusion: pd.DataFrame, normalize: bool = False, dark: bool | None = None, chosen: tuple[str, str] | None = None
 ) -> go.Figure:
     """Draws which class was taken for which.
 
     Args:
         confusion: Photos by true class (rows) and answer (columns).
-        normalise: Shows every cell as a share of its true class's photos, in per cent, instead of counts.
+        normalize: Shows every cell as a share of its true class's photos, in per cent, instead of counts.
         dark: Whether the page is dark, see `matrix`.
         chosen: True class and answer of a cell that gets a frame, see `matrix`.
 
@@ -142,7 +142,7 @@ def confusion_matrix(
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     names, answers = [str(name) for name in confusion.index], [str(name) for name in confusion.columns]
     texts = [
-        [f"{100 * s:.1f}" if n and normalise else str(n) for n, s in zip(*row, strict=True)]
+        [f"{100 * s:.1f}" if n and normalize else str(n) for n, s in zip(*row, strict=True)]
         for row in zip(counts, shares, strict=True)
     ]
     hovers = [
@@ -160,9 +160,9 @@ def confusion_matrix(
     if wrong.any():
         i, j = np.unravel_index(wrong.argmax(), wrong.shape)
         alt += f", most often {names[i]} taken for {answers[j]} ({wrong[i, j]} of {totals[i, 0]})"
-    values = pd.DataFrame(shares if normalise else counts, confusion.index, confusion.columns)
-    rows_title = f"True class, %{NBSP}of its photos" if normalise else "True class, photos"
-    return matrix(values, texts, hovers, alt + ".", rows_title, "Answer", 1.0 if normalise else None, dark, chosen)
+    values = pd.DataFrame(shares if normalize else counts, confusion.index, confusion.columns)
+    rows_title = f"True class, %{NBSP}of its photos" if normalize else "True class, photos"
+    return matrix(values, texts, hovers, alt + ".", rows_title, "Answer", 1.0 if normalize else None, dark, chosen)
 
 
 def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision", "recall", "f1")) -> go.Figure:
@@ -173,7 +173,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
         metrics: Which of "precision", "recall", "f1" to draw.
 
     Returns:
-        Horizontal bars from zero, in the classes' colours.
+        Horizontal bars from zero, in the classes' colors.
     """
     names = [str(name) for name in per_class["label"]]
     edges = [class_edge(name, i) for i, name in enumerate(names)]
@@ -194,7 +194,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
                 "%{customdata[0]:.1f} to %{customdata[1]:.1f} %<br>%{customdata[2]:,} photos<extra></extra>",
             )
         )
-        # One trace of whiskers per bar group and class, because error bars of one trace have one colour.
+        # One trace of whiskers per bar group and class, because error bars of one trace have one color.
         for i, name in enumerate(names):
             whisker = {"color": edges[i], "thickness": 2, "width": 3, "symmetric": False}
             whisker |= {"array": [high[i] - value[i]], "arrayminus": [value[i] - low[i]]}
@@ -236,7 +236,7 @@ def probability_bars(
     Args:
         probabilities: Probability (0..1) by class, in class order.
         threshold: Confidence from which the model counts as sure, drawn as a line; None for no line.
-        color_by_class: Bars in the classes' colours; otherwise all in grey.
+        color_by_class: Bars in the classes' colors; otherwise all in gray.
 
     Returns:
         Horizontal bars from zero with their values beside them; the highest value is bold.

@@ -1,6 +1,6 @@
 """Figures about the imbalance study: what each strategy reaches, how far it is from doing nothing, class by class.
 
-A strategy has a colour and a marker, the same in all of them: grey for `none`, and for the others colours that belong
+A strategy has a color and a marker, the same in all of them: gray for `none`, and for the others colors that belong
 to no class.
 """
 
@@ -34,7 +34,7 @@ _CLASS_MARGIN = {"l": 4, "r": 12, "t": 12, "b": _FOOT - 12}
 
 
 def strategy_color(strategy: str, position: int) -> str:
-    """Returns the colour of a strategy by its place in the table; `none` is grey."""
+    """Returns the color of a strategy by its place in the table; `none` is gray."""
     return NEUTRAL if strategy == BASELINE else model_color("", position - 1)
 
 
@@ -120,7 +120,7 @@ def training_photos(classes: pd.DataFrame) -> go.Figure:
         classes: Columns `class` and `train_photos`, in class order.
 
     Returns:
-        Horizontal bars from zero in the classes' colours, with the rows of `recall_by_strategy`.
+        Horizontal bars from zero in the classes' colors, with the rows of `recall_by_strategy`.
     """
     names, counts = [str(name) for name in classes["class"]], classes["train_photos"].to_numpy()
     fills = [class_color(name, place) for place, name in enumerate(names)]

@@ -1,6 +1,6 @@
-"""What all figures share: colours, number formats, layout.
+"""What all figures share: colors, number formats, layout.
 
-Figures stand on light and dark pages alike, so backgrounds are transparent, text has the colour of the page's theme,
+Figures stand on light and dark pages alike, so backgrounds are transparent, text has the color of the page's theme,
 and lines and fills have a contrast of 3:1 on both. Shares are drawn in per cent (0..100), so that an axis writes "80 %"
 and hovering "80.4 %". Every figure carries a sentence for those who cannot see it in `layout.meta["alt"]`.
 """
@@ -16,7 +16,7 @@ NEUTRAL = "#7F7F7F"
 # The other end of a diverging pair with PRIMARY; no class and no model has it.
 WORSE = "#A8552A"
 MODEL_COLORS = {"scratch": NEUTRAL, "transfer": PRIMARY}
-# For runs with other names; none of them is a class's colour or grey.
+# For runs with other names; none of them is a class's color or gray.
 _MORE_COLORS = ("#8E6BBF", "#B5651D", "#5B8C2A", "#C44E52", "#3F7FBF")
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "x")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
@@ -27,9 +27,9 @@ LINE = "rgba(127,127,127,0.65)"
 # The one hue of matrices; its opacity is the value, so that nothing looks like nothing on light and dark pages.
 _MATRIX_COLOR = "#0A6B66"
 _PAGES = {False: "#FFFFFF", True: "#12171A"}
-# Words and numbers beside a drawing. Streamlit's own grey has a contrast of only 3.7:1 on white.
+# Words and numbers beside a drawing. Streamlit's own gray has a contrast of only 3.7:1 on white.
 _WORDS = {False: "#58656A", True: "#C9D1D2"}
-# Of these two at least one has a contrast of 4.5:1 on any colour.
+# Of these two at least one has a contrast of 4.5:1 on any color.
 _INKS = ("#000000", "#FFFFFF")
 
 # Space that keeps a number readable and a word whole.
@@ -89,12 +89,12 @@ def lower_name(metric: str) -> str:
 
 
 def model_color(title: str, position: int = 0) -> str:
-    """Returns the colour of a model: scratch grey, transfer the primary colour, others by their position."""
+    """Returns the color of a model: scratch gray, transfer the primary color, others by their position."""
     return MODEL_COLORS.get(title.lower(), _MORE_COLORS[position % len(_MORE_COLORS)])
 
 
 def model_symbol(title: str, position: int = 0) -> str:
-    """Returns the marker of a model, so that it can be told apart without its colour."""
+    """Returns the marker of a model, so that it can be told apart without its color."""
     known = list(MODEL_COLORS)
     place = known.index(title.lower()) if title.lower() in MODEL_COLORS else position + len(known)
     return _SYMBOLS[place % len(_SYMBOLS)]
@@ -107,13 +107,13 @@ def model_dash(title: str, position: int = 0) -> str:
 
 
 def faded(color: str, opacity: float) -> str:
-    """Returns a colour `#RRGGBB` with an opacity (0..1) as `rgba(...)`."""
+    """Returns a color `#RRGGBB` with an opacity (0..1) as `rgba(...)`."""
     red, green, blue = _rgb(color)
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
 def bar_marker(colors: str | list[str], edges: str | list[str], opacity: float, shape: str) -> dict:
-    """Returns the marker of bars that are filled with a colour or a pattern.
+    """Returns the marker of bars that are filled with a color or a pattern.
 
     Args:
         colors: Fill of all bars or of each, `#RRGGBB`.
@@ -128,18 +128,18 @@ def bar_marker(colors: str | list[str], edges: str | list[str], opacity: float, 
     line = {"color": edges, "width": 1.2}
     if not shape:
         return {"color": fills, "line": line}
-    # Nothing beneath the pattern: Plotly draws a background of its own only if all bars have one colour.
+    # Nothing beneath the pattern: Plotly draws a background of its own only if all bars have one color.
     pattern = {"shape": shape, "size": 6, "solidity": 0.25, "fgcolor": edges}
     return {"color": colors, "line": line, "pattern": pattern}
 
 
 def matrix_scale() -> list[tuple[float, str]]:
-    """Returns the sequential colour scale of matrices: one hue, from nothing at 0 to full at 1."""
+    """Returns the sequential color scale of matrices: one hue, from nothing at 0 to full at 1."""
     return [(0.0, faded(_MATRIX_COLOR, 0)), (1.0, _MATRIX_COLOR)]
 
 
 def cell_text_color(share: float, dark: bool | None) -> str | None:
-    """Returns the colour in which text can be read on a cell of `matrix_scale`.
+    """Returns the color in which text can be read on a cell of `matrix_scale`.
 
     Args:
         share: Value of the cell divided by the greatest, 0..1.
@@ -156,7 +156,7 @@ def cell_text_color(share: float, dark: bool | None) -> str | None:
 
 
 def contrast(first: Sequence[float], second: Sequence[float]) -> float:
-    """Returns the contrast of two colours (red, green, blue in 0..255), 1 to 21, as WCAG 2.1 defines it."""
+    """Returns the contrast of two colors (red, green, blue in 0..255), 1 to 21, as WCAG 2.1 defines it."""
     light = []
     for color in (first, second):
         linear = [c / 255 / 12.92 if c <= 10.31 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in color]
@@ -215,7 +215,7 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
 
 
 def color_words(chart: go.Figure, dark: bool) -> None:
-    """Gives the axes and notes of a figure a colour that can be read on the page, where they have none of their own.
+    """Gives the axes and notes of a figure a color that can be read on the page, where they have none of their own.
 
     Args:
         chart: Changed in place; figures know nothing of the page until they are shown.

@@ -53,7 +53,7 @@ class Prediction:
         familiarity: Share of the run's val photos, as they are and as another camera might have shown them, that look
             at least as strange as this one, above 0 to 1; None if the run has no detector, see `ood_detector`,
             or the photo could not be read.
-        unfamiliar: Whether the photo is unlike those the network learnt from. Networks are often sure of the class of
+        unfamiliar: Whether the photo is unlike those the network learned from. Networks are often sure of the class of
             a photo of something else, so the answer is then doubtful even if it is accepted.
     """
 
@@ -63,8 +63,8 @@ class Prediction:
     probabilities: dict[str, float] = field(default_factory=dict)
     accepted: bool = False
     error: str | None = None
-    familiarity: float | None = None
-    unfamiliar: bool = False
+    ood_p_value: float | None = None
+    is_ood: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields in order, ready for JSON."""
@@ -219,8 +219,8 @@ class Classifier:
     def classify_with_activation(self, photo: np.ndarray, name: str = "photo") -> tuple[Prediction, np.ndarray]:
         """Answers for one prepared photo, with the activation map of the answer, in one call of the network."""
         look, heat = self._look(photo, None)
-        (familiarity,) = self._familiarity(look.features)
-        return self._prediction(name, softmax(look.logits[0] / self.temperature), familiarity), heat
+        (ood_p_value,) = self._ood_p_values(look.features)
+        return self._prediction(name, softmax(look.logits[0] / self.temperature), ood_p_value), heat
 
     def features(self, photos: Sequence[np.ndarray], batch_size: int = BATCH_SIZE) -> np.ndarray:
         """Returns what describes each photo as a whole, float32 (N, channels); see `inference.Look`."""
@@ -241,25 +241,25 @@ class Classifier:
     def _answer(self, batch: list[tuple[str, np.ndarray | GarbageError]], flip: bool) -> Iterator[Prediction]:
         readable = [photo for _, photo in batch if isinstance(photo, np.ndarray)]
         found, features = self._forward.answers(readable, self.temperature, flip, batch_size=max(1, len(readable)))
-        answers = zip(found, self._familiarity(features), strict=True)
+        answers = zip(found, self._ood_p_values(features), strict=True)
         for name, photo in batch:
             if isinstance(photo, GarbageError):
                 yield Prediction(name, error=str(photo))
             else:
                 yield self._prediction(name, *next(answers))
 
-    def _familiarity(self, features: np.ndarray) -> Sequence[float | None]:
+    def _ood_p_values(self, features: np.ndarray) -> Sequence[float | None]:
         if self.detector is None:
             return [None] * len(features)
-        return self.detector.familiarity(features).tolist()
+        return self.detector.ood_p_value(features).tolist()
 
-    def _prediction(self, name: str, probabilities: np.ndarray, familiarity: float | None) -> Prediction:
+    def _prediction(self, name: str, probabilities: np.ndarray, ood_p_value: float | None) -> Prediction:
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         by_class = dict(zip(self.classes, map(float, probabilities), strict=True))
         accepted = confidence >= self.threshold
-        unfamiliar = familiarity is not None and self.detector.is_unfamiliar(familiarity)
-        return Prediction(name, self.classes[best], confidence, by_class, accepted, None, familiarity, unfamiliar)
+        is_ood = ood_p_value is not None and self.detector.is_ood(ood_p_value)
+        return Prediction(name, self.classes[best], confidence, by_class, accepted, None, ood_p_value, is_ood)
 
 
 def classify_together(

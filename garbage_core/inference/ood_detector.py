@@ -1,4 +1,4 @@
-"""Telling photos that are unlike everything the network learnt from (out-of-distribution detection).
+"""Telling photos that are unlike everything the network learned from (out-of-distribution detection).
 
     detector = fit(train_features, val_features, classifier.feature_widths, run.weights_sha256)
     detector.familiarity(features)  # (N,), 0..1: the share of val photos that look at least as strange
@@ -33,7 +33,7 @@ from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_bytes
 
-NOVELTY_FILE = "novelty.npz"
+OOD_FILE = "novelty.npz"
 LEVEL = 0.05  # share of the val photos, half of them altered, that may be called unfamiliar
 LAYERS = ("conv4",)  # of `LAYER_NAMES`; each gets the same weight, whatever its range
 COMPONENTS = 64  # directions with a variance of their own; 32 to 128 do equally well
@@ -72,12 +72,12 @@ class Detector:
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         """Returns the squared Mahalanobis distance, divided by D, float64 (N,), of all features of N photos."""
-        centred = (features[:, self.columns].astype(np.float64) - self.mean) / self.scale
-        along = centred @ self.directions
-        beside = np.maximum((centred**2).sum(axis=1) - (along**2).sum(axis=1), 0)
+        centered = (features[:, self.columns].astype(np.float64) - self.mean) / self.scale
+        along = centered @ self.directions
+        beside = np.maximum((centered**2).sum(axis=1) - (along**2).sum(axis=1), 0)
         return ((along**2 / self.variances).sum(axis=1) + beside / self.rest) / len(self.mean)
 
-    def familiarity(self, features: np.ndarray) -> np.ndarray:
+    def ood_p_value(self, features: np.ndarray) -> np.ndarray:
         """Returns the share of val photos at least as far out, counting the photo itself: float64 (N,), above 0 to 1.
 
         Not a number among the features makes a photo as unfamiliar as can be.
@@ -87,9 +87,9 @@ class Detector:
         farther = len(self.val_distances) - np.searchsorted(self.val_distances, distances)
         return (1 + farther) / (1 + len(self.val_distances))
 
-    def is_unfamiliar(self, familiarity: float) -> bool:
+    def is_ood(self, ood_p_value: float) -> bool:
         """Returns whether a photo of such a familiarity does not look like the training photos."""
-        return familiarity < self.level
+        return ood_p_value < self.level
 
 
 def fit(
@@ -104,7 +104,7 @@ def fit(
 
     Args:
         train: Features of the training photos, (N, D), as `inference.Look` gives them.
-        val: Features of the val photos, as they are and altered, (M, D): photos the network has not learnt from.
+        val: Features of the val photos, as they are and altered, (M, D): photos the network has not learned from.
         widths: Number of features of each of `LAYER_NAMES`, in order.
         weights_sha256: Of the network's file.
         layers: Which of `LAYER_NAMES` to look at; each gets the same weight, whatever the range of its features.
@@ -162,7 +162,7 @@ def save(detector: Detector, run: Run) -> Path:
         level=np.float64(detector.level),
         weights_sha256=np.array(detector.weights_sha256),
     )
-    return write_bytes(buffer.getvalue(), run.path / NOVELTY_FILE)
+    return write_bytes(buffer.getvalue(), run.path / OOD_FILE)
 
 
 def load(run: Run) -> Detector | None:
@@ -172,7 +172,7 @@ def load(run: Run) -> Detector | None:
         The detector, or None if the run has none for its present weights. A file that was fitted to other weights, or
         is damaged, is passed over with a warning in the log: photos are classified, but none is called unfamiliar.
     """
-    path = run.path / NOVELTY_FILE
+    path = run.path / OOD_FILE
     if not path.is_file():
         return None
     try:

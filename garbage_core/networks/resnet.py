@@ -202,7 +202,7 @@ _BLOCKS = {"v1": _block_v1, "v2": _block_v2}
 
 
 def pass_through(network: keras.Model, stack: str = "conv5") -> None:
-    """Lets a stack that starts anew hand on what reaches it, so that nothing already learnt is lost on its way.
+    """Lets a stack that starts anew hand on what reaches it, so that nothing already learned is lost on its way.
 
     The shortcut of a stack's first block doubles the number of channels; drawn at random it mixes them all. Here it
     starts as two copies of the identity, one with the sign changed. The features are not negative, so after the batch

@@ -94,7 +94,7 @@ def positions(history: pd.DataFrame, epochs: float | np.ndarray, along: str = "e
 
 
 def smooth(values: np.ndarray | pd.Series, amount: float) -> np.ndarray:
-    """Returns the exponential moving average that TensorBoard draws, without its pull towards zero at the start.
+    """Returns the exponential moving average that TensorBoard draws, without its pull toward zero at the start.
 
     Args:
         values: Shape (N,); NaN are passed over.

@@ -200,8 +200,8 @@ def write_answers(
         "photos": len(answers),
         "failed": len(bad),
         "again": sum(again for _, again in bad),
-        "unsure": sum(not answer.accepted and not answer.unfamiliar for answer in good),
-        "unfamiliar": sum(answer.unfamiliar for answer in good),
+        "unsure": sum(not answer.accepted and not answer.is_ood for answer in good),
+        "is_ood": sum(answer.is_ood for answer in good),
     }
 
 
@@ -219,8 +219,8 @@ def _answers_table(answers: Sequence["Prediction"], classes: Sequence[str]) -> "
             "confidence": pa.array([answer.confidence for answer in answers], pa.float64()),
             "accepted": pa.array([answer.accepted for answer in answers], pa.bool_()),
             **shares,
-            "familiarity": pa.array([answer.familiarity for answer in answers], pa.float64()),
-            "unfamiliar": pa.array([answer.unfamiliar for answer in answers], pa.bool_()),
+            "ood_p_value": pa.array([answer.ood_p_value for answer in answers], pa.float64()),
+            "is_ood": pa.array([answer.is_ood for answer in answers], pa.bool_()),
         }
     )
 

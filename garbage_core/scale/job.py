@@ -64,7 +64,7 @@ class BlockDone:
     failed: int
     again: int
     unsure: int
-    unfamiliar: int
+    is_ood: int
     seconds: float
     process: int
 

@@ -66,13 +66,13 @@ def collect_runs(runs: Sequence[Run]) -> list[pd.DataFrame]:
 def probe_predictions(dataset: Dataset, maker, strength: float = PROBE_STRENGTH) -> list[pd.DataFrame]:
     """Returns the predictions of a logistic regression on frozen features, as `collect_runs` does of runs.
 
-    Photos count by balanced class weights, as in the transfer recipe. Batch norms, standardisation and the regression
+    Photos count by balanced class weights, as in the transfer recipe. Batch norms, standardization and the regression
     see the training photos of their fold alone; val sets the temperature.
 
     Args:
         dataset: The photos.
         maker: A `garbage_core.studies.features.FeatureMaker`.
-        strength: Inverse of the regularisation (scikit-learn's C), for features of unit variance.
+        strength: Inverse of the regularization (scikit-learn's C), for features of unit variance.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

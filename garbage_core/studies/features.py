@@ -131,7 +131,7 @@ class FeatureMaker:
         return rows
 
     def _rectified(self, maps: np.ndarray, moments: Moments):
-        """Normalises feature maps and cuts off what lies below the mean."""
+        """Normalizes feature maps and cuts off what lies below the mean."""
         mean, variance = moments
         return keras.ops.relu((maps - mean) / np.sqrt(variance + self._epsilon))
 

@@ -9,7 +9,7 @@ representation and classifier") learn features from the photos as they come and 
 more than with any remedy applied to the whole network. What a remedy would do to the features themselves the study
 cannot say.
 
-All strategies have the same features, photos, steps, optimiser and schedule; Adam divides out the scale of a loss, so a
+All strategies have the same features, photos, steps, optimizer and schedule; Adam divides out the scale of a loss, so a
 loss that is smaller throughout (`focal`) is no handicap. There is no choice of an epoch: the last one counts. What the
 budget fixes was chosen on val, by the mean macro-F1 over all six strategies, so that it suits none of them best; see
 `Budget`.
@@ -26,7 +26,7 @@ import pandas as pd
 from garbage_core.data.dataset import Dataset, split_dataset
 from garbage_core.evaluation.calibration import fit_temperature
 from garbage_core.studies.features import FeatureMaker
-from garbage_core.studies.imbalance_runs import remedies_table
+from garbage_core.studies.imbalance_runs import strategies_table
 from garbage_core.studies.measures import Measures, measure
 from garbage_core.training import devices
 from garbage_core.training.augmentation import Augmentation
@@ -107,7 +107,7 @@ def run_imbalance_study(
                 )
             say(f"{strategy}, seed {seed}: macro-F1 on val {measures[strategy, splits[0], seed].values[1]:.3f}")
     counts = np.bincount(labels["train"], minlength=len(dataset.classes))
-    table = remedies_table(measures, {c: int(n) for c, n in zip(dataset.classes, counts, strict=True)})
+    table = strategies_table(measures, {c: int(n) for c, n in zip(dataset.classes, counts, strict=True)})
     write_csv(table, path, "%.5f")
     return table
 
@@ -118,12 +118,12 @@ def train_head(
     """Trains a linear head on pooled features, as `train` would train the last layer.
 
     Args:
-        source: Standardised features, P passes over N photos, of shape (P, N, channels).
+        source: Standardized features, P passes over N photos, of shape (P, N, channels).
         labels: Class index of each photo, shape (N,).
         num_classes: Number of classes C.
         strategy: One of `STRATEGIES`.
         seed: Decides first weights, order, and which pass a photo is taken from.
-        budget: Steps, rates, regularisation.
+        budget: Steps, rates, regularization.
 
     Returns:
         A model from `{"rows": features}` to logits of shape (N, C).

@@ -4,7 +4,7 @@
     python -m garbage_core study imbalance scratch-none scratch
 
 The study of `study_imbalance` trains heads, thirty of them in minutes; this one takes what hours of training have left,
-for the question that heads cannot answer: what a remedy does to the features that are learnt with it. Nothing here
+for the question that heads cannot answer: what a remedy does to the features that are learned with it. Nothing here
 loads Keras.
 """
 
@@ -18,12 +18,12 @@ from garbage_core.errors import GarbageError
 from garbage_core.evaluation.photo_tables import to_arrays
 from garbage_core.runs.run import Run
 from garbage_core.studies.measures import Measures, average, measure, measure_rows
-from garbage_core.studies.tables import ALL_SEEDS, BASELINE, IMBALANCE_COLUMNS, REMEDIES_COLUMNS
+from garbage_core.studies.tables import ALL_SEEDS, BASELINE, IMBALANCE_COLUMNS, STRATEGY_RUN_COLUMNS
 
 _OWN = ("name", "imbalance", "seed", "weights")  # what may differ between the configs; weights by their hash
 
 
-def measure_remedies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFrame:
+def measure_strategies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFrame:
     """Measures finished runs as the imbalance study measures its heads.
 
     Args:
@@ -32,45 +32,47 @@ def measure_remedies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFrame
         resamples: Number of draws behind the intervals.
 
     Returns:
-        The table, as `studies.read_remedies` describes it, for val and test.
+        The table, as `studies.read_strategy_runs` describes it, for val and test.
 
     Raises:
         GarbageError: The runs do not have the same photos and recipe, or not the same seeds for every remedy.
     """
-    by_remedy: dict[str, dict[int, Run]] = {}
+    by_strategy: dict[str, dict[int, Run]] = {}
     for run in runs:
-        remedy, seed = str(run.config.get("imbalance")), int(run.info.get("seed", 0))
-        if seed in by_remedy.setdefault(remedy, {}):
+        strategy, seed = str(run.config.get("imbalance")), int(run.info.get("seed", 0))
+        if seed in by_strategy.setdefault(strategy, {}):
             raise GarbageError(
-                f"The runs {by_remedy[remedy][seed].name!r} and {run.name!r} have the same remedy, {remedy}, and the "
-                f"same seed, {seed}: name one of them."
+                f"The runs {by_strategy[strategy][seed].name!r} and {run.name!r} have the same strategy, "
+                f"{strategy}, and the same seed, {seed}: name one of them."
             )
-        by_remedy[remedy][seed] = run
+        by_strategy[strategy][seed] = run
         check_alike(runs[0], run, _OWN, "compare runs that differ in their remedy alone.")
-    if BASELINE not in by_remedy or len(by_remedy) < 2:
+    if BASELINE not in by_strategy or len(by_strategy) < 2:
         raise GarbageError(
-            f"The runs have the remedies {', '.join(by_remedy)}: name one trained with imbalance=none, and one with "
+            f"The runs have the remedies {', '.join(by_strategy)}: name one trained with imbalance=none, and one with "
             "another remedy."
         )
-    for remedy, seeds in by_remedy.items():
-        if seeds.keys() != by_remedy[BASELINE].keys():
+    for strategy, seeds in by_strategy.items():
+        if seeds.keys() != by_strategy[BASELINE].keys():
             raise GarbageError(
-                f"The runs with {remedy} have the seeds {_list(seeds)}, those without a remedy "
-                f"{_list(by_remedy[BASELINE])}: train both with the same ones."
+                f"The runs with {strategy} have the seeds {_list(seeds)}, those without a remedy "
+                f"{_list(by_strategy[BASELINE])}: train both with the same ones."
             )
-    by_remedy = {BASELINE: by_remedy[BASELINE], **by_remedy}
+    by_strategy = {BASELINE: by_strategy[BASELINE], **by_strategy}
     measures = {}
-    for remedy, seeds in by_remedy.items():
+    for strategy, seeds in by_strategy.items():
         for seed, run in sorted(seeds.items()):
             for split in ("val", "test"):
                 labels, probabilities, _ = to_arrays(run.predictions, run.classes, split)
-                measures[remedy, split, seed] = measure(labels, probabilities, run.classes, run.temperature, resamples)
+                measures[strategy, split, seed] = measure(
+                    labels, probabilities, run.classes, run.temperature, resamples
+                )
     train = runs[0].predictions.query("split == 'train'")["label"].value_counts()
-    table = remedies_table(measures, {name: int(train.get(name, 0)) for name in runs[0].classes})
-    return table.assign(start=runs[0].start)[list(REMEDIES_COLUMNS)]
+    table = strategies_table(measures, {name: int(train.get(name, 0)) for name in runs[0].classes})
+    return table.assign(start=runs[0].start)[list(STRATEGY_RUN_COLUMNS)]
 
 
-def remedies_table(measures: Mapping[tuple[str, str, int], Measures], counts: Mapping[str, int]) -> pd.DataFrame:
+def strategies_table(measures: Mapping[tuple[str, str, int], Measures], counts: Mapping[str, int]) -> pd.DataFrame:
     """Puts the measures of every strategy, split and seed together, then those of the mean over the seeds.
 
     Args:

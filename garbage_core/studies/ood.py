@@ -10,7 +10,7 @@ into.
 The detector learns the training photos as they are and altered as another camera, light and hand would have shown them,
 and how strange is too strange is decided on the val photos in the same way: the data set is of one camera on one table,
 and its own photos alone would have every other phone's refused. What the same things look like on other grounds it
-learns where the network has learnt it too (`grounds` of a stage), from drawn grounds. Other networks are seldom right
+learns where the network has learned it too (`grounds` of a stage), from drawn grounds. Other networks are seldom right
 there, and then it is better refused: the table says how often (`right`), on wood, tiles, cloth and stone.
 """
 
@@ -32,11 +32,11 @@ from garbage_core.errors import GarbageError
 from garbage_core.inference.classifier import read_file
 from garbage_core.inference.ood_detector import LEVEL, Detector, fit
 from garbage_core.runs.run import Run
-from garbage_core.studies.ood_methods import KEPT, LEARNT, METHODS, Seen
-from garbage_core.synthetic.foreground import on_ground
+from garbage_core.studies.ood_methods import KEPT, LEARNED, METHODS, Seen
+from garbage_core.synthetic.foreground import on_background
 from garbage_core.synthetic.pictures import KINDS, altered, drawn
 from garbage_core.synthetic.surfaces import placed
-from garbage_core.training.backgrounds import draw_ground
+from garbage_core.training.backgrounds import draw_background
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Classifier
@@ -48,10 +48,10 @@ ALTERED = "altered waste"  # test photos that another camera might have taken: t
 ALTERED_VAL = (
     "altered val"  # the same of the val photos, which decide what is too strange; other numbers, other changes
 )
-ALTERED_TRAIN = LEARNT[1]
+ALTERED_TRAIN = LEARNED[1]
 PLACED = "placed waste"  # test photos with the thing on another ground: here it depends on whether the network is right
-GROUNDED_TRAIN, GROUNDED_VAL = LEARNT[2], "val on other grounds"  # of every second photo: that is enough
-COMPARED = ("val", ALTERED_VAL, GROUNDED_VAL)
+BACKGROUND_TRAIN, BACKGROUND_VAL = LEARNED[2], "val on other grounds"  # of every second photo: that is enough
+COMPARED = ("val", ALTERED_VAL, BACKGROUND_VAL)
 FIRST_SEED = {ALTERED: 0, ALTERED_TRAIN: 10_000, ALTERED_VAL: 20_000}
 LEVELS = tuple(sorted({0.01, 0.02, 0.05, 0.1, LEVEL}))  # that the table compares
 HALVES = {"develop": "val", "report": "test"}  # half of the strange pictures -> photos they are compared with
@@ -60,7 +60,7 @@ COLUMNS = (
     *("auroc", "let_through_at_95", "let_through", "right", "val_refused", "test_refused"),
 )
 
-_OWN = ("train", "val", "test", *FIRST_SEED, PLACED, GROUNDED_TRAIN, GROUNDED_VAL)
+_OWN = ("train", "val", "test", *FIRST_SEED, PLACED, BACKGROUND_TRAIN, BACKGROUND_VAL)
 
 
 class Picture(NamedTuple):
@@ -102,7 +102,7 @@ def look_at_all(
     pictures = list(_own_photos(run, dataset, ("train", "val", "test"), size))
     pictures += [picture for kind in FIRST_SEED for picture in _altered_photos(run, dataset, kind, size)]
     if any(stage.get("grounds") for stage in run.config.get("stages", [])):
-        pictures += _grounded_photos(run, dataset, size)
+        pictures += _photos_on_backgrounds(run, dataset, size)
     pictures += [
         *_placed_photos(run, dataset, size),
         *_drawn_pictures(size),
@@ -125,7 +125,7 @@ def look_at_all(
 
 def fit_seen(seen: Seen, run: Run) -> Detector:
     """Fits a run's detector on what its network saw; `novelty.save` keeps it."""
-    train, val = (seen.features[np.isin(seen.kinds, wanted)] for wanted in (LEARNT, COMPARED))
+    train, val = (seen.features[np.isin(seen.kinds, wanted)] for wanted in (LEARNED, COMPARED))
     return fit(train, val, seen.widths, run.weights_sha256)
 
 
@@ -168,8 +168,8 @@ def measure(seen: Seen, scores: np.ndarray, level: float) -> pd.DataFrame:
     scores = np.nan_to_num(np.asarray(scores, dtype=np.float64), nan=np.finfo(np.float64).max)
     val = np.sort(scores[np.isin(seen.kinds, COMPARED)])
     # As `Detector.familiarity`: refused is what fewer than this share of val photos exceed or equal.
-    familiarity = (1 + len(val) - np.searchsorted(val, scores)) / (1 + len(val))
-    refused = familiarity < level
+    ood_p_value = (1 + len(val) - np.searchsorted(val, scores)) / (1 + len(val))
+    refused = ood_p_value < level
     right = seen.logits.argmax(axis=1) == seen.labels
     halves = np.array([half(name) for name in seen.names])
     rows = []
@@ -217,13 +217,13 @@ def _altered_photos(run: Run, dataset: Dataset, kind: str, size: tuple[int, int]
         yield Picture(kind, photo.name, partial(prepare, photo.name, seed))
 
 
-def _grounded_photos(run: Run, dataset: Dataset, size: tuple[int, int]) -> Iterator[Picture]:
+def _photos_on_backgrounds(run: Run, dataset: Dataset, size: tuple[int, int]) -> Iterator[Picture]:
     def prepare(file: str, seed: int) -> np.ndarray | None:
         photo = decode_image(dataset.read_bytes(file), file)
-        picture = on_ground(photo, draw_ground, np.random.default_rng([78, seed]))
+        picture = on_background(photo, draw_background, np.random.default_rng([78, seed]))
         return None if picture is None else prepare_photo(picture, *size)
 
-    for kind, split in ((GROUNDED_TRAIN, "train"), (GROUNDED_VAL, "val")):
+    for kind, split in ((BACKGROUND_TRAIN, "train"), (BACKGROUND_VAL, "val")):
         for seed, photo in enumerate(_own_photos(run, dataset, (split,), size)):
             if seed % 2 == 0:
                 yield Picture(kind, photo.name, partial(prepare, photo.name, seed))

@@ -1,6 +1,6 @@
 """Ways of telling strange photos from what a network saw of them; `inference.ood_detector` keeps one of them.
 
-Every method gives a score for each picture, the higher the stranger, having learnt from the training photos only, as
+Every method gives a score for each picture, the higher the stranger, having learned from the training photos only, as
 they are and altered.
 """
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from garbage_core.inference.ood_detector import LAYER_NAMES, LAYERS, fit
 
-NEIGHBOURS = 10
-LEARNT = ("train", "altered train", "train on other grounds")  # kinds that methods learn from, see `novelty_study`
+NEIGHBORS = 10
+LEARNED = ("train", "altered train", "train on other grounds")  # kinds that methods learn from, see `novelty_study`
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +40,9 @@ class Seen:
     head: tuple[np.ndarray, np.ndarray]
 
     @property
-    def learnt(self) -> np.ndarray:
-        """Which pictures a method may learn from, (N,): training photos, in all the ways that `LEARNT` names."""
-        return np.isin(self.kinds, LEARNT)
+    def learned(self) -> np.ndarray:
+        """Which pictures a method may learn from, (N,): training photos, in all the ways that `LEARNED` names."""
+        return np.isin(self.kinds, LEARNED)
 
     def layer(self, name: str) -> np.ndarray:
         """Returns the features of one of `novelty.LAYER_NAMES`."""
@@ -63,7 +63,7 @@ def _energy(seen: Seen, _: None) -> np.ndarray:
 
 def _mahalanobis(seen: Seen, layer: str) -> np.ndarray:
     """Lee et al. 2018, arXiv:1807.03888: distance to the nearest class, one covariance for all."""
-    values, train = seen.layer(layer), seen.learnt
+    values, train = seen.layer(layer), seen.learned
     known = np.unique(seen.labels[train])
     means = [values[train & (seen.labels == label)].mean(axis=0) for label in known]
     residuals = values[train] - np.stack(means)[np.searchsorted(known, seen.labels[train])]
@@ -73,17 +73,17 @@ def _mahalanobis(seen: Seen, layer: str) -> np.ndarray:
 
 def _relative_mahalanobis(seen: Seen, layer: str) -> np.ndarray:
     """Ren et al. 2021, arXiv:2106.09022: the same, less the distance to all training photos taken together."""
-    values, train = seen.layer(layer), seen.learnt
+    values, train = seen.layer(layer), seen.learned
     mean = values[train].mean(axis=0)
     return _mahalanobis(seen, layer) - _quadratic(values - mean, _precision(values[train] - mean))
 
 
-def _neighbours(seen: Seen, layer: str) -> np.ndarray:
+def _neighbors(seen: Seen, layer: str) -> np.ndarray:
     """Sun et al. 2022, arXiv:2204.06507: distance of the direction to that of the k-th nearest training photo."""
     values = seen.layer(layer)
     values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-    train = values[seen.learnt]
-    k = min(NEIGHBOURS, len(train)) - 1
+    train = values[seen.learned]
+    k = min(NEIGHBORS, len(train)) - 1
     return np.concatenate(
         [
             np.partition(2 - 2 * part @ train.T, k, axis=1)[:, k]
@@ -95,7 +95,7 @@ def _neighbours(seen: Seen, layer: str) -> np.ndarray:
 def _vim(seen: Seen, layer: str) -> np.ndarray:
     """Wang et al. 2022, arXiv:2203.10807: what the main directions leave over, as a logit beside the classes'."""
     weights, bias = seen.head
-    train = seen.learnt
+    train = seen.learned
     values = seen.layer(layer) + np.linalg.pinv(weights.T) @ bias
     _, directions = np.linalg.eigh(values[train].T @ values[train])
     rest = np.linalg.norm(values @ directions[:, : values.shape[1] // 2], axis=1)
@@ -105,7 +105,7 @@ def _vim(seen: Seen, layer: str) -> np.ndarray:
 
 def _one_gaussian(seen: Seen, layers: str) -> np.ndarray:
     """`garbage_core.inference.ood_detector`, the method that is kept."""
-    train, val = seen.features[seen.learnt], seen.features[seen.kinds == "val"]
+    train, val = seen.features[seen.learned], seen.features[seen.kinds == "val"]
     return fit(train, val, seen.widths, "", layers.split("+")).distance(seen.features)
 
 
@@ -115,7 +115,7 @@ METHODS: tuple[tuple[str, str | None, Callable[[Seen, Any], np.ndarray]], ...] =
     ("energy", None, _energy),
     *(("Mahalanobis", layer, _mahalanobis) for layer in ("conv4", "conv5")),
     *(("relative Mahalanobis", layer, _relative_mahalanobis) for layer in ("conv4", "conv5")),
-    *(("nearest neighbours", layer, _neighbours) for layer in ("conv4", "conv5")),
+    *(("nearest neighbors", layer, _neighbors) for layer in ("conv4", "conv5")),
     ("ViM", "conv5", _vim),
     *(("one Gaussian", layers, _one_gaussian) for layers in ("conv3", "conv4", "conv5", "conv3+conv4", "conv4+conv5")),
 )

@@ -29,8 +29,8 @@ IMBALANCE_COLUMNS = (
 CROSSVAL_COLUMNS = ("stages", "fold", *MEASURE_COLUMNS)
 ALL_SEEDS = "all"
 BASELINE = "none"
-REMEDIES = "imbalance_runs"
-REMEDIES_COLUMNS = ("start", *IMBALANCE_COLUMNS)
+STRATEGY_RUNS = "imbalance_runs"
+STRATEGY_RUN_COLUMNS = ("start", *IMBALANCE_COLUMNS)
 ONE_TRAINING = "Chance here is that of the photos; how far one training differs from the next is not in it."
 POOLED = "pooled"  # the fold that stands for all photos together
 
@@ -74,19 +74,19 @@ def read_imbalance(path: str | Path | None = None) -> pd.DataFrame:
     return _read_strategies(Path(path or study_path("imbalance")), IMBALANCE_COLUMNS, "imbalance")
 
 
-def read_remedies(path: str | Path | None = None) -> pd.DataFrame:
+def read_strategy_runs(path: str | Path | None = None) -> pd.DataFrame:
     """Reads the table of whole networks that differ in their remedy alone.
 
     Args:
-        path: The file; None takes `study_path(REMEDIES)`.
+        path: The file; None takes `study_path(STRATEGY_RUNS)`.
 
     Returns:
-        Columns `REMEDIES_COLUMNS`: those of `read_imbalance`, and `start`, what the networks started from.
+        Columns `STRATEGY_RUN_COLUMNS`: those of `read_imbalance`, and `start`, what the networks started from.
 
     Raises:
         GarbageError: The file is missing or is no such table.
     """
-    return _read_strategies(Path(path or study_path(REMEDIES)), REMEDIES_COLUMNS, "imbalance RUN RUN")
+    return _read_strategies(Path(path or study_path(STRATEGY_RUNS)), STRATEGY_RUN_COLUMNS, "imbalance RUN RUN")
 
 
 def read_crossval(path: str | Path | None = None) -> pd.DataFrame:
@@ -186,8 +186,8 @@ def imbalance_conclusion(table: pd.DataFrame, split: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def remedies_setting(table: pd.DataFrame) -> str:
-    """Says how the networks of `read_remedies` were trained: "from random weights, once each"."""
+def strategies_setting(table: pd.DataFrame) -> str:
+    """Says how the networks of `read_strategy_runs` were trained: "from random weights, once each"."""
     seeds = table.loc[table["seed"] != ALL_SEEDS, "seed"].nunique()
     return f"from {table['start'].iloc[0]}, {'once' if seeds == 1 else f'{seeds} times'} each"
 
@@ -196,7 +196,7 @@ def rarest_precision(table: pd.DataFrame, split: str) -> str:
     """Says in one sentence what finding more of the rarest class is paid with: how many of those answers are wrong.
 
     Args:
-        table: From `read_imbalance` or `read_remedies`.
+        table: From `read_imbalance` or `read_strategy_runs`.
         split: Name of the split.
     """
     rarest = rarest_class(table)

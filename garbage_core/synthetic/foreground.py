@@ -1,6 +1,6 @@
 """Photos of a thing on a light, plain background: the thing cut out, and put on another ground.
 
-thing = cut_out(rgb)                     # bool, or None where the thing cannot be told from what it lies on
+thing = extract_foreground(rgb)                     # bool, or None where the thing cannot be told from what it lies on
 picture = put_on(rgb, thing, below, rng)
 """
 
@@ -12,15 +12,15 @@ from PIL import Image
 Ground = Callable[[np.random.Generator, int, int], np.ndarray]  # height and width -> uint8 (H, W, 3)
 SHARES = (0.05, 0.75)  # of the photo that a thing may take; outside of it, what was cut out is hardly the thing
 MOST_AT_EDGE = 0.5  # share of the photo's edge that a thing may touch
-# Of lightness and the two colours, when pixels are compared with the background: shadows differ in lightness alone.
+# Of lightness and the two colors, when pixels are compared with the background: shadows differ in lightness alone.
 _WEIGHTS = (0.7, 1.5, 1.5)
 _USUAL = 384  # shorter side in pixels for which the sizes below are meant; they grow and shrink with the photo
 
 
-def cut_out(rgb: np.ndarray) -> np.ndarray | None:
+def extract_foreground(rgb: np.ndarray) -> np.ndarray | None:
     """Finds the thing on a photo with a plain background.
 
-    The background is taken for a smooth surface of colour through the photo's edge; pixels far from it are the thing.
+    The background is taken for a smooth surface of color through the photo's edge; pixels far from it are the thing.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -56,7 +56,7 @@ def cut_out(rgb: np.ndarray) -> np.ndarray | None:
     return found if sensible else None
 
 
-def on_ground(rgb: np.ndarray, draw: Ground, rng: np.random.Generator) -> np.ndarray | None:
+def on_background(rgb: np.ndarray, draw: Ground, rng: np.random.Generator) -> np.ndarray | None:
     """Puts the thing on a photo on a drawn ground.
 
     Args:
@@ -67,7 +67,7 @@ def on_ground(rgb: np.ndarray, draw: Ground, rng: np.random.Generator) -> np.nda
     Returns:
         uint8 (H, W, 3), or None if no thing could be cut out.
     """
-    thing = cut_out(rgb)
+    thing = extract_foreground(rgb)
     return None if thing is None else put_on(rgb, thing, draw(rng, *thing.shape), rng)
 
 

@@ -22,7 +22,7 @@ def drawn(kind: str, seed: int) -> np.ndarray:
     """Draws a picture that shows no thing at all.
 
     Args:
-        kind: One of `KINDS`: a plain colour or a gradient, noise of some grain, a page of text, a program's window.
+        kind: One of `KINDS`: a plain color or a gradient, noise of some grain, a page of text, a program's window.
         seed: Another number, another picture.
 
     Returns:
@@ -71,7 +71,7 @@ def altered(rgb: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _plain(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """One colour, or one that turns into another; every third with the faint grain of a lens cap or a wall."""
+    """One color, or one that turns into another; every third with the faint grain of a lens cap or a wall."""
     first, second = rng.uniform(0, 255, (2, 3))
     if rng.random() < 0.5:
         second = first
@@ -85,7 +85,7 @@ def _plain(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
 
 
 def _noise(rng: np.random.Generator, width: int, height: int) -> np.ndarray:
-    """Independent pixels, grey or coloured, or clouds of them: the same at a coarser grain."""
+    """Independent pixels, gray or colored, or clouds of them: the same at a coarser grain."""
     channels = 1 if rng.random() < 0.3 else 3
     grain = int(rng.choice([1, 1, 2, 8, 24, 64]))
     small = rng.normal(128, rng.uniform(30, 90), (max(height // grain, 2), max(width // grain, 2), channels))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from garbage_core.synthetic.foreground import on_ground
+from garbage_core.synthetic.foreground import on_background
 
 
 def placed(rgb: np.ndarray, seed: int) -> np.ndarray | None:
@@ -23,15 +23,15 @@ def placed(rgb: np.ndarray, seed: int) -> np.ndarray | None:
     Returns:
         uint8 (H, W, 3), or None if no thing could be cut out.
     """
-    return on_ground(rgb, ground, np.random.default_rng([77, seed]))
+    return on_background(rgb, ground, np.random.default_rng([77, seed]))
 
 
 def ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Draws wood, tiles, cloth or stone; returns uint8 (height, width, 3)."""
-    colour = np.full(3, rng.uniform(40, 220)) + rng.normal(0, 25, 3) * (1, 0.5, 1)
+    color = np.full(3, rng.uniform(40, 220)) + rng.normal(0, 25, 3) * (1, 0.5, 1)
     pattern, tint = _GROUNDS[rng.integers(len(_GROUNDS))]
     values = pattern(rng, height, width) + clouds(rng, height, width, 90, 90, 12)
-    values = (np.array(tint) * rng.uniform(90, 200) if tint else colour) + values[..., np.newaxis]
+    values = (np.array(tint) * rng.uniform(90, 200) if tint else color) + values[..., np.newaxis]
     image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     if rng.random() < 0.6:  # it lies lower than the thing, out of focus
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))

@@ -36,8 +36,8 @@ class Augmentation:
         vertical_flip: Mirror every second photo top to bottom.
         brightness: Largest change of brightness, as a share: 0.1 multiplies by 0.9 to 1.1.
         contrast: Largest change of the distance from the photo's mean, as a share.
-        channel_shift: Largest value added to each colour channel on its own, of 255.
-        erase: Probability that a rectangle of 2 to 25 % of a photo is filled with its mean colour (random erasing,
+        channel_shift: Largest value added to each color channel on its own, of 255.
+        erase: Probability that a rectangle of 2 to 25 % of a photo is filled with its mean color (random erasing,
             Zhong et al. 2017, arXiv:1708.04896).
         mixup: Parameter alpha of the Beta distribution that MixUp (Zhang et al. 2017, arXiv:1710.09412) draws from.
         cutmix: The same for CutMix (Yun et al. 2019, arXiv:1905.04899). With both, each photo takes one of the two.
@@ -69,7 +69,7 @@ class Augmentation:
 
     @property
     def colors(self) -> bool:
-        """Whether it changes colours."""
+        """Whether it changes colors."""
         return any((self.brightness, self.contrast, self.channel_shift))
 
     @property
@@ -232,13 +232,13 @@ def augment_batch(
 
 
 def _affine(angle, shear, scale, shift, flips, height, width) -> np.ndarray:
-    """Returns the maps (N, 8) from output to input pixels, about the photo's centre."""
+    """Returns the maps (N, 8) from output to input pixels, about the photo's center."""
     cos, sin, tan = np.cos(angle), np.sin(angle), np.tan(shear)
     # Inverse of: flip, then shear, then scale, then rotate.
     a = np.stack([cos + tan * sin, tan * cos - sin, sin, cos], axis=1).reshape(-1, 2, 2) / scale[:, None, None]
     a = a * np.stack(flips, axis=1)[:, :, None]
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    origin = centre - a @ centre - (a @ (shift * [width, height])[..., None])[..., 0]
+    center = np.array([(width - 1) / 2, (height - 1) / 2])
+    origin = center - a @ center - (a @ (shift * [width, height])[..., None])[..., 0]
     zeros = np.zeros(len(a))
     return np.stack([a[:, 0, 0], a[:, 0, 1], origin[:, 0], a[:, 1, 0], a[:, 1, 1], origin[:, 1], zeros, zeros], axis=1)
 

@@ -15,7 +15,7 @@ class _Augmenting(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("garbage_core")
 class MoveAndColor(_Augmenting):
-    """Moves photos by affine maps (N, 8) from output to input pixels, and changes their colours, see `draw`.
+    """Moves photos by affine maps (N, 8) from output to input pixels, and changes their colors, see `draw`.
 
     Beyond the edge the nearest pixel is repeated.
     """
@@ -34,7 +34,7 @@ class MoveAndColor(_Augmenting):
 
 
 def _fuses() -> bool:
-    """Whether XLA shall make one loop of moving and colouring: inside a model, by TensorFlow on a processor.
+    """Whether XLA shall make one loop of moving and coloring: inside a model, by TensorFlow on a processor.
 
     There it takes a third of the time. Outside of a model compiling would take longer than it saves.
     """
@@ -63,7 +63,7 @@ def _move(images, maps):
     height, width = images.shape[1:3]
     maps = ops.reshape(ops.cast(maps, "float32"), (-1, 8, 1, 1))
     y, x = ops.reshape(ops.arange(height, dtype="float32"), (-1, 1)), ops.arange(width, dtype="float32")
-    # Clipped first: a map may point far out, and the weights of both neighbours must stay between 0 and 1.
+    # Clipped first: a map may point far out, and the weights of both neighbors must stay between 0 and 1.
     across = ops.clip(maps[:, 0] * x + maps[:, 1] * y + maps[:, 2], 0.0, width - 1.0)
     down = ops.clip(maps[:, 3] * x + maps[:, 4] * y + maps[:, 5], 0.0, height - 1.0)
     left, top = ops.floor(across), ops.floor(down)
@@ -98,7 +98,7 @@ def _recolor(images, values, dtype: str):
 
 @keras.saving.register_keras_serializable("garbage_core")
 class EraseBox(_Augmenting):
-    """Fills a box (N, 4) of each photo with the photo's mean colour."""
+    """Fills a box (N, 4) of each photo with the photo's mean color."""
 
     def call(self, inputs):
         """Returns the photos of `[photos, boxes]`, changed."""
@@ -132,7 +132,7 @@ def _per_photo(values):
 
 
 def _inside(boxes, images):
-    """Returns a mask (N, height, width, 1) of the pixels whose centre lies in the box."""
+    """Returns a mask (N, height, width, 1) of the pixels whose center lies in the box."""
     height, width = ops.shape(images)[1:3]
     y = (ops.arange(height, dtype="float32") + 0.5) / ops.cast(height, "float32")
     x = (ops.arange(width, dtype="float32") + 0.5) / ops.cast(width, "float32")

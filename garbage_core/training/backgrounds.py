@@ -1,8 +1,9 @@
 """Training photos on other grounds: what a thing lies on says nothing about what it is.
 
 TrashNet's photos show their things on white board, all of them; a network that never saw anything else also looks at
-the board. `OtherGrounds` puts a share of the things on drawn grounds, other ones in every epoch (domain randomisation,
-Tobin et al. 2017, arXiv:1703.06907; pasting as in Dwibedi et al. 2017, arXiv:1708.01642). The grounds are abstract:
+the board. `BackgroundReplacement` puts a share of the things on drawn grounds, others in every epoch (domain
+randomization, Tobin et al. 2017, arXiv:1703.06907; pasting as in Dwibedi et al. 2017, arXiv:1708.01642).
+The backgrounds are abstract:
 blotches, lines, patches. Wood, tiles, cloth and stone (`synthetic.surfaces`) are left to the study that asks
 whether it helps on grounds that no training showed.
 """
@@ -12,12 +13,12 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from garbage_core.synthetic.foreground import cut_out, put_on
+from garbage_core.synthetic.foreground import extract_foreground, put_on
 from garbage_core.synthetic.surfaces import clouds
 from garbage_core.training.batches import PhotoSource
 
 
-class OtherGrounds:
+class BackgroundReplacement:
     """Photos of a source, a share of them on drawn grounds wherever the thing on them can be cut out."""
 
     def __init__(self, photos: PhotoSource, share: float) -> None:
@@ -38,19 +39,19 @@ class OtherGrounds:
             thing = self._thing(int(indices[place]), rows[place])
             if thing is not None:
                 own = np.random.default_rng(seeds[place])
-                rows[place] = put_on(rows[place], thing, draw_ground(own, *self.shape[:2]), own)
+                rows[place] = put_on(rows[place], thing, draw_background(own, *self.shape[:2]), own)
         return rows
 
     def _thing(self, index: int, photo: np.ndarray) -> np.ndarray | None:
         if index not in self._things:
-            thing = cut_out(photo)
+            thing = extract_foreground(photo)
             self._things[index] = None if thing is None else np.packbits(thing)
         packed, pixels = self._things[index], photo.shape[0] * photo.shape[1]
         return None if packed is None else np.unpackbits(packed, count=pixels).reshape(photo.shape[:2]).astype(bool)
 
 
-def draw_ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Draws a ground: two or more colours in some pattern, under uneven light.
+def draw_background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Draws a ground: two or more colors in some pattern, under uneven light.
 
     Args:
         rng: Decides everything.
@@ -61,22 +62,22 @@ def draw_ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray
         uint8 (height, width, 3).
     """
     pattern = _PATTERNS[rng.integers(len(_PATTERNS))](rng, height, width)  # 0..1
-    first, second = _colour(rng), _colour(rng)
-    # Most grounds have much of one colour: where the second is near the first, the pattern is faint.
+    first, second = _color(rng), _color(rng)
+    # Most grounds have much of one color: where the second is near the first, the pattern is faint.
     second = first + rng.beta(1, 2) * (second - first)
-    colours = first + pattern[..., np.newaxis] * (second - first)
+    colors = first + pattern[..., np.newaxis] * (second - first)
     light = 1 + rng.uniform(0, 0.3) * (_clouds(rng, height, width, max(height, width) / 2) - 0.5)
-    values = colours * light[..., np.newaxis] + rng.normal(0, rng.uniform(0, 8), (height, width, 1))
+    values = colors * light[..., np.newaxis] + rng.normal(0, rng.uniform(0, 8), (height, width, 1))
     image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
     if rng.random() < 0.5:  # out of focus
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 2)))
     return np.array(image)
 
 
-def _colour(rng: np.random.Generator) -> np.ndarray:
-    """Any brightness; grey more often than not."""
-    grey = rng.uniform(10, 245)
-    return np.clip(grey + rng.normal(0, rng.choice([8, 45]), 3), 0, 255)
+def _color(rng: np.random.Generator) -> np.ndarray:
+    """Any brightness; gray more often than not."""
+    gray = rng.uniform(10, 245)
+    return np.clip(gray + rng.normal(0, rng.choice([8, 45]), 3), 0, 255)
 
 
 def _blotches(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from garbage_core.training.optimizers import learning_rate
 
 
 class KeepRaw(keras.callbacks.Callback):
-    """Saves weights and optimiser at the end of an epoch, before a moving average takes their place for validation."""
+    """Saves weights and optimizer at the end of an epoch, before a moving average takes their place for validation."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class KeepRaw(keras.callbacks.Callback):
 
 
 class SwapAverage(keras.callbacks.Callback):
-    """Puts the optimiser's moving average of the weights in their place between epochs, for validation.
+    """Puts the optimizer's moving average of the weights in their place between epochs, for validation.
 
     Keras' own `SwapEMAWeights` does it by adding and subtracting, which rounds: the training would go on with other
     weights than the ones a checkpoint holds.

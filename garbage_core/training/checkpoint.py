@@ -189,7 +189,7 @@ class Checkpoint:
         self._write_history()
 
     def save_weights(self, model: keras.Model) -> None:
-        """Writes weights and optimiser of a training model; they count once `commit` is called."""
+        """Writes weights and optimizer of a training model; they count once `commit` is called."""
         self._pending = f"epoch-{len(self.rows) + 1:04d}.weights.h5"
         model.save_weights(self.folder / self._pending)
 
@@ -258,10 +258,10 @@ class Checkpoint:
         self._delete_features()
 
     def restore(self, model: keras.Model, stage: int) -> int:
-        """Gives a training model the weights and optimiser of the last epoch.
+        """Gives a training model the weights and optimizer of the last epoch.
 
         Args:
-            model: The training model, compiled, its optimiser built.
+            model: The training model, compiled, its optimizer built.
             stage: Number of its stage.
 
         Returns:

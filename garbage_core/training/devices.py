@@ -117,7 +117,7 @@ def count() -> int:
 
 
 def clipping_together(optimizer: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """Returns the optimiser for several devices under TensorFlow, and the same one elsewhere.
+    """Returns the optimizer for several devices under TensorFlow, and the same one elsewhere.
 
     Keras clips the gradients of each device before it adds them up, so that the same batch takes another step on two
     devices than on one. Here they are added up first, clipped, and divided again by the number of devices, because

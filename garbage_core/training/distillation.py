@@ -60,7 +60,7 @@ def find_teacher(name: str, root: str | Path, dataset: Dataset, protocol: str) -
         The run.
 
     Raises:
-        GarbageError: If there is no such run, it tells other classes apart, or it learnt from other photos: it could
+        GarbageError: If there is no such run, it tells other classes apart, or it learned from other photos: it could
             then have seen those that the student is tested on.
     """
     run = load_run(name, root)

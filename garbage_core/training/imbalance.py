@@ -48,7 +48,7 @@ def effective_number_weights(counts: np.ndarray, beta: float = EFFECTIVE_NUMBER_
 
     Args:
         counts: Number of training photos of each class, shape (C,), in class order.
-        beta: From 0 (no weighting) to below 1 (towards `balanced_weights`).
+        beta: From 0 (no weighting) to below 1 (toward `balanced_weights`).
 
     Returns:
         Weights of shape (C,), in class order; 0 for a class without photos.

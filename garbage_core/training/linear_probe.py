@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from garbage_core.training.batches import FeatureSource, infer
 
 
-def fit_head(
+def fit_linear_probe(
     network: keras.Model,
     frozen: keras.Model,
     source: FeatureSource,
@@ -31,7 +31,7 @@ def fit_head(
         frozen: Its frozen part, from `split_network`.
         source: Cached output of the frozen part, P passes over N photos.
         labels: Class index of each photo, shape (N,).
-        strength: Inverse of the regularisation (scikit-learn's C), for features of unit variance.
+        strength: Inverse of the regularization (scikit-learn's C), for features of unit variance.
         class_weights: What a photo of each class weighs, shape (C,), or None.
         batch_size: Rows per call.
     """

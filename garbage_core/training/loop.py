@@ -33,7 +33,7 @@ from garbage_core.networks.weights import StartingWeights, load_network, load_st
 from garbage_core.runs.run import SCHEMA_VERSION, Run, check_name, load_run, models_dir, write_predictions
 from garbage_core.training import devices
 from garbage_core.training.augmentation import Augmentation
-from garbage_core.training.backgrounds import OtherGrounds
+from garbage_core.training.backgrounds import BackgroundReplacement
 from garbage_core.training.batches import Batches, PhotoSource, Source, cache_features
 from garbage_core.training.callbacks import EpochEnd, KeepRaw, SwapAverage, say
 from garbage_core.training.checkpoint import Checkpoint
@@ -41,7 +41,7 @@ from garbage_core.training.distillation import describe_teacher, find_teacher, l
 from garbage_core.training.distributed import Machines, from_first
 from garbage_core.training.extension import check_extends, start_of
 from garbage_core.training.imbalance import check_strategy, loss_weights
-from garbage_core.training.linear_probe import fit_head
+from garbage_core.training.linear_probe import fit_linear_probe
 from garbage_core.training.stages import stage_augmentation, stage_model
 from garbage_core.utils.files import file_sha256, write_json
 
@@ -150,7 +150,7 @@ def _run_stage(
         for s in ("train", "val")
     }
     if stage.grounds:
-        sources["train"] = OtherGrounds(sources["train"], stage.grounds)
+        sources["train"] = BackgroundReplacement(sources["train"], stage.grounds)
     freeze(network, stage.train_from, stage.train_batch_norms)
     trained = network
     if stage.cached_passes:
@@ -190,7 +190,7 @@ def _run_stage(
     closing = EpochEnd(config, number, network, trained, sources["val"], labels["val"], checkpoint, steps)
     if first == 0 and not checkpoint.entered:
         if stage.probe:
-            fit_head(network, frozen, sources["train"], labels["train"], stage.probe, weights)
+            fit_linear_probe(network, frozen, sources["train"], labels["train"], stage.probe, weights)
             say(f"{stage.name}: the head starts from a logistic regression on the features.")
         if stage.probe or number:
             closing.enter()

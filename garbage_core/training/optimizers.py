@@ -1,4 +1,4 @@
-"""The optimiser of a training stage, and its learning rate."""
+"""The optimizer of a training stage, and its learning rate."""
 
 import keras
 
@@ -7,7 +7,7 @@ from garbage_core.training import devices
 
 
 def make_optimizer(config: TrainingConfig, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
-    """Returns the optimiser of a stage, which leaves biases and the scales of batch norms out of weight decay.
+    """Returns the optimizer of a stage, which leaves biases and the scales of batch norms out of weight decay.
 
     Args:
         config: The training that the stage belongs to.

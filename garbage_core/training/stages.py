@@ -49,7 +49,7 @@ def stage_model(
         teacher: A network that teaches, from the same rows, if the stage listens to one.
 
     Returns:
-        A model from the rows and the drawn values of `augment.draw` to logits, its optimiser built.
+        A model from the rows and the drawn values of `augment.draw` to logits, its optimizer built.
     """
     augmented = Augmented(augmentation, shape)
     logits = network(augmented.output)

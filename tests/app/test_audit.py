@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from garbage_core.audit.findings import COLUMNS, save_findings, without_flawed
+from garbage_core.audit.findings import COLUMNS, clean_subset, save_findings
 from garbage_core.evaluation.evaluation import evaluate
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, words
@@ -48,7 +48,7 @@ def findings(machine) -> pd.DataFrame:
     both = pd.concat([of["train"].iloc[[400]], of["val"].iloc[[100]]]).assign(label=["glass", "metal"])
     parts.append(both.assign(kind="identical", leak=True, contradictory=True, bits=0.0, cosine=1.0, score=1.0))
     parts += [
-        of["train"].iloc[[500 + place]].assign(kind="mislabelled", score=0.9, suggested="metal") for place in range(20)
+        of["train"].iloc[[500 + place]].assign(kind="mislabeled", score=0.9, suggested="metal") for place in range(20)
     ]
     parts.append(of["val"].iloc[[7]].assign(kind="outlier", score=4.2))
     table = pd.concat([part.assign(finding=number) for number, part in enumerate(parts, 1)], ignore_index=True)
@@ -88,7 +88,7 @@ def test_without_findings_the_page_says_how_to_get_them(machine):
 def test_answer_and_numbers_come_from_the_findings(machine, findings):
     app = open_page()
     run = load_run("transfer")
-    kept = without_flawed(run.predictions, findings)
+    kept = clean_subset(run.predictions, findings)
     after = evaluate(kept, run.classes, "test", resamples=0).metric("accuracy")[0]
     before = evaluate(run.predictions, run.classes, "test", resamples=0).metric("accuracy")[0]
     said = words(app)
@@ -108,7 +108,7 @@ def test_switch_recomputes_the_metrics(machine, findings):
     assert "Transfer on 431 test photos." in words(app)
     app.toggle(key="without").set_value(True).run()
     run = load_run("transfer")
-    after = evaluate(without_flawed(run.predictions, findings), run.classes, "test", resamples=0)
+    after = evaluate(clean_subset(run.predictions, findings), run.classes, "test", resamples=0)
     assert tiles(app)["Accuracy"] == f"{100 * after.metric('accuracy')[0]:.1f} %" != before
     assert "Transfer on 401 test photos of 431. On the 30 others it is right" in words(app)
     effect = next(table.value for table in app.dataframe if "Without them" in table.value).set_index("Metric")

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from garbage_core import figures
 from garbage_core.audit.embeddings import Embeddings, save_embeddings
-from garbage_core.data import photo_statistics as properties
+from garbage_core.data import photo_statistics as statistics
 from garbage_core.data.dataset import load_dataset
 from garbage_core.figures import data as figures_data
 from garbage_core.figures import photos as figures_photos
@@ -27,7 +27,7 @@ RED = (200, 30, 40)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with a run of two classes and its photos: cans are dark red, jars light grey."""
+    """A folder with a run of two classes and its photos: cans are dark red, jars light gray."""
     folder = tmp_path_factory.mktemp("made")
     run = fake_run(folder / "models", "transfer", 0.8, classes=CLASSES, counts={"train": 9, "val": 3, "test": 4})
     write_folder(
@@ -54,7 +54,7 @@ def machine(tmp_path, made, monkeypatch):
 @pytest.fixture
 def measured(machine, made):
     """The machine with the values measured on the photos elsewhere."""
-    properties.write_properties(properties.measure_photos(load_dataset(made / "photos")))
+    statistics.write_statistics(statistics.measure_photos(load_dataset(made / "photos")))
     return machine
 
 
@@ -109,7 +109,7 @@ def test_numbers_need_neither_photos_nor_runs(machine):
     assert paper[["All", "Training", "Validation", "Test"]].tolist() == [594, 403, 83, 108]
     assert paper["Test, even"] == pytest.approx(594 * 431 / 2527)
     assert paper["Effective number"] == pytest.approx(1000 * (1 - 0.999**403))
-    assert "python -m garbage_core data --properties" in said
+    assert "python -m garbage_core data --statistics" in said
     assert "python -m garbage_core embed transfer" in said
 
 
@@ -133,12 +133,12 @@ def test_measured_values_are_shown_without_the_photos(measured):
     assert {"Chart of", "Stacked bars", "Histogram of"} <= set(charts(app))
     bars = charts(app)["Stacked bars"]["data"]
     red = next(trace for trace in bars if trace["name"] == "red")
-    assert properties.color_names(properties.hex_to_rgb(red["marker"]["color"])).tolist() == ["red"]
+    assert statistics.color_names(statistics.hex_to_rgb(red["marker"]["color"])).tolist() == ["red"]
 
 
 def test_values_of_other_photos_are_not_shown(measured):
-    table = properties.read_properties()
-    properties.write_properties(table.assign(file="other/" + table["file"]))
+    table = statistics.read_statistics()
+    statistics.write_statistics(table.assign(file="other/" + table["file"]))
     app = open_page()
     assert "holds none of these photos; make it anew" in words(app)
     assert "Stacked bars" not in charts(app)
@@ -174,7 +174,7 @@ def test_other_photos_are_drawn_on_request(machine, made, monkeypatch):
     assert [image.value[0] for image in app.image] != before
 
 
-def test_the_map_shows_every_photo_in_the_colour_of_its_class(with_map):
+def test_the_map_shows_every_photo_in_the_color_of_its_class(with_map):
     spec = charts(open_page())["Map of"]
     points = [point for trace in spec["data"] for point in trace["customdata"]]
     assert {file for (file,) in points} == set(with_map.predictions["file"])
@@ -238,7 +238,7 @@ def test_split_shares_stand_beside_the_even_share():
 
 def test_parts_of_a_bar_add_up_to_all_photos():
     table = pd.DataFrame({"label": ["a"] * 3 + ["b"], "color": ["#c81e28", "#ffffff", "#101010", "#ffffff"]})
-    chart = figures_photos.dominant_colors(properties.color_table(table, ["a", "b"]))
+    chart = figures_photos.dominant_colors(statistics.color_table(table, ["a", "b"]))
     sums = dict.fromkeys("ab", 0.0)
     for trace in chart.data:
         for label, share in zip(trace.y, trace.x, strict=True):
@@ -254,7 +254,7 @@ def test_figures_without_photos_are_empty_and_say_so():
     nothing = pd.DataFrame(columns=["file", "x", "y", "label", "split", "answer", "brightness", "color"])
     for chart in (
         figures_photos.photo_map(nothing, CLASSES),
-        figures_photos.brightness_ranges(properties.brightness_table(nothing, CLASSES)),
-        figures_photos.dominant_colors(properties.color_table(nothing, CLASSES)),
+        figures_photos.brightness_ranges(statistics.brightness_table(nothing, CLASSES)),
+        figures_photos.dominant_colors(statistics.color_table(nothing, CLASSES)),
     ):
         assert "there are no photos" in figures.alt_text(chart)

@@ -81,7 +81,7 @@ def test_both_maps_stand_beside_the_photo_with_what_they_are_worth(runs):
     assert {heading.value for heading in app.subheader} >= {"The photo", "Scratch", "Transfer"}
     assert len(app.image) == 3
     assert len(maps(app)) == 2
-    assert len(app.get("plotly_chart")) == 3  # the colour scale and two curves
+    assert len(app.get("plotly_chart")) == 3  # the color scale and two curves
     assert said.count("Area under the curve") == 2
     assert said.count("points.**") + said.count("Cannot be measured") == 2
     assert [button.label for button in app.download_button].count("Download as PNG") == 2

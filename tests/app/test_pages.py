@@ -242,7 +242,7 @@ def test_augmentation_changes_the_photo_and_follows_the_strength(place):
     fake_run(place / "models", "scratch", counts={"train": 8, "val": 4, "test": 6})
     app = open_page("augmentation")
     assert "Standard: photos are rotated by up to 45°" in words(app)
-    assert "Scratch learnt from these." in words(app)
+    assert "Scratch learned from these." in words(app)
     captions = [image.captions[0] for image in app.image]
     assert captions[:2] == ["original", "copy 1"]
     assert len(captions) == 8 + 12
@@ -278,7 +278,7 @@ def working_runs(place, working_pair, monkeypatch):
 
 
 def picture(seed: int) -> bytes:
-    """Returns a JPEG of coloured blocks, another one for every seed."""
+    """Returns a JPEG of colored blocks, another one for every seed."""
     from tests.fixtures.networks import picture as draw
 
     return draw(seed)

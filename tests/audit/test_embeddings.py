@@ -118,7 +118,7 @@ def test_components_are_no_more_than_the_photos_can_bear(photos, channels, compo
 
 
 @pytest.mark.slow
-def test_map_keeps_neighbours_and_is_the_same_again():
+def test_map_keeps_neighbors_and_is_the_same_again():
     rng = np.random.default_rng(0)
     group = np.arange(90) % 3
     vectors = (5 * rng.normal(size=(3, 10))[group] + rng.normal(size=(90, 10))).astype(np.float32)

@@ -24,14 +24,14 @@ from garbage_core.audit.findings import (
     COLUMNS,
     KINDS,
     audit,
+    clean_subset,
     counts,
     find_all,
-    flawed_photos,
+    leaked_or_contradictory,
     load_findings,
     save_findings,
-    without_flawed,
 )
-from garbage_core.audit.label_issues import cross_validated, doubtful_labels, odd_photos, unseen_probabilities
+from garbage_core.audit.label_issues import cross_validated, find_label_issues, find_outliers, unseen_probabilities
 from garbage_core.cli.main import main
 from garbage_core.data.dataset import load_dataset, split_dataset
 from garbage_core.errors import GarbageError
@@ -198,7 +198,7 @@ def test_swapped_labels_are_found():
     features, labels = clusters()
     given = labels.copy()
     given[[5, 70, 130]] = [1, 2, 0]
-    places, score = doubtful_labels(given, cross_validated(features, given, np.arange(len(given))))
+    places, score = find_label_issues(given, cross_validated(features, given, np.arange(len(given))))
     assert set(places) == {5, 70, 130}
     assert (score > 0.5).all()
     assert (np.diff(score) <= 0).all()
@@ -224,11 +224,11 @@ def test_features_that_remember_labels_are_passed_over():
     given = labels.copy()
     wrong = np.arange(0, len(labels), 7)
     given[wrong] = (given[wrong] + 1) % 3
-    learnt = np.arange(len(labels)) % 4 > 0
+    learned = np.arange(len(labels)) % 4 > 0
     # A network that was trained on a photo sees in it what its label says, also where that is wrong.
     late = early.copy()
-    late[learnt] = 3 * np.eye(3, early.shape[1])[given[learnt]]
-    layer, probabilities = unseen_probabilities({"early": early, "late": late}, given, np.arange(len(given)), learnt)
+    late[learned] = 3 * np.eye(3, early.shape[1])[given[learned]]
+    layer, probabilities = unseen_probabilities({"early": early, "late": late}, given, np.arange(len(given)), learned)
     assert layer == "early"
     assert (probabilities[wrong].argmax(axis=1) == labels[wrong]).all()
     worse = early + 4 * np.random.default_rng(1).normal(size=early.shape)
@@ -237,7 +237,7 @@ def test_features_that_remember_labels_are_passed_over():
         ({"early": early, "late": worse}, "early"),
         ({"early": late, "late": late + 1}, "early"),
     ):
-        assert unseen_probabilities(features, given, np.arange(len(given)), learnt)[0] == best
+        assert unseen_probabilities(features, given, np.arange(len(given)), learned)[0] == best
 
 
 def test_class_with_a_single_group_is_no_error():
@@ -252,12 +252,12 @@ def test_class_with_a_single_group_is_no_error():
 def test_photo_far_from_all_others_is_odd():
     vectors = np.random.default_rng(0).normal(size=(300, 16))
     vectors[42] += 20
-    places, score = odd_photos(vectors)
+    places, score = find_outliers(vectors)
     assert places[0] == 42
     assert score[0] > 10
     assert len(places) < 10
     assert (np.diff(score) <= 0).all()
-    assert len(odd_photos(vectors[:5])[0]) == len(odd_photos(np.ones((50, 4)))[0]) == 0
+    assert len(find_outliers(vectors[:5])[0]) == len(find_outliers(np.ones((50, 4)))[0]) == 0
 
 
 def test_findings_name_the_more_probable_label_and_come_by_kind():
@@ -268,10 +268,10 @@ def test_findings_name_the_more_probable_label_and_come_by_kind():
     embeddings.probabilities[[1, 2]] = [[0.03, 0.97], [0.08, 0.92]]
     found = find_all(photos, random_signatures(photos), embeddings)
     assert list(found.columns) == list(COLUMNS)
-    doubtful = found[found["kind"] == "mislabelled"]
-    assert doubtful["file"].tolist() == [photos["file"][1], photos["file"][2]]
-    assert doubtful["suggested"].tolist() == ["b", "b"]
-    np.testing.assert_allclose(doubtful["score"], [0.97, 0.92])
+    label_issues = found[found["kind"] == "mislabeled"]
+    assert label_issues["file"].tolist() == [photos["file"][1], photos["file"][2]]
+    assert label_issues["suggested"].tolist() == ["b", "b"]
+    np.testing.assert_allclose(label_issues["score"], [0.97, 0.92])
     assert photos["file"][7] == found[found["kind"] == "outlier"]["file"].iloc[0]
     assert found["finding"].is_monotonic_increasing
     assert [KINDS.index(kind) for kind in found["kind"]] == sorted(KINDS.index(kind) for kind in found["kind"])
@@ -284,7 +284,7 @@ def test_a_clean_data_set_has_no_findings(tmp_path):
     assert found.empty
     assert counts(found).to_numpy().sum() == 0
     assert load_findings(save_findings(found, tmp_path / "none.csv")).empty
-    assert len(without_flawed(photos, found)) == len(photos)
+    assert len(clean_subset(photos, found)) == len(photos)
 
 
 # What follows from findings
@@ -302,13 +302,13 @@ def findings():
         (3, "identical", "a/4", "a", "test"),
         (4, "near", "a/5", "a", "test"),
         (4, "near", "a/6", "a", "test"),
-        (5, "mislabelled", "a/7", "a", "test"),
+        (5, "mislabeled", "a/7", "a", "test"),
     ]
     table = pd.DataFrame(rows, columns=["finding", "kind", "file", "label", "split"])
     flags = {"contradictory": table["finding"].isin([1, 3]), "leak": table["finding"].isin([2, 3])}
     table = table.assign(score=0.5, bits=np.nan, cosine=np.nan, suggested="", **flags)
-    table.loc[table["kind"] != "mislabelled", "bits"] = 12
-    table.loc[table["kind"] == "mislabelled", "suggested"] = "NA"
+    table.loc[table["kind"] != "mislabeled", "bits"] = 12
+    table.loc[table["kind"] == "mislabeled", "suggested"] = "NA"
     return table[list(COLUMNS)]
 
 
@@ -340,26 +340,26 @@ def test_missing_findings_say_how_to_get_them(tmp_path):
 
 
 def test_flawed_test_photos_are_the_contradictory_and_the_leaking(findings):
-    flawed = flawed_photos(findings.drop_duplicates("file"), findings)
-    assert flawed.to_dict("list") == {
+    excluded = leaked_or_contradictory(findings.drop_duplicates("file"), findings)
+    assert excluded.to_dict("list") == {
         "file": ["a/3", "a/4"],
         "contradictory": [False, True],
         "leak": [True, True],
     }
     # For val only train came before; nothing comes before train.
-    assert flawed_photos(findings, findings, "val")["file"].tolist() == ["NA/4"]
-    assert flawed_photos(findings, findings, "train")["file"].tolist() == ["a/1", "b/1"]
+    assert leaked_or_contradictory(findings, findings, "val")["file"].tolist() == ["NA/4"]
+    assert leaked_or_contradictory(findings, findings, "train")["file"].tolist() == ["a/1", "b/1"]
 
 
 def test_the_splits_of_the_run_count(findings):
     predictions = findings.drop_duplicates("file").assign(split="test")
     predictions.loc[predictions["file"] == "a/5", "split"] = "train"
-    flawed = flawed_photos(predictions, findings).set_index("file")
-    assert flawed.index.tolist() == ["NA/4", "a/1", "a/4", "a/6", "b/1"]
-    assert flawed.index[flawed["leak"]].tolist() == ["a/6"]
+    excluded = leaked_or_contradictory(predictions, findings).set_index("file")
+    assert excluded.index.tolist() == ["NA/4", "a/1", "a/4", "a/6", "b/1"]
+    assert excluded.index[excluded["leak"]].tolist() == ["a/6"]
     # A photo that the run does not know cannot have taught it anything.
     unknown = predictions[~predictions["file"].isin(["a/5"])]
-    assert not flawed_photos(unknown, findings)["leak"].any()
+    assert not leaked_or_contradictory(unknown, findings)["leak"].any()
 
 
 def test_metrics_without_flawed_photos_rest_on_the_others():
@@ -370,7 +370,7 @@ def test_metrics_without_flawed_photos_rest_on_the_others():
     rows = [photos.loc[place] for place in test[:20]]
     table = pd.DataFrame(rows).assign(finding=1, kind="near", score=0.9, contradictory=True, leak=True)
     table = pd.concat([table, twin.to_frame().T.assign(finding=1, kind="near", contradictory=True, leak=True)])
-    kept = without_flawed(predictions, table)
+    kept = clean_subset(predictions, table)
     assert len(predictions) - len(kept) == 20
     assert (kept["split"] == "train").sum() == (predictions["split"] == "train").sum()
     classes = tuple(dict.fromkeys(photos["label"]))
@@ -434,7 +434,7 @@ def test_audit_prints_and_keeps_what_it_finds(machine, command):
     summary = json.loads(out)
     assert (summary["photos"], summary["model"]) == (40, "mine")
     assert summary["counts"]["identical"] == summary["counts"]["contradictory"] == {"findings": 1, "photos": 2}
-    assert summary["counts"]["mislabelled"] == {"findings": 2, "photos": 2}
+    assert summary["counts"]["mislabeled"] == {"findings": 2, "photos": 2}
     first = summary["findings"][0]
     assert first["contradictory"] is True
     assert [photo["file"] for photo in first["photos"]] == ["can/3.jpg", "jar/3.jpg"]
@@ -486,8 +486,8 @@ def test_the_contradictions_of_trashnet_are_found(trashnet):
     near = found[found["kind"] == "near"]
     assert 25 <= near["finding"].nunique() <= 35
     assert {"paper/paper305.jpg", "paper/paper308.jpg"} in [files for _, files in groups(near)]
-    flawed = flawed_photos(split_dataset(trashnet), found)
-    assert "plastic/plastic152.jpg" in set(flawed.loc[flawed["contradictory"] & flawed["leak"], "file"])
+    excluded = leaked_or_contradictory(split_dataset(trashnet), found)
+    assert "plastic/plastic152.jpg" in set(excluded.loc[excluded["contradictory"] & excluded["leak"], "file"])
 
 
 @pytest.mark.slow

@@ -165,9 +165,9 @@ def test_rows_of_training_measure_what_they_say(monkeypatch):
 
 
 def test_race_times_every_export_and_says_what_it_lost(tmp_path, monkeypatch):
-    from tests.scale.test_job import colour_run  # here: it needs OpenVINO and skips without
+    from tests.scale.test_job import color_run  # here: it needs OpenVINO and skips without
 
-    run = colour_run(tmp_path)
+    run = color_run(tmp_path)
     monkeypatch.setattr(
         "garbage_core.inference.engine.CompiledNetwork", lambda network: lambda photo: network.predict(photo, 0)
     )

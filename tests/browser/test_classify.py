@@ -14,15 +14,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 PHONE = {"width": 390, "height": 844}
 ORIENTATION = 0x0112
-GREEN, GREY = (46, 125, 84), (232, 228, 220)
+GREEN, GRAY = (46, 125, 84), (232, 228, 220)
 
 
-def bottle(width: int = 900, height: int = 1200, colour=GREEN) -> Image.Image:
+def bottle(width: int = 900, height: int = 1200, color=GREEN) -> Image.Image:
     """Draws a bottle that stands upright: a broad body at the bottom, a neck at the top."""
-    image = Image.new("RGB", (width, height), GREY)
+    image = Image.new("RGB", (width, height), GRAY)
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((0.3 * width, 0.4 * height, 0.7 * width, 0.95 * height), 0.05 * width, fill=colour)
-    draw.rectangle((0.42 * width, 0.1 * height, 0.58 * width, 0.5 * height), fill=colour)
+    draw.rounded_rectangle((0.3 * width, 0.4 * height, 0.7 * width, 0.95 * height), 0.05 * width, fill=color)
+    draw.rectangle((0.42 * width, 0.1 * height, 0.58 * width, 0.5 * height), fill=color)
     return image
 
 
@@ -77,7 +77,7 @@ def test_a_portrait_photo_from_a_phone_stands_upright_with_its_answer_in_sight(o
     assert width < height
     # The neck is at the top and the body at the bottom: beside the neck there is background.
     assert abs(shown.getpixel((width * 35 // 100, height * 80 // 100))[0] - GREEN[0]) < 25
-    assert abs(shown.getpixel((width * 35 // 100, height * 20 // 100))[0] - GREY[0]) < 25
+    assert abs(shown.getpixel((width * 35 // 100, height * 20 // 100))[0] - GRAY[0]) < 25
 
 
 @pytest.mark.parametrize(("name", "kind"), [("IMG_2042.HEIC", "HEIF"), ("download.webp", "WEBP")])
@@ -91,8 +91,8 @@ def test_other_formats_are_shown_and_answered(open_page, name, kind):
 
 def test_a_batch_with_broken_files_is_answered_and_downloaded(open_page):
     page = open_page()
-    colours = [(20 * number, 255 - 20 * number, 128) for number in range(10)]
-    sound = [(f"photo {n}.jpg", encoded(bottle(400, 300, c), "JPEG")) for n, c in enumerate(colours)]
+    colors = [(20 * number, 255 - 20 * number, 128) for number in range(10)]
+    sound = [(f"photo {n}.jpg", encoded(bottle(400, 300, c), "JPEG")) for n, c in enumerate(colors)]
     torn = ("torn.jpg", sound[0][1][:900])
     choose(page, *sound[:4], torn, *sound[4:], ("renamed program.png", b"MZ" + bytes(200)))
     page.get_by_text("12 files, as answered by").wait_for()
@@ -166,7 +166,7 @@ def test_photos_are_dropped_onto_the_page(open_page):
 def test_a_photo_survives_another_tab_and_goes_with_a_reload(open_page):
     first, second = open_page(), open_page()
     choose(first, ("first.jpg", encoded(bottle(), "JPEG")))
-    choose(second, ("second.jpg", encoded(bottle(colour=(200, 60, 40)), "JPEG")))
+    choose(second, ("second.jpg", encoded(bottle(color=(200, 60, 40)), "JPEG")))
     for page, name in ((first, "first.jpg"), (second, "second.jpg")):
         wait_for_answer(page)
         page.get_by_alt_text(f"The photo {name}", exact=True).wait_for()

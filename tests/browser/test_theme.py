@@ -10,7 +10,7 @@ from tests.browser.conftest import PATIENCE
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
 
 BACKGROUNDS = {"light": (255, 255, 255), "dark": (18, 23, 26)}
-# Every word in a figure with its colour; those in the cells of a matrix with how strong the cell is, 0..1.
+# Every word in a figure with its color; those in the cells of a matrix with how strong the cell is, 0..1.
 WORDS = """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap(plot => {
     const heat = plot._fullData.find(trace => trace.type === "heatmap");
     const cells = heat ? [...heat.z].flatMap(row => [...row]).map(value => value / heat.zmax) : [];
@@ -26,7 +26,7 @@ WORDS = """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap(plot 
 
 
 def on(background: tuple, color: tuple, opacity: float) -> list[float]:
-    """Returns a colour as it looks on a background."""
+    """Returns a color as it looks on a background."""
     return [opacity * a + (1 - opacity) * b for a, b in zip(color, background, strict=True)]
 
 

@@ -218,7 +218,7 @@ def test_classify_as_json(models, photos, capsys):
     code, out, _ = run(capsys, "classify", photos / "a.jpg", missing, photos / "notes.txt", "--json")
     assert code == 1
     answers = json.loads(out)
-    fields = ["file", "label", "confidence", "probabilities", "accepted", "error", "familiarity", "unfamiliar"]
+    fields = ["file", "label", "confidence", "probabilities", "accepted", "error", "ood_p_value", "is_ood"]
     assert [list(answer) for answer in answers] == [fields] * 3
     good, absent, text = answers
     assert good["label"] == max(good["probabilities"], key=good["probabilities"].get)
@@ -237,7 +237,7 @@ def test_classify_as_a_table(models, photos, tmp_path, capsys):
     assert "4 photos: 1 could not be read, 0 not sure" in err
     rows = list(csv.DictReader(target.open(encoding="utf-8")))
     documented = ["file", "label", "confidence", "accepted", *(f"p_{c}" for c in CLASS_NAMES), "error"]
-    assert list(rows[0]) == [*documented, "familiarity", "unfamiliar"]
+    assert list(rows[0]) == [*documented, "ood_p_value", "is_ood"]
     assert [row["error"] != "" for row in rows] == [False, False, False, True]
     by_file = {os.path.basename(row["file"]): row for row in rows}
     assert by_file["d, broken.jpg"]["label"] == ""
@@ -339,7 +339,7 @@ def test_train_takes_the_presets_as_they_are(training, tmp_path, capsys):
         (["classify", "a.jpg", "--csv", "nowhere/out.csv"], "no folder 'nowhere'"),
         (["explain", "missing.jpg", "-o", "x.png"], "no file 'missing.jpg'"),
         (["train", "nothing.toml"], "'nothing.toml'"),
-        (["train", "scratch", "--set", "colour=red"], "'colour'"),
+        (["train", "scratch", "--set", "color=red"], "'color'"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_code_2(two_runs, tmp_path, monkeypatch, capsys, argv, message):

@@ -40,7 +40,7 @@ def test_every_accepted_format_is_decoded_whatever_its_name(kind):
     original = np.asarray(picture())
     rgb = decode_image(encode(picture(), kind), "misleading.txt")
     assert rgb.dtype == np.uint8
-    assert difference(rgb, original) < (16 if kind == "GIF" else 3)  # GIF has 256 colours
+    assert difference(rgb, original) < (16 if kind == "GIF" else 3)  # GIF has 256 colors
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WebP", "PNG", "TIFF"])
@@ -106,7 +106,7 @@ def flat(mode: str, value) -> Image.Image:
     return Image.new(mode, (8, 6), value)
 
 
-def grey16(value: int, dtype=np.uint16) -> Image.Image:
+def gray16(value: int, dtype=np.uint16) -> Image.Image:
     return Image.fromarray(np.full((6, 8), value, dtype))
 
 
@@ -142,15 +142,15 @@ def lab() -> Image.Image:
         (palette(), "PNG", {}, (200, 30, 40)),
         (palette(), "GIF", {"transparency": 0}, (255, 255, 255)),
         # 16 and 32 bits and floating point: white is 65,535, 255 or 1.
-        (grey16(40_000), "PNG", {}, (156, 156, 156)),
-        (grey16(40_000), "TIFF", {}, (156, 156, 156)),
-        (grey16(40_000), "PNG", {"transparency": 40_000}, (255, 255, 255)),
-        (grey16(40_000), "HEIC", {}, (156, 156, 156)),
-        (grey16(40_000, np.int32), "TIFF", {}, (156, 156, 156)),
-        (grey16(200, np.int32), "TIFF", {}, (200, 200, 200)),
-        (grey16(0.5, np.float32), "TIFF", {}, (128, 128, 128)),
-        (grey16(200.0, np.float32), "TIFF", {}, (200, 200, 200)),
-        (grey16(np.nan, np.float32), "TIFF", {}, (0, 0, 0)),
+        (gray16(40_000), "PNG", {}, (156, 156, 156)),
+        (gray16(40_000), "TIFF", {}, (156, 156, 156)),
+        (gray16(40_000), "PNG", {"transparency": 40_000}, (255, 255, 255)),
+        (gray16(40_000), "HEIC", {}, (156, 156, 156)),
+        (gray16(40_000, np.int32), "TIFF", {}, (156, 156, 156)),
+        (gray16(200, np.int32), "TIFF", {}, (200, 200, 200)),
+        (gray16(0.5, np.float32), "TIFF", {}, (128, 128, 128)),
+        (gray16(200.0, np.float32), "TIFF", {}, (200, 200, 200)),
+        (gray16(np.nan, np.float32), "TIFF", {}, (0, 0, 0)),
     ],
 )
 def test_modes_are_converted(image, kind, options, expected):
@@ -321,7 +321,7 @@ def test_a_jpeg_is_decoded_no_smaller_than_asked(size, at_least, shape):
     assert difference(reduced, np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BOX))) < 3
 
 
-def test_reducing_keeps_rotation_and_mean_colour_in_every_format():
+def test_reducing_keeps_rotation_and_mean_color_in_every_format():
     image = picture(320, 240)
     for kind in ("JPEG", "PNG", "WebP", "TIFF", "HEIC"):
         data = encode(image, kind, orientation=6)
@@ -434,12 +434,12 @@ def test_a_canvas_turns_photos_of_the_other_orientation_and_repeats_the_edge():
 
 
 def test_threads_do_not_swap_photos():
-    colours = [(40 * i, 255 - 40 * i, 128) for i in range(6)]
-    files = [encode(Image.new("RGB", (90, 60), c), kind) for c in colours for kind in ("JPEG", "PNG", "HEIC", "WebP")]
+    colors = [(40 * i, 255 - 40 * i, 128) for i in range(6)]
+    files = [encode(Image.new("RGB", (90, 60), c), kind) for c in colors for kind in ("JPEG", "PNG", "HEIC", "WebP")]
     with ThreadPoolExecutor(8) as pool:
         decoded = list(pool.map(decode_image, files * 3))
     for place, rgb in enumerate(decoded):
-        expected = colours[place % len(files) // 4]
+        expected = colors[place % len(files) // 4]
         assert np.abs(rgb.mean((0, 1)) - expected).max() < 4
 
 
@@ -447,10 +447,10 @@ SEEDS = {kind: encode(picture(24, 16), kind) for kind in ACCEPTED_FORMATS} | {
     "JPEG rotated": encode(picture(24, 16), "JPEG", orientation=6, progressive=True),
     "JPEG CMYK": encode(picture(24, 16).convert("CMYK"), "JPEG"),
     "PNG palette": encode(picture(24, 16).convert("P"), "PNG", transparency=3),
-    "PNG 16 bit": encode(grey16(40_000), "PNG"),
+    "PNG 16 bit": encode(gray16(40_000), "PNG"),
     "WebP lossless": encode(picture(24, 16).convert("RGBA"), "WebP", lossless=True, orientation=6),
     "TIFF deflate": encode(picture(24, 16), "TIFF", compression="tiff_deflate"),
-    "TIFF float": encode(grey16(0.5, np.float32), "TIFF"),
+    "TIFF float": encode(gray16(0.5, np.float32), "TIFF"),
 }
 
 

@@ -32,11 +32,12 @@ def test_network_reproduces_its_predictions(run):
     if not Path(source).exists():
         pytest.skip(f"the photos are not at {source}: set GARBAGE_DATA")
     from garbage_core.inference.classifier import Classifier
+    from garbage_core.inference.runtimes import KERAS
 
     dataset = load_dataset(source, verify=False)
     table = run.predictions
     rows = table[table["split"] == "test"].iloc[::18]
-    classifier = Classifier.from_run(run)
+    classifier = Classifier.from_run(run, KERAS)  # not in 8 bits
     photos = [load_photo(dataset.read_bytes(file), *classifier.size, file) for file in rows["file"]]
     found = classifier.probabilities(photos, calibrated=False)
     assert len(found) >= 20

@@ -76,7 +76,7 @@ def test_detectors_of_strange_photos_are_told_by_the_half_that_chose_nothing(mod
         row | {"kept": False},
         row | {"run": "scratch", "weights": "0" * 12},
     ]
-    (text,) = readme.strange_photos(pd.DataFrame([*others, row, altered]), runs)
+    (text,) = readme.ood_photos(pd.DataFrame([*others, row, altered]), runs)
     assert "Transfer tells 464 ordinary photos from waste with an AUROC of 0.988" in text
     assert "lets 10.0" in text
     assert "refuses 2.0" in text

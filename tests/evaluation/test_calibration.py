@@ -63,7 +63,7 @@ def test_fit_finds_the_temperature_that_was_put_in(temperature):
     assert after <= before + 1e-3
 
 
-def test_fit_minimises_the_log_loss():
+def test_fit_minimizes_the_log_loss():
     y, p = calibrated_answers(300, 2, 1.7)
     found = fit_temperature(y, p)
 

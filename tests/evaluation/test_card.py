@@ -50,7 +50,7 @@ def test_figures_are_those_of_the_predictions(official_run, card):
 
 def test_what_must_be_said_of_the_data_is_said(card):
     assert "Gary Thung and Mindy Yang" in card
-    assert "MIT licence" in card
+    assert "MIT license" in card
     assert "| trash | 137 | 91 | 17 | 29 |" in card
     assert "| total | 2,527 | 1,768 | 328 | 431 |" in card
     assert "3 pairs of byte-identical photos" in card

@@ -186,8 +186,8 @@ def test_what_is_not_removed_stays_and_the_photo_is_not_changed(photo, heat):
 def test_removing_nothing_and_everything(photo):
     rows, columns = grid_shape(*SIZE)
     np.testing.assert_array_equal(remove(photo, np.arange(0)), photo)
-    grey = remove(photo, np.arange(rows * columns))
-    np.testing.assert_allclose(grey, np.broadcast_to(photo.mean(axis=(0, 1)), photo.shape), atol=0.6)
+    gray = remove(photo, np.arange(rows * columns))
+    np.testing.assert_allclose(gray, np.broadcast_to(photo.mean(axis=(0, 1)), photo.shape), atol=0.6)
 
 
 @pytest.mark.parametrize("size", [(240, 320), (320, 240), (96, 128), (64, 128), (50, 31), (9, 14), (1, 3)])
@@ -245,7 +245,7 @@ def test_the_figure_shows_the_curves_of_the_table(photo, heat):
     assert "100.0 % at first, 0.0 % without the hottest fifth" in alt
 
 
-def test_the_scale_shows_the_colours_of_the_maps():
+def test_the_scale_shows_the_colors_of_the_maps():
     chart = figures.heat_scale()
     assert chart.data[0].colorscale[0] == (0, "rgb(68,1,84)")
     assert chart.data[0].colorscale[-1] == (1, "rgb(253,231,37)")

@@ -167,8 +167,8 @@ def test_enlarging_keeps_places():
     values[1, 3] = 1
     heat = to_heat(values, 48, 64)
     rows, columns = np.mgrid[:48, :64]
-    centre = (rows * heat).sum() / heat.sum(), (columns * heat).sum() / heat.sum()
-    assert centre[0] == pytest.approx(23.5, abs=0.5)
+    center = (rows * heat).sum() / heat.sum(), (columns * heat).sum() / heat.sum()
+    assert center[0] == pytest.approx(23.5, abs=0.5)
     assert heat[24, 56] == heat.max()
 
 

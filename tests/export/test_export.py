@@ -225,8 +225,8 @@ def test_layer_that_would_be_rounded_away_is_split_without_changing_the_network(
     network = miniature(3)
     shortcut = network.get_layer("conv3_block1_0_conv")
     shape = shortcut.kernel.shape
-    learnt = 1e-3 * np.random.default_rng(0).normal(size=shape)
-    shortcut.kernel.assign(learnt + np.eye(*shape[2:]) - np.eye(*shape[2:], k=shape[2]))
+    learned = 1e-3 * np.random.default_rng(0).normal(size=shape)
+    shortcut.kernel.assign(learned + np.eye(*shape[2:]) - np.eye(*shape[2:], k=shape[2]))
     batch = np.stack(generated_pictures(SIZE, 4)[::3])
     split = split_peaks(network)
     ours, theirs = (CompiledNetwork(one).look(batch, maps=True) for one in (network, split))

@@ -48,7 +48,7 @@ def gallery(classes=NAMES) -> dict[str, go.Figure]:
         "photo_sizes": figures.photo_sizes(t["photos"]),
         "file_sizes": figures.file_sizes(t["photos"], classes),
         "confusion": figures.confusion_matrix(t["a"].confusion),
-        "normalised": figures.confusion_matrix(t["a"].confusion, True, dark=True),
+        "normalized": figures.confusion_matrix(t["a"].confusion, True, dark=True),
         "per_class": figures.per_class_bars(t["a"].per_class),
         "probabilities": figures.probability_bars(dict(zip(classes, t["p"][0], strict=True)), 0.8),
         "metrics": figures.metric_comparison([("Scratch", t["a"].metrics), ("Transfer", t["b"].metrics)]),
@@ -126,7 +126,7 @@ def test_contrast_is_that_of_wcag():
     assert contrast(rgb("#777777"), (255, 255, 255)) == pytest.approx(4.48, abs=0.005)
 
 
-def test_models_differ_by_more_than_colour(charts):
+def test_models_differ_by_more_than_color(charts):
     markers = [trace.marker.symbol for trace in charts["recall"].data if trace.mode == "markers"]
     assert len(set(markers)) == 2
     patterns = [trace.marker.pattern.shape for trace in charts["metrics"].data]
@@ -138,7 +138,7 @@ def test_models_differ_by_more_than_colour(charts):
     assert len({*others, "#7F7F7F", "#0B7A75"}) == 7
 
 
-def test_a_class_has_the_same_colour_in_every_figure(charts):
+def test_a_class_has_the_same_color_in_every_figure(charts):
     for position, name in enumerate(NAMES):
         edge = class_edge(name, position)
         for curves in ("roc", "pr"):
@@ -153,7 +153,7 @@ def test_confusion_matrix_shows_counts_and_shares():
     counts = figures.confusion_matrix(confusion)
     assert texts(counts) == ["8", "2", "0", "1", "3", "0", "0", "0", "0"]
     assert figures.alt_text(counts) == "Confusion matrix of 14 photos: 11 right, most often a taken for b (2 of 10)."
-    shares = figures.confusion_matrix(confusion, normalise=True)
+    shares = figures.confusion_matrix(confusion, normalize=True)
     assert texts(shares) == ["80.0", "20.0", "0", "25.0", "75.0", "0", "0", "0", "0"]
     assert list(shares.data[0].z[1]) == [0.25, 0.75, 0]
     # The first class is on top, as one reads.

@@ -109,8 +109,8 @@ def test_files_are_answered_in_order_and_broken_ones_do_not_stop_the_rest(classi
         "probabilities": {},
         "accepted": False,
         "error": f"There is no file '{paths[7]}': give the path of a photo.",
-        "familiarity": None,
-        "unfamiliar": False,
+        "ood_p_value": None,
+        "is_ood": False,
     }
     for number in (0, 4, 10):
         alone = classifier.classify_bytes(picture(number))
@@ -219,6 +219,6 @@ def test_a_prediction_is_plain_json():
         "probabilities": {"tin": 0.75, "glass": 0.25},
         "accepted": True,
         "error": None,
-        "familiarity": None,
-        "unfamiliar": False,
+        "ood_p_value": None,
+        "is_ood": False,
     }

@@ -146,7 +146,7 @@ def test_smoothing_leaves_rates_and_times_and_what_was_measured(run):
         assert [list(t.y) for t in traces(smoothed, axis)] == [list(t.y) for t in traces(rough, axis)]
 
 
-def test_runs_can_be_told_apart_without_colour(run, tmp_path):
+def test_runs_can_be_told_apart_without_color(run, tmp_path):
     other = fake_run(tmp_path, "transfer", epochs=4)
     chart = learning_curves([training(run), training(other)])
     val = [trace for trace in traces(chart, "y2", "lines") if "validation" in trace.name]

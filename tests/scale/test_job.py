@@ -46,8 +46,8 @@ CLASSES = ("red", "green", "blue")
 SIZE = (24, 32)
 
 
-def colour_run(root):
-    """A run whose exported network names the colour that a photo has most of; it needs OpenVINO and nothing else."""
+def color_run(root):
+    """A run whose exported network names the color that a photo has most of; it needs OpenVINO and nothing else."""
     import openvino as ov
     from openvino import opset13 as ops
 
@@ -75,8 +75,8 @@ def colour_run(root):
     return load_run("transfer", root)
 
 
-def coloured(seed, width, height):
-    """Returns a JPEG of coloured blocks, with more of one colour than of the others."""
+def colored(seed, width, height):
+    """Returns a JPEG of colored blocks, with more of one color than of the others."""
     rng = np.random.default_rng(seed)
     blocks = rng.integers(0, 200, (6, 8, 3)) + rng.integers(0, 50, 3)
     file = io.BytesIO()
@@ -85,8 +85,8 @@ def coloured(seed, width, height):
 
 
 def write_photos(folder, count, width=64, height=48):
-    """Writes photos of random colours, some in folders below, and among them two that cannot be read."""
-    contents = [coloured(number, width, height) for number in range(min(count, 24))]
+    """Writes photos of random colors, some in folders below, and among them two that cannot be read."""
+    contents = [colored(number, width, height) for number in range(min(count, 24))]
     for number in range(count):
         path = folder / f"set{number % 3}" / f"photo{number:04d}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def write_photos(folder, count, width=64, height=48):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return colour_run(tmp_path_factory.mktemp("models"))
+    return color_run(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +215,7 @@ def test_block_written_twice_counts_once_and_what_could_not_be_fetched_stays_to_
     write_answers(place, 1, CLASSES, [(answer("c", "the network is slow"), True)])
     assert unfinished(place, 2) == [1]
     counts = write_answers(place, 1, CLASSES, [(answer("c"), False)])
-    assert counts == {"photos": 1, "failed": 0, "again": 0, "unsure": 0, "unfamiliar": 0}
+    assert counts == {"photos": 1, "failed": 0, "again": 0, "unsure": 0, "is_ood": 0}
     assert count_rows(place) == {"answered": 2, "failed": 1, "again": 0}
     assert unfinished(place, 2) == []
 

@@ -18,7 +18,7 @@ from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.inference import ood_detector as novelty
 from garbage_core.inference.classifier import Classifier
-from garbage_core.inference.ood_detector import NOVELTY_FILE, fit, load, save
+from garbage_core.inference.ood_detector import OOD_FILE, fit, load, save
 from garbage_core.studies import ood as novelty_study
 from garbage_core.studies.ood import COLUMNS, half, look_at_all, measure
 from garbage_core.studies.ood_methods import METHODS, Seen
@@ -72,8 +72,8 @@ def test_layers_weigh_the_same_whatever_their_range(monkeypatch):
 
 def test_what_lies_where_no_training_photo_does_is_unfamiliar(detector):
     usual, strange = made_up_features(2000, 5), made_up_features(200, 6, far=3.0)
-    assert (detector.familiarity(strange) < detector.level).all()
-    refused = (detector.familiarity(usual) < detector.level).mean()
+    assert (detector.ood_p_value(strange) < detector.level).all()
+    refused = (detector.ood_p_value(usual) < detector.level).mean()
     assert 0.02 < refused < 0.09  # about the level: val and these were drawn alike
 
 
@@ -81,25 +81,25 @@ def test_at_most_the_level_of_the_val_photos_is_refused():
     val = made_up_features(199, 2)
     for level in (0.0, 0.01, 0.05, 0.5):
         found = fit(made_up_features(400, 0), val, WIDTHS, "", level=level)
-        refused = sum(map(found.is_unfamiliar, found.familiarity(val)))
+        refused = sum(map(found.is_ood, found.ood_p_value(val)))
         assert level - 0.011 < refused / 199 <= level
 
 
 def test_familiarity_is_the_share_of_val_photos_that_are_at_least_as_strange(detector):
     val = made_up_features(199, 2)
     order = np.argsort(detector.distance(val))
-    np.testing.assert_allclose(detector.familiarity(val[order]), np.arange(200, 1, -1) / 200)
+    np.testing.assert_allclose(detector.ood_p_value(val[order]), np.arange(200, 1, -1) / 200)
 
 
 def test_features_that_are_no_numbers_are_as_strange_as_can_be(detector):
-    assert detector.familiarity(np.full((1, sum(WIDTHS)), np.nan)) == [1 / 200]
+    assert detector.ood_p_value(np.full((1, sum(WIDTHS)), np.nan)) == [1 / 200]
 
 
 def test_photos_that_are_all_alike_leave_no_direction_but_a_detector():
     same = np.tile(made_up_features(1, 0), (10, 1))
     found = fit(same, same, WIDTHS, "")
-    assert found.familiarity(same).tolist() == [1.0] * 10
-    assert found.familiarity(same + 1).tolist() == [1 / 11] * 10
+    assert found.ood_p_value(same).tolist() == [1.0] * 10
+    assert found.ood_p_value(same + 1).tolist() == [1 / 11] * 10
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_what_is_kept_is_what_was_fitted(tmp_path):
     assert path.stat().st_size < 20_000
     kept, features = load(run), made_up_features(50, 7, far=0.5)
     np.testing.assert_array_equal(kept.distance(features), fitted.distance(features))
-    np.testing.assert_array_equal(kept.familiarity(features), fitted.familiarity(features))
+    np.testing.assert_array_equal(kept.ood_p_value(features), fitted.ood_p_value(features))
     assert kept.level == 0.03
 
 
@@ -230,15 +230,15 @@ def test_a_strange_photo_is_called_unfamiliar_however_it_comes(run):
     Image.new("RGB", (128, 96), (255, 0, 255)).save(file, "PNG")
     usual, strange = picture(500), file.getvalue()
     answers = list(classifier.classify_many([("usual", usual), ("broken", b"x"), ("strange", strange)]))
-    assert [answer.unfamiliar for answer in answers] == [False, False, True]
-    assert [answer.familiarity is None for answer in answers] == [False, True, False]
-    assert answers[2].familiarity < 0.05 <= answers[0].familiarity <= 1
+    assert [answer.is_ood for answer in answers] == [False, False, True]
+    assert [answer.ood_p_value is None for answer in answers] == [False, True, False]
+    assert answers[2].ood_p_value < 0.05 <= answers[0].ood_p_value <= 1
     assert answers[2].accepted  # says how sure the network is, whatever it looks at
     photo = load_photo(strange, 48, 64)
-    assert classifier.classify_photo(photo).unfamiliar
-    assert classifier.classify_photo(photo, flip=True).familiarity == answers[2].familiarity
-    assert classifier.classify_with_activation(photo)[0].unfamiliar
-    assert json.loads(json.dumps(answers[2].to_dict()))["unfamiliar"] is True
+    assert classifier.classify_photo(photo).is_ood
+    assert classifier.classify_photo(photo, flip=True).ood_p_value == answers[2].ood_p_value
+    assert classifier.classify_with_activation(photo)[0].is_ood
+    assert json.loads(json.dumps(answers[2].to_dict()))["is_ood"] is True
 
 
 def test_features_are_the_pooled_maps(run):
@@ -258,7 +258,7 @@ def test_features_are_the_pooled_maps(run):
 def test_without_a_detector_no_photo_is_unfamiliar(run):
     plain = Classifier(Classifier.from_run(run).network, CLASSES, (48, 64))
     answer = plain.classify_bytes(picture(1))
-    assert (answer.familiarity, answer.unfamiliar) == (None, False)
+    assert (answer.ood_p_value, answer.is_ood) == (None, False)
 
 
 # The study
@@ -333,7 +333,7 @@ def test_the_command_fits_keeps_and_measures(data, capsys):
     for _ in range(2):  # the second time takes the place of the first
         assert cli.main([*arguments, "--compare", str(table)]) == 0
         summary = json.loads(capsys.readouterr().out)
-    path = data / "models" / "mini" / NOVELTY_FILE
+    path = data / "models" / "mini" / OOD_FILE
     assert (summary["run"], summary["file"], summary["bytes"]) == ("mini", str(path), path.stat().st_size)
     assert summary["val_refused"] <= 0.05
     kinds = {row["kind"]: row for row in summary["kinds"]}
@@ -350,28 +350,28 @@ def test_the_command_fits_keeps_and_measures(data, capsys):
     assert mine[mine["half"] == "report"]["kept"].sum() == len(summary["kinds"])
     both = mine[mine["kept"] & (mine["kind"] == "photo")]
     assert both["pictures"].sum() == 12
-    assert Classifier.from_run(novelty_study_run(data)).classify_bytes(picture(0)).familiarity is not None
+    assert Classifier.from_run(ood_study_run(data)).classify_bytes(picture(0)).ood_p_value is not None
 
 
-def novelty_study_run(data):
+def ood_study_run(data):
     from garbage_core.runs.run import load_run
 
     return load_run("mini", data / "models")
 
 
-def test_other_grounds_are_learnt_where_the_network_has_learnt_them(data):
+def test_other_grounds_are_learned_where_the_network_has_learned_them(data):
     for seed, path in enumerate(sorted((data / "data").glob("*/*"))):
         Image.fromarray(thing_on_a_table(seed)[0]).save(path, "PNG")
-    run = novelty_study_run(data)
+    run = ood_study_run(data)
     dataset, classifier = load_dataset(data / "data"), Classifier.from_run(run)
     kinds = Counter(look_at_all(run, dataset, classifier).kinds.tolist())
     assert kinds["train"] == 24
     assert not {kind for kind in kinds if kind.endswith("on other grounds")}
     write_json(run.info | {"config": run.config | {"stages": [{"name": "x", "grounds": 0.4}]}}, run.path / "run.json")
-    seen = look_at_all(novelty_study_run(data), dataset, classifier)
+    seen = look_at_all(ood_study_run(data), dataset, classifier)
     kinds = Counter(seen.kinds.tolist())
     assert (kinds["train on other grounds"], kinds["val on other grounds"]) == (12, 6)
-    assert seen.learnt.sum() == 24 + 24 + 12
+    assert seen.learned.sum() == 24 + 24 + 12
     assert (seen.labels[seen.kinds == "train on other grounds"] >= 0).all()
 
 
@@ -388,4 +388,4 @@ def test_a_mistake_is_told_in_a_sentence(data, monkeypatch, capsys, options, mes
     (data / "wrong.csv").write_text("a,b\n1,2\n")
     assert cli.main(["novelty", "mini", "--data-dir", "data", *options]) == 2
     assert message in capsys.readouterr().err
-    assert not (data / "models" / "mini" / NOVELTY_FILE).exists()
+    assert not (data / "models" / "mini" / OOD_FILE).exists()

@@ -32,7 +32,7 @@ from garbage_core.studies.crossval import (
 )
 from garbage_core.studies.features import FeatureMaker, FeatureRecipe
 from garbage_core.studies.imbalance_heads import Budget, run_imbalance_study, train_head
-from garbage_core.studies.imbalance_runs import measure_remedies
+from garbage_core.studies.imbalance_runs import measure_strategies
 from garbage_core.studies.measures import DIFFERENCE_COLUMNS, average, measure, measure_rows
 from garbage_core.studies.tables import (
     IMBALANCE_COLUMNS,
@@ -45,13 +45,13 @@ from garbage_core.studies.tables import (
     rarest_precision,
     read_crossval,
     read_imbalance,
-    read_remedies,
-    remedies_setting,
+    read_strategy_runs,
     rows_of,
+    strategies_setting,
 )
 from garbage_core.training.batches import FeatureSource
 from garbage_core.training.imbalance import STRATEGIES
-from tests.fixtures.photos import jpeg, small_dataset, write_colours, write_folder
+from tests.fixtures.photos import jpeg, small_dataset, write_colors, write_folder
 from tests.fixtures.runs import fake_photos, fake_predictions, fake_run
 
 SOME = ("none", "class_weights", "focal")
@@ -59,23 +59,23 @@ MINI = FeatureRecipe(weights=None, height=32, width=48, passes=2, filters=4, blo
 
 
 @pytest.fixture(scope="module")
-def coloured(tmp_path_factory):
-    """Three colours, one of them rare: photos that features of even a random network can tell apart."""
+def colored(tmp_path_factory):
+    """Three colors, one of them rare: photos that features of even a random network can tell apart."""
     counts = {"blue": 24, "red": 20, "yellow": 10}
-    return load_dataset(write_colours(tmp_path_factory.mktemp("photos"), counts))
+    return load_dataset(write_colors(tmp_path_factory.mktemp("photos"), counts))
 
 
 @pytest.fixture(scope="module")
-def maker(coloured, tmp_path_factory):
-    return FeatureMaker(coloured, MINI, tmp_path_factory.mktemp("maps"))
+def maker(colored, tmp_path_factory):
+    return FeatureMaker(colored, MINI, tmp_path_factory.mktemp("maps"))
 
 
 @pytest.fixture(scope="module")
-def study(coloured, maker, tmp_path_factory):
-    """A study of three strategies and two seeds on the coloured photos, and the path of its table."""
+def study(colored, maker, tmp_path_factory):
+    """A study of three strategies and two seeds on the colored photos, and the path of its table."""
     path = tmp_path_factory.mktemp("study") / "imbalance.csv"
     options = {"say": lambda line: None, "strategies": SOME, "resamples": 50}
-    return run_imbalance_study(coloured, maker, Budget(epochs=2), 2, path, **options), path
+    return run_imbalance_study(colored, maker, Budget(epochs=2), 2, path, **options), path
 
 
 # What is measured
@@ -134,8 +134,8 @@ def test_every_photo_can_have_its_own_temperature(answers):
 # Features
 
 
-def test_pooled_features_are_what_the_network_computes(coloured, maker):
-    files = coloured.photos["file"].tolist()
+def test_pooled_features_are_what_the_network_computes(colored, maker):
+    files = colored.photos["file"].tolist()
     first, second = averages = maker.averages(files)
     pooled = maker.pooled(files[:20], averages)
     assert pooled.shape == (1, 20, 8 * 16)
@@ -158,15 +158,15 @@ def test_pooled_features_are_what_the_network_computes(coloured, maker):
     np.testing.assert_allclose(pooled[0], expected, atol=1e-4)
 
 
-def test_batch_norms_learn_only_from_the_photos_they_may(coloured, maker):
-    files = coloured.photos["file"].tolist()
+def test_batch_norms_learn_only_from_the_photos_they_may(colored, maker):
+    files = colored.photos["file"].tolist()
     pooled = [maker.pooled(files[:4], maker.averages(learn)) for learn in (files[:30], files[:30], files[24:])]
     np.testing.assert_array_equal(pooled[0], pooled[1])
     assert np.abs(pooled[0] - pooled[2]).max() > 1e-3
 
 
-def test_augmented_copies_come_after_the_photos_themselves(coloured, maker):
-    files = coloured.photos["file"].tolist()[::2]
+def test_augmented_copies_come_after_the_photos_themselves(colored, maker):
+    files = colored.photos["file"].tolist()[::2]
     averages = maker.averages(files, augmented=True)
     assert np.abs(averages[0][0] - maker.averages(files)[0][0]).max() > 1e-4
     passes = maker.pooled(files, averages, augmented=True)
@@ -178,8 +178,8 @@ def test_augmented_copies_come_after_the_photos_themselves(coloured, maker):
 
 
 @pytest.mark.slow
-def test_feature_maps_are_computed_once_and_anew_for_another_size(coloured, maker, tmp_path, monkeypatch):
-    first = FeatureMaker(coloured, MINI, tmp_path).plain
+def test_feature_maps_are_computed_once_and_anew_for_another_size(colored, maker, tmp_path, monkeypatch):
+    first = FeatureMaker(colored, MINI, tmp_path).plain
     np.testing.assert_allclose(first.passes, maker.plain.passes, atol=1e-3)
 
     def computed(recipe):
@@ -188,7 +188,7 @@ def test_feature_maps_are_computed_once_and_anew_for_another_size(coloured, make
             "garbage_core.training.batches.PhotoSource.rows",
             lambda self, rows, rng=None: calls.append(1) or self._read(list(self.files[rows])),
         )
-        _ = FeatureMaker(coloured, recipe, tmp_path).plain
+        _ = FeatureMaker(colored, recipe, tmp_path).plain
         return len(calls)
 
     assert computed(MINI) == 0
@@ -222,17 +222,17 @@ def found_and_right(strategy: str) -> tuple[float, float]:
 
 
 @pytest.fixture(scope="module")
-def without_remedy():
+def without_strategy():
     return found_and_right("none")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["class_weights", "effective_number", "oversample", "logit_adjustment"])
-def test_remedies_find_more_of_the_rare_class_than_none(without_remedy, strategy):
+def test_remedies_find_more_of_the_rare_class_than_none(without_strategy, strategy):
     found, right = found_and_right(strategy)
-    assert without_remedy[0] < 0.6
-    assert found > without_remedy[0] + 0.1
-    assert right > without_remedy[1]  # the classes of the test photos are even
+    assert without_strategy[0] < 0.6
+    assert found > without_strategy[0] + 0.1
+    assert right > without_strategy[1]  # the classes of the test photos are even
 
 
 @pytest.mark.slow
@@ -248,14 +248,14 @@ def test_heads_depend_on_their_seed_alone():
 
 
 @pytest.mark.slow
-def test_study_has_every_strategy_seed_split_and_metric(study, coloured):
+def test_study_has_every_strategy_seed_split_and_metric(study, colored):
     table, path = study
     assert tuple(table.columns) == IMBALANCE_COLUMNS
     assert tuple(dict.fromkeys(table["strategy"])) == SOME
     sizes = table.groupby(["strategy", "seed", "split"]).size()
     assert set(sizes.index) == {(s, n, p) for s in SOME for n in ("0", "1", "all") for p in ("val", "test")}
     assert set(sizes) == {len(METRICS) + 3 * 3}
-    counts = split_counts(split_dataset(coloured), coloured.classes)
+    counts = split_counts(split_dataset(colored), colored.classes)
     classes = classes_of(table).set_index("class")
     assert classes["train_photos"].to_dict() == counts["train"].to_dict()
     assert classes["test"].to_dict() == counts["test"].to_dict()
@@ -483,11 +483,11 @@ def test_equal_photos_with_different_labels_are_found_and_said(five_runs, tmp_pa
     assert "not at hand" in crossval_text(table, None, tables)
 
 
-def test_probe_is_tested_on_photos_it_has_not_seen(coloured, maker):
-    tables = probe_predictions(coloured, maker, 1.0)
+def test_probe_is_tested_on_photos_it_has_not_seen(colored, maker):
+    tables = probe_predictions(colored, maker, 1.0)
     tested = pd.concat([t.loc[t["split"] == "test", "file"] for t in tables])
-    assert sorted(tested) == coloured.photos["file"].tolist()
-    table = crossval_table(tables, coloured.classes, resamples=20)
+    assert sorted(tested) == colored.photos["file"].tolist()
+    table = crossval_table(tables, colored.classes, resamples=20)
     pooled = table[(table["fold"] == "pooled") & (table["metric"] == "accuracy")]
     assert pooled["value"].item() > 0.8
     assert pooled["photos"].item() == 54
@@ -497,12 +497,12 @@ def test_probe_is_tested_on_photos_it_has_not_seen(coloured, maker):
 
 
 @pytest.fixture
-def miniature(monkeypatch, coloured):
+def miniature(monkeypatch, colored):
     """Makes the commands use the miniature network; they still read its options."""
     monkeypatch.setattr(
         study_features, "FeatureRecipe", lambda weights: dataclasses.replace(MINI, augmentation="light")
     )
-    monkeypatch.setenv("GARBAGE_DATA", str(coloured.source))
+    monkeypatch.setenv("GARBAGE_DATA", str(colored.source))
 
 
 def run_command(capsys, *argv):
@@ -580,32 +580,34 @@ def test_a_table_in_a_folder_that_is_missing_is_refused_at_once(miniature, capsy
 
 
 @pytest.fixture
-def remedy_runs(tmp_path):
+def strategy_runs(tmp_path):
     """Two made-up runs without a remedy and two with class weights, which find more."""
     photos = fake_photos(CLASS_NAMES, {"train": (40, 50, 41, 59, 48, 14), "val": (20,) * 6, "test": (30,) * 6})
-    for remedy, share in (("none", 0.6), ("class_weights", 0.9)):
+    for strategy, share in (("none", 0.6), ("class_weights", 0.9)):
         for seed in range(2):
-            run = fake_run(tmp_path, f"{remedy}-{seed}", counts={"train": 2, "val": 2, "test": 2})
+            run = fake_run(tmp_path, f"{strategy}-{seed}", counts={"train": 2, "val": 2, "test": 2})
             write_predictions(fake_predictions(photos, share, seed=seed), run.path / "predictions.csv")
-            config = run.config | {"imbalance": remedy, "seed": seed}
+            config = run.config | {"imbalance": strategy, "seed": seed}
             write_json(run.info | {"config": config, "seed": seed}, run.path / "run.json")
     return tmp_path
 
 
-def test_remedies_in_whole_networks_are_measured_without_loading_keras(remedy_runs, tmp_path):
+def test_remedies_in_whole_networks_are_measured_without_loading_keras(strategy_runs, tmp_path):
     code = (
         "import sys; from garbage_core.cli.main import main; "
         f"code = main(['study', 'imbalance', 'class_weights-1', 'none-0', 'class_weights-0', 'none-1', '--runs', "
-        f"{str(remedy_runs)!r}, '-o', {str(tmp_path / 'table.csv')!r}]); sys.exit(code or 'keras' in sys.modules)"
+        f"{str(strategy_runs)!r}, '-o', {str(tmp_path / 'table.csv')!r}]); sys.exit(code or 'keras' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Class weights raise macro-F1 by ")
-    table = read_remedies(tmp_path / "table.csv")
+    table = read_strategy_runs(tmp_path / "table.csv")
     assert set(table["strategy"]) == {"none", "class_weights"}
     precisions = []
-    for remedy in ("none", "class_weights"):
-        tables = [load_run(f"{remedy}-{seed}", remedy_runs).predictions.query("split == 'test'") for seed in range(2)]
+    for strategy in ("none", "class_weights"):
+        tables = [
+            load_run(f"{strategy}-{seed}", strategy_runs).predictions.query("split == 'test'") for seed in range(2)
+        ]
         labels = pd.concat(tables).label
         answers = pd.concat(tables)[[f"p_{name}" for name in CLASS_NAMES]].idxmax(axis=1)
         precisions.append((labels[answers == "p_trash"] == "trash").mean())
@@ -613,8 +615,8 @@ def test_remedies_in_whole_networks_are_measured_without_loading_keras(remedy_ru
         f"Of what is called trash, {100 * precisions[0]:.1f} % is trash without a remedy, "
         f"{100 * precisions[1]:.1f} % with class weights."
     )
-    assert remedies_setting(table) == "from random weights, 2 times each"
-    runs = [load_run(f"class_weights-{seed}", remedy_runs) for seed in range(2)]
+    assert strategies_setting(table) == "from random weights, 2 times each"
+    runs = [load_run(f"class_weights-{seed}", strategy_runs) for seed in range(2)]
     values = [evaluate(run.predictions, CLASS_NAMES, "test", resamples=0).metric("macro_f1")[0] for run in runs]
     rows = rows_of(table, "macro_f1", "test").set_index("strategy")
     assert rows.loc["class_weights", "value"] == pytest.approx(np.mean(values), abs=1e-5)
@@ -623,17 +625,17 @@ def test_remedies_in_whole_networks_are_measured_without_loading_keras(remedy_ru
     assert train["train_photos"].tolist() == [40, 50, 41, 59, 48, 14]
 
 
-def test_a_run_from_before_a_key_existed_is_compared_by_its_default(remedy_runs):
-    old = load_run("none-0", remedy_runs)
+def test_a_run_from_before_a_key_existed_is_compared_by_its_default(strategy_runs):
+    old = load_run("none-0", strategy_runs)
     config = {key: value for key, value in old.config.items() if not key.startswith("teacher")}
     stages = [{key: value for key, value in stage.items() if key != "grounds"} for stage in config["stages"]]
     write_json(old.info | {"config": config | {"stages": stages}}, old.path / "run.json")
-    table = measure_remedies([load_run(name, remedy_runs) for name in ("none-0", "class_weights-0")], 20)
+    table = measure_strategies([load_run(name, strategy_runs) for name in ("none-0", "class_weights-0")], 20)
     assert set(table["strategy"]) == {"none", "class_weights"}
     stages[0]["grounds"] = 0.5
     write_json(old.info | {"config": config | {"stages": stages}}, old.path / "run.json")
     with pytest.raises(GarbageError, match="differ in stages: compare"):
-        measure_remedies([load_run(name, remedy_runs) for name in ("none-0", "class_weights-0")], 20)
+        measure_strategies([load_run(name, strategy_runs) for name in ("none-0", "class_weights-0")], 20)
 
 
 @pytest.mark.parametrize(
@@ -644,15 +646,15 @@ def test_a_run_from_before_a_key_existed_is_compared_by_its_default(remedy_runs)
         (["none-0", "class_weights-1"], "class_weights have the seeds 1, those without a remedy 0"),
         (
             ["none-0", "none-0", "class_weights-0"],
-            "'none-0' and 'none-0' have the same remedy, none, and the same seed, 0",
+            "'none-0' and 'none-0' have the same strategy, none, and the same seed, 0",
         ),
         (["none-0", "longer"], "'none-0' and 'longer' differ in label_smoothing: compare runs"),
     ],
 )
-def test_runs_that_tell_nothing_of_a_remedy_are_refused(remedy_runs, names, words):
-    other = load_run("class_weights-0", remedy_runs)
-    shutil.copytree(other.path, remedy_runs / "longer", dirs_exist_ok=True)
+def test_runs_that_tell_nothing_of_a_remedy_are_refused(strategy_runs, names, words):
+    other = load_run("class_weights-0", strategy_runs)
+    shutil.copytree(other.path, strategy_runs / "longer", dirs_exist_ok=True)
     info = other.info | {"name": "longer", "config": other.config | {"label_smoothing": 0.3}}
-    write_json(info, remedy_runs / "longer" / "run.json")
+    write_json(info, strategy_runs / "longer" / "run.json")
     with pytest.raises(GarbageError, match=words):
-        measure_remedies([load_run(name, remedy_runs) for name in names], 20)
+        measure_strategies([load_run(name, strategy_runs) for name in names], 20)

@@ -82,7 +82,7 @@ def test_shift_moves_by_at_most_its_share_and_repeats_the_edge():
     assert (np.diff(changed[:, 12, :, 0], axis=1) >= -1e-3).all()  # a ramp stays a ramp, flat at the edge
 
 
-def test_rotation_turns_about_the_centre():
+def test_rotation_turns_about_the_center():
     """A quarter turn of a square photo is a transposition and a flip."""
     batch = photos(1, 32, 32)
     values = {
@@ -96,11 +96,11 @@ def test_rotation_turns_about_the_centre():
 
 
 def test_brightness_multiplies_and_channel_shift_adds():
-    grey = np.full((64, 4, 4, 3), 100, "uint8")
-    bright, _ = augment_batch(grey, Augmentation(brightness=0.1), seed=0)
+    gray = np.full((64, 4, 4, 3), 100, "uint8")
+    bright, _ = augment_batch(gray, Augmentation(brightness=0.1), seed=0)
     assert 89.9 <= bright.min() < 92
     assert 108 < bright.max() <= 110.1
-    shifted, _ = augment_batch(grey, Augmentation(channel_shift=10), seed=0)
+    shifted, _ = augment_batch(gray, Augmentation(channel_shift=10), seed=0)
     assert 89.9 <= shifted.min() < 92
     assert (shifted.std(axis=3) > 0).any()
     # Contrast keeps the mean.
@@ -108,7 +108,7 @@ def test_brightness_multiplies_and_channel_shift_adds():
     np.testing.assert_allclose(contrast.mean(axis=(1, 2, 3)), photos().mean(axis=(1, 2, 3)), rtol=0.05)
 
 
-def test_erasing_fills_a_box_with_the_mean_colour():
+def test_erasing_fills_a_box_with_the_mean_color():
     batch = photos(8, 64, 64)
     erased, _ = augment_batch(batch, Augmentation(erase=1.0), seed=0)
     for before, after in zip(batch.astype("float32"), erased, strict=True):
@@ -158,7 +158,7 @@ def test_refuses_unknown_names_and_ranges(make, words):
 
 @pytest.mark.parametrize("name", ["light", "strong"])
 def test_bfloat16_moves_photos_as_far_as_float32(name):
-    """Networks that are trained in mixed precision must see the same copies, but for the rounding of colours."""
+    """Networks that are trained in mixed precision must see the same copies, but for the rounding of colors."""
     batch = photos(height=40, width=304)
     values = augment.draw(pipeline(name), np.random.default_rng(2), *batch.shape[:3])
     results = []

@@ -9,9 +9,9 @@ from scipy import ndimage
 
 from garbage_core.config.training_config import load_config
 from garbage_core.data.dataset import load_dataset
-from garbage_core.synthetic.foreground import cut_out
+from garbage_core.synthetic.foreground import extract_foreground
 from garbage_core.synthetic.surfaces import placed
-from garbage_core.training.backgrounds import OtherGrounds, draw_ground
+from garbage_core.training.backgrounds import BackgroundReplacement, draw_background
 from garbage_core.training.batches import PhotoSource
 from garbage_core.training.loop import train
 from tests.fixtures.photos import thing_on_a_table
@@ -34,7 +34,7 @@ grounds = 0.5
 
 def test_a_thing_is_cut_out_of_a_plain_background():
     photo, where = thing_on_a_table()
-    found = cut_out(photo)
+    found = extract_foreground(photo)
     assert (found & where).sum() / (found | where).sum() > 0.95
 
 
@@ -47,7 +47,7 @@ def test_a_thing_is_cut_out_of_a_plain_background():
     ids=["nothing there", "no background"],
 )
 def test_where_there_is_no_thing_none_is_cut_out(photo):
-    assert cut_out(photo) is None
+    assert extract_foreground(photo) is None
     assert placed(photo, 0) is None
 
 
@@ -69,13 +69,13 @@ def test_a_placed_thing_stays_and_its_ground_changes():
 def test_a_thing_is_cut_out_at_any_size(height):
     photo, where = thing_on_a_table()
     size = (height * 4 // 3, height)
-    found = cut_out(np.asarray(Image.fromarray(photo).resize(size)))
+    found = extract_foreground(np.asarray(Image.fromarray(photo).resize(size)))
     wanted = np.asarray(Image.fromarray(where).resize(size))
     assert (found & wanted).sum() / (found | wanted).sum() > 0.93
 
 
-def test_drawn_grounds_differ_in_colour_and_pattern():
-    grounds = [draw_ground(np.random.default_rng(seed), 48, 64) for seed in range(60)]
+def test_drawn_grounds_differ_in_color_and_pattern():
+    grounds = [draw_background(np.random.default_rng(seed), 48, 64) for seed in range(60)]
     assert all(ground.shape == (48, 64, 3) and ground.dtype == np.uint8 for ground in grounds)
     means = np.array([ground.mean(axis=(0, 1)) for ground in grounds])
     assert means.min() < 60
@@ -107,7 +107,7 @@ def source(photos, share):
 @pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 6, 24), (1.0, 30, 30)])
 def test_a_share_of_the_things_changes_its_ground_and_what_has_none_stays(photos, share, least, most):
     plain, files, share = source(photos, share)
-    shown = OtherGrounds(plain, share)
+    shown = BackgroundReplacement(plain, share)
     indices = np.arange(len(files))
     before, after = plain.rows(indices), shown.rows(indices, np.random.default_rng(3))
     changed = np.array([not np.array_equal(a, b) for a, b in zip(before, after, strict=True)])
@@ -122,10 +122,10 @@ def test_a_share_of_the_things_changes_its_ground_and_what_has_none_stays(photos
 def test_grounds_follow_from_the_random_numbers_and_nothing_else(photos):
     plain, files, _ = source(photos, 1.0)
     indices = np.arange(len(files))
-    used = OtherGrounds(plain, 0.7)
+    used = BackgroundReplacement(plain, 0.7)
     used.rows(indices, np.random.default_rng(9))
     again = used.rows(indices, np.random.default_rng(3))
-    np.testing.assert_array_equal(again, OtherGrounds(plain, 0.7).rows(indices, np.random.default_rng(3)))
+    np.testing.assert_array_equal(again, BackgroundReplacement(plain, 0.7).rows(indices, np.random.default_rng(3)))
     assert not np.array_equal(again, used.rows(indices, np.random.default_rng(4)))
     part = slice(7, 19)  # what one of several machines computes
     np.testing.assert_array_equal(used.rows(indices, np.random.default_rng(3), part), again[part])

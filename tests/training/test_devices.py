@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from garbage_core.runs.run import load_run
-from tests.fixtures.photos import write_colours
+from tests.fixtures.photos import write_colors
 
 CONFIG = """
 name = "{name}"
@@ -52,8 +52,8 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Sixty photos of three colours: 42 to train on, which is an even number."""
-    return write_colours(tmp_path_factory.mktemp("photos"), height=32)
+    """Sixty photos of three colors: 42 to train on, which is an even number."""
+    return write_colors(tmp_path_factory.mktemp("photos"), height=32)
 
 
 STOP_AFTER_TWO_EPOCHS = """
@@ -123,12 +123,12 @@ def test_two_devices_give_the_losses_of_one(backend, before, environment, photos
     """An epoch is one step here, so every step is compared.
 
     Batch norms would see half a batch each and are frozen. Adam's first steps have one size even where a gradient is
-    nothing but rounding, so the optimiser is SGD. Gradients are cut off at a norm that they exceed.
+    nothing but rounding, so the optimizer is SGD. Gradients are cut off at a norm that they exceed.
     """
     values = {"epochs": 5, "batch_size": 42, "batch_norms": "false", "optimizer": "sgd", "learning_rate": 0.02}
     one = train_elsewhere(tmp_path, photos, "one", backend, values)
     two = train_elsewhere(tmp_path, photos, "two", backend, values, before, **environment)
-    assert one["loss"].diff().iloc[1:].abs().max() > 1e-3  # something was learnt
+    assert one["loss"].diff().iloc[1:].abs().max() > 1e-3  # something was learned
     np.testing.assert_allclose(two["loss"], one["loss"], atol=1e-4)
     np.testing.assert_allclose(two["val_loss"], one["val_loss"], atol=1e-4)
 
@@ -160,7 +160,7 @@ def test_two_machines_give_the_losses_of_one_even_if_they_are_killed_in_between(
     codes, errors = train_on_two_machines(tmp_path, photos, "mini", "jax", values, "", ["--resume"])
     assert codes == [0, 0], errors
     two = pd.read_csv(tmp_path / "0" / "mini" / "history.csv")
-    assert one["loss"].diff().iloc[1:].abs().max() > 1e-3  # something was learnt
+    assert one["loss"].diff().iloc[1:].abs().max() > 1e-3  # something was learned
     np.testing.assert_allclose(two["loss"], one["loss"], atol=1e-4)
     np.testing.assert_allclose(two["val_loss"], one["val_loss"], atol=1e-4)
     assert load_run("mini", tmp_path / "0").info["device"].endswith("2 machines")

@@ -15,7 +15,7 @@ from garbage_core.networks.efficientnet import VERSION, build_efficientnet_lite2
 from garbage_core.networks.weights import load_network, load_starting_weights
 from garbage_core.training.distillation import Distillation, load_teacher
 from garbage_core.training.loop import train
-from tests.fixtures.photos import write_colours
+from tests.fixtures.photos import write_colors
 
 TWO = ("blue", "red")
 MINI = TrainingConfig(
@@ -30,7 +30,7 @@ MINI = TrainingConfig(
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    return write_colours(tmp_path_factory.mktemp("photos"), dict.fromkeys(TWO, 20))
+    return write_colors(tmp_path_factory.mktemp("photos"), dict.fromkeys(TWO, 20))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_no_gradient_reaches_the_teacher():
 
 @pytest.mark.slow
 def test_student_comes_to_answer_as_its_teacher(photos, models):
-    """With labels that weigh next to nothing, what is learnt is the teacher."""
+    """With labels that weigh next to nothing, what is learned is the teacher."""
     dataset = load_dataset(photos)
     stages = (Stage("whole", 6, 0.01, batch_size=8, augmentation="light"),)
     weighty = (dataclasses.replace(stages[0], teacher_weight=100.0),)
@@ -93,7 +93,7 @@ def test_teacher_answers_as_its_run_does(models):
 
 
 def test_teacher_of_other_photos_is_refused(photos, models, tmp_path):
-    """It may have learnt from what tests the student."""
+    """It may have learned from what tests the student."""
     for name in TWO:
         (tmp_path / name).mkdir()
         for path in sorted((photos / name).iterdir())[:15]:

@@ -17,7 +17,7 @@ from garbage_core.training.augmentation import pipeline
 from garbage_core.training.batches import Batches, FeatureSource
 from garbage_core.training.checkpoint import Checkpoint
 from garbage_core.training.distributed import Machines
-from tests.fixtures.photos import write_colours
+from tests.fixtures.photos import write_colors
 
 ADDRESS, COUNT, NUMBER = (f"KERAS_DISTRIBUTION_{name}" for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID"))
 SECOND_OF_TWO = {ADDRESS: "10.0.0.1:29500", COUNT: "2", NUMBER: "1"}
@@ -66,7 +66,7 @@ def test_refuses_what_makes_no_sense(change, message, monkeypatch):
 def test_only_jax_trains_on_several_machines(monkeypatch, tmp_path, capsys):
     for name, value in SECOND_OF_TWO.items():
         monkeypatch.setenv(name, value)
-    photos = write_colours(tmp_path, height=32)
+    photos = write_colors(tmp_path, height=32)
     assert main(["train", "scratch", "--data-dir", str(photos), "--out", str(tmp_path / "runs")]) == 2
     assert capsys.readouterr().err.endswith("set KERAS_BACKEND=jax.\n")
     assert not (tmp_path / "runs").exists()

@@ -10,7 +10,7 @@ from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
 from garbage_core.training.checkpoint import Checkpoint
 from garbage_core.training.loop import train
-from tests.fixtures.photos import write_colours
+from tests.fixtures.photos import write_colors
 
 FIRST = Stage("first", 2, 0.01, batch_size=8, augmentation="light")
 SECOND = Stage("second", 1, 0.003, batch_size=8, augmentation="light")
@@ -22,7 +22,7 @@ LONG = dataclasses.replace(SHORT, name="long", stages=(FIRST, SECOND))
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
-    return load_dataset(write_colours(tmp_path_factory.mktemp("photos"), {"blue": 20, "red": 20}))
+    return load_dataset(write_colors(tmp_path_factory.mktemp("photos"), {"blue": 20, "red": 20}))
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from garbage_core.inference.engine import network_probabilities
 from garbage_core.networks.weights import load_network
 from garbage_core.training.callbacks import EpochEnd
 from garbage_core.training.loop import train
-from tests.fixtures.photos import COLOURS, write_colours
+from tests.fixtures.photos import COLORS, write_colors
 
 CONFIG = """
 name = "mini"
@@ -53,8 +53,8 @@ mixup = 0.2
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Sixty photos of three colours, which a network can learn in a few steps."""
-    return write_colours(tmp_path_factory.mktemp("photos"))
+    """Sixty photos of three colors, which a network can learn in a few steps."""
+    return write_colors(tmp_path_factory.mktemp("photos"))
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def without_seconds(folder):
     return pd.read_csv(folder / "history.csv").drop(columns="seconds")
 
 
-def test_learns_what_can_be_learnt(finished):
+def test_learns_what_can_be_learned(finished):
     history = finished.history
     assert history["val_macro_f1"].max() > 0.9
     assert list(history["epoch"]) == [1, 2, 3, 4, 5]
@@ -87,7 +87,7 @@ def test_learns_what_can_be_learnt(finished):
 def test_run_records_what_it_is(finished, photos):
     info = finished.info
     assert info["protocol"] == "stratified"
-    assert info["classes"] == sorted(COLOURS)
+    assert info["classes"] == sorted(COLORS)
     assert sum(sum(split.values()) for split in info["splits"].values()) == 60
     assert info["starting_weights"]["loaded"] == []
     assert info["data_fingerprint"] == load_dataset(photos).fingerprint
@@ -126,9 +126,9 @@ def test_refuses_to_overwrite_and_to_resume_nothing(photos, config_file, finishe
 
 
 def test_refuses_a_split_without_photos(config_file, tmp_path):
-    for name in COLOURS:
+    for name in COLORS:
         (tmp_path / "few" / name).mkdir(parents=True)
-        Image.new("RGB", (48, 36), COLOURS[name]).save(tmp_path / "few" / name / "1.png")
+        Image.new("RGB", (48, 36), COLORS[name]).save(tmp_path / "few" / name / "1.png")
     with pytest.raises(GarbageError):
         train(load_config(config_file), load_dataset(tmp_path / "few"), tmp_path)
 
@@ -220,7 +220,7 @@ def test_a_fitted_head_is_kept_if_training_only_ruins_it(photos, config_file, tm
 
 @pytest.mark.slow
 def test_a_stage_goes_on_from_the_one_before_even_if_that_did_not_beat_what_it_began_with(photos, tmp_path, capsys):
-    """The first epochs after a fitted head are worse than the head; what they learnt must not be thrown away."""
+    """The first epochs after a fitted head are worse than the head; what they learned must not be thrown away."""
     (tmp_path / "sizes.toml").write_text(SIZES + WORSE)
     run = train(
         load_config(tmp_path / "sizes.toml", ["stages.final.learning_rate=0.01"]), load_dataset(photos), tmp_path

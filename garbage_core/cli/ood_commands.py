@@ -14,7 +14,7 @@ from garbage_core.utils.text import count
 
 _WORDS = {
     "photo": "photos of other things",
-    "plain": "plain colours",
+    "plain": "plain colors",
     "noise": "noise",
     "document": "pages of text",
     "screenshot": "screenshots",
@@ -62,11 +62,11 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
         "test_refused": float(measured["test_refused"].iloc[0]),
         "kinds": report.astype(object).where(report.notna(), None).to_dict("records"),
     }
-    out.write(json.dumps(summary, indent=2, allow_nan=False) + "\n" if args.json else novelty_text(summary))
+    out.write(json.dumps(summary, indent=2, allow_nan=False) + "\n" if args.json else ood_text(summary))
     return 0
 
 
-def novelty_text(summary: dict[str, Any]) -> str:
+def ood_text(summary: dict[str, Any]) -> str:
     """Describes how well a detector tells strange photos."""
     rows = [
         [
