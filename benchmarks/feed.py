@@ -63,7 +63,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
 
     from benchmarks.app_speed.training import SameBatch
     from garbage_core.inference.runtimes import milliseconds
-    from garbage_core.networks.build import build_network
+    from garbage_core.networks import build_network
     from garbage_core.networks.resnet import freeze
     from garbage_core.training import devices
     from garbage_core.training.backgrounds import BackgroundReplacement

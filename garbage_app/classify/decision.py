@@ -52,7 +52,7 @@ def _share_accepted(key: tuple, threshold: float, _run: Run) -> float:
 
 def _val_answers(run: Run) -> tuple:
     from garbage_core.evaluation.calibration import apply_temperature
-    from garbage_core.evaluation.photo_tables import to_arrays
+    from garbage_core.runs.predictions import to_arrays
 
     labels, probabilities, _ = to_arrays(run.predictions, run.classes, "val")
     return labels, apply_temperature(probabilities, run.temperature)

@@ -101,7 +101,8 @@ def write_model(
 ) -> None:
     """Writes one model's answer with its probabilities, and the heat map of its answer for the photo alone."""
     from garbage_core import figures
-    from garbage_core.explain.heatmaps import overlay, to_heat
+    from garbage_core.explain.heatmaps import overlay
+    from garbage_core.inference.engine import to_heat
 
     st.subheader(plain(run.title), anchor=False)
     st.markdown(f"**{sentence(prediction)}**")

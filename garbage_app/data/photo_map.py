@@ -7,7 +7,8 @@ from garbage_app.data.views import photo_caption
 from garbage_app.widgets.gallery import dataset_or_none, gallery
 from garbage_app.widgets.shared import choose_run, clicked, drawn, is_dark, plain, run_key, show
 from garbage_core.errors import GarbageError
-from garbage_core.runs.run import Run, probability_columns
+from garbage_core.runs.predictions import probability_columns
+from garbage_core.runs.run import Run
 
 MAP = "photo-map"
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from garbage_app.widgets.shared import capital, chance, listing, percent, plain
-from garbage_core.explain.heatmaps import to_heat
+from garbage_core.inference.engine import to_heat
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature
 from garbage_core.evaluation.intervals import bootstrap_weights, paired_interval, plain_number, wilson_interval
 from garbage_core.evaluation.metrics import METRICS, confusions, metric_intervals, scores
-from garbage_core.evaluation.photo_tables import photo_table, to_arrays
+from garbage_core.evaluation.photo_tables import photo_table
+from garbage_core.runs.predictions import to_arrays
 
 GROUPS: tuple[str, ...] = ("both_right", "only_a", "only_b", "both_wrong")
 # Conventional: an interval of 95 % and a test at 5 % go together.

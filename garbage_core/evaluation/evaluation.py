@@ -34,7 +34,8 @@ from garbage_core.evaluation.intervals import (
     wilson_interval,
 )
 from garbage_core.evaluation.metrics import METRICS, confusions, metric_intervals, scores
-from garbage_core.evaluation.photo_tables import cell_photos, confident_mistakes, photo_table, to_arrays
+from garbage_core.evaluation.photo_tables import cell_photos, confident_mistakes, photo_table
+from garbage_core.runs.predictions import to_arrays
 
 __all__ = [
     "GROUPS",

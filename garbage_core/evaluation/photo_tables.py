@@ -1,63 +1,12 @@
-"""Predictions of one run as arrays and as a table of photos: who was taken for what, and how surely.
-
-A table of predictions has one row per photo, with the columns `file`, `split`, `label` and one `p_<class>` per class
-(uncalibrated probabilities, six decimals); it is what a run's `predictions.csv` holds.
-"""
+"""Predictions of one run as a table of photos: which class each was predicted as, and with what confidence."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature
-
-
-def to_arrays(
-    predictions: pd.DataFrame, classes: Sequence[str], split: str | None = None
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Turns a table of predictions into arrays, and checks it on the way.
-
-    Args:
-        predictions: Table with `file`, `split`, `label` and `p_<class>` for every class.
-        classes: Names of the classes; their order is the order of the columns of the result.
-        split: Keeps only this split's photos; None keeps all.
-
-    Returns:
-        `labels`: integers of shape (N,), places in `classes`;
-        `probabilities`: floats of shape (N, C) as stored: six decimals, so a row sums to 1 up to a few millionths;
-        `files`: N names.
-
-    Raises:
-        GarbageError: If a column, the split, or a label is unknown, or a row of probabilities is no distribution.
-    """
-    columns = [f"p_{name}" for name in classes]
-    missing = [c for c in ("file", "split", "label", *columns) if c not in predictions.columns]
-    if missing:
-        raise GarbageError(
-            f"The table of predictions lacks the column {missing[0]!r}; evaluate it with the classes of its own run."
-        )
-    rows = predictions
-    if split is not None:
-        rows = predictions[predictions["split"] == split]
-        if rows.empty:
-            known = ", ".join(sorted(set(predictions["split"]))) or "none at all"
-            raise GarbageError(f"There are no predictions for the split {split!r}; choose one of: {known}.")
-    if rows.empty:
-        raise GarbageError("The table of predictions is empty; run the training or the evaluation again.")
-    labels = pd.Index(classes).get_indexer(rows["label"])
-    if (labels < 0).any():
-        unknown = rows["label"].iloc[int(np.argmax(labels < 0))]
-        raise GarbageError(
-            f"The label {unknown!r} is none of the classes {', '.join(classes)}; use the run's own classes."
-        )
-    probabilities = rows[columns].to_numpy(dtype=np.float64)
-    # Written so that NaN counts as bad too.
-    bad = ~((probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) < 1e-2))
-    if bad.any():
-        file = rows["file"].iloc[int(np.argmax(bad))]
-        raise GarbageError(f"The probabilities of {file!r} do not sum to 1; predict this run's photos again.")
-    return labels, probabilities, rows["file"].tolist()
+from garbage_core.runs.predictions import probability_columns, to_arrays
 
 
 def photo_table(
@@ -90,7 +39,7 @@ def photo_table(
             "correct": labels == answers,
         }
     )
-    return table.join(pd.DataFrame(calibrated, columns=[f"p_{name}" for name in classes]))
+    return table.join(pd.DataFrame(calibrated, columns=probability_columns(classes)))
 
 
 def cell_photos(photos: pd.DataFrame, label: str | None = None, predicted: str | None = None) -> pd.DataFrame:

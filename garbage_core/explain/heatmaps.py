@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from garbage_core.errors import GarbageError
+from garbage_core.inference.engine import to_heat
 
 if TYPE_CHECKING:
     import keras
@@ -94,28 +94,6 @@ def explainable_layers(model: "Classifier | keras.Model") -> tuple[str, ...]:
         if layer.name.startswith("conv") and layer.name.endswith("_out"):
             ends[layer.name.split("_")[0]] = layer.name  # later blocks of a stack take the place of earlier ones
     return tuple(dict.fromkeys([*ends.values(), _last_feature_map(network)]))
-
-
-def to_heat(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Turns the evidence on a coarse grid into a heat map of a photo's size.
-
-    Evidence against the class counts as none. The scale starts at no evidence, not at the lowest value, so a map that
-    is positive everywhere stays warm everywhere.
-
-    Args:
-        values: Evidence of shape (rows, columns), any range.
-        height: Height of the photo in pixels.
-        width: Width of the photo in pixels.
-
-    Returns:
-        float32 of shape (height, width), 0..1; all zero where nothing speaks for the class.
-    """
-    positive = np.maximum(np.asarray(values, dtype=np.float32), 0)
-    # Pillow aligns the corners of the areas, as pooling does; scipy.ndimage.zoom would align the centers of the corner
-    # cells and shift the map by up to half a cell.
-    heat = np.array(Image.fromarray(positive).resize((width, height), Image.Resampling.BILINEAR))
-    top = heat.max()
-    return heat / top if top > 0 else heat
 
 
 def colorize(heat: np.ndarray) -> np.ndarray:

@@ -21,8 +21,7 @@ import numpy as np
 
 from garbage_core.data.images import MAX_BYTES, PhotoFile, load_photo
 from garbage_core.errors import GarbageError
-from garbage_core.explain.heatmaps import to_heat
-from garbage_core.inference.engine import CompiledNetwork, Look, network_probabilities, softmax
+from garbage_core.inference.engine import CompiledNetwork, Look, network_probabilities, softmax, to_heat
 from garbage_core.inference.ood_detector import Detector
 from garbage_core.inference.ood_detector import load as load_detector
 from garbage_core.inference.runtimes import KERAS, ExportedNetwork, choose, keras_network

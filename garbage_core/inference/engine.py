@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     import keras
@@ -210,3 +211,25 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     """Returns softmax over the last axis in float64."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def to_heat(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Turns the evidence on a coarse grid into a heat map of a photo's size.
+
+    Evidence against the class counts as none. The scale starts at no evidence, not at the lowest value, so a map that
+    is positive everywhere stays warm everywhere.
+
+    Args:
+        values: Evidence of shape (rows, columns), any range.
+        height: Height of the photo in pixels.
+        width: Width of the photo in pixels.
+
+    Returns:
+        float32 of shape (height, width), 0..1; all zero where nothing speaks for the class.
+    """
+    positive = np.maximum(np.asarray(values, dtype=np.float32), 0)
+    # Pillow aligns the corners of the areas, as pooling does; scipy.ndimage.zoom would align the centers of the corner
+    # cells and shift the map by up to half a cell.
+    heat = np.array(Image.fromarray(positive).resize((width, height), Image.Resampling.BILINEAR))
+    top = heat.max()
+    return heat / top if top > 0 else heat

@@ -10,13 +10,42 @@ not comparable with those of the final size; the network that is kept is measure
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from garbage_core.runs.run import Run, probability_columns
+from garbage_core.errors import GarbageError
+from garbage_core.runs.predictions import probability_columns, read_columns
 
+if TYPE_CHECKING:
+    from garbage_core.runs.run import Run
+
+HISTORY_FILE = "history.csv"
+HISTORY_COLUMNS = (
+    "epoch",
+    "stage",
+    "loss",
+    "accuracy",
+    "macro_f1",
+    "val_loss",
+    "val_accuracy",
+    "val_macro_f1",
+    "learning_rate",
+    "seconds",
+)
 ALONG = ("epoch", "share", "time")
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    """Reads a `history.csv`; numbers that were not measured are NaN. Raises GarbageError."""
+    table = read_columns(path, HISTORY_COLUMNS)
+    for column in table.columns.drop("stage"):
+        table[column] = pd.to_numeric(table[column], errors="coerce")
+    if table.empty or table["epoch"].isna().any():
+        raise GarbageError(f"{path} has no epochs or one without a number; restore it or train the run again.")
+    return table.astype({"epoch": int})
 
 
 @dataclass(frozen=True)
@@ -32,7 +61,7 @@ class Kept:
     value: float
 
 
-def kept_by(run: Run) -> Kept:
+def kept_by(run: "Run") -> Kept:
     """Returns which epoch's network a run kept, and how good it was on val.
 
     A run that did not record the value has that of the epoch's row; if the epoch's photos had another size, or there is
@@ -48,7 +77,7 @@ def kept_by(run: Run) -> Kept:
     return Kept(epoch, float(rows["val_macro_f1"].iloc[0]))
 
 
-def stages_of(run: Run) -> pd.DataFrame:
+def stages_of(run: "Run") -> pd.DataFrame:
     """Returns the stages of a training in order, as far as it went.
 
     Returns:
@@ -65,7 +94,7 @@ def stages_of(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def smaller_stages(run: Run) -> list[str]:
+def smaller_stages(run: "Run") -> list[str]:
     """Returns the names of the stages whose photos have another size than those of the final network."""
     final = tuple(_pixels(run.config.get(side)) for side in ("height", "width"))
     stages = stages_of(run)
@@ -108,7 +137,7 @@ def smooth(values: np.ndarray | pd.Series, amount: float) -> np.ndarray:
     return pd.Series(np.asarray(values, float)).ewm(alpha=1 - min(amount, 0.99), ignore_na=True).mean().to_numpy()
 
 
-def _macro_f1(run: Run) -> float:
+def _macro_f1(run: "Run") -> float:
     """Returns the macro-F1 of a run's predictions for val, NaN without any."""
     from sklearn.metrics import f1_score
 
@@ -119,7 +148,7 @@ def _macro_f1(run: Run) -> float:
     return float(f1_score(rows["label"], answers, labels=list(run.classes), average="macro", zero_division=0))
 
 
-def _stages(run: Run) -> list[dict]:
+def _stages(run: "Run") -> list[dict]:
     stages = run.config.get("stages")
     return [stage for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
 

@@ -20,26 +20,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from garbage_core.errors import GarbageError
-from garbage_core.utils.files import file_sha256, write_csv, write_json, write_text  # noqa: F401 (offered from here too)
+from garbage_core.runs.history import HISTORY_FILE, read_history
+from garbage_core.runs.predictions import PREDICTIONS_FILE, read_predictions
+from garbage_core.utils.files import file_sha256
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
 
 SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
-HISTORY_FILE = "history.csv"
-PREDICTIONS_FILE = "predictions.csv"
 MODEL_FILE = "model.keras"
 CARD_FILE = "card.md"
 
-HISTORY_COLUMNS = (
-    *("epoch", "stage", "loss", "accuracy", "macro_f1"),
-    *("val_loss", "val_accuracy", "val_macro_f1", "learning_rate", "seconds"),
-)
 # The two models this project is about come first in every list.
 FIRST_RUNS = ("scratch", "transfer")
 
@@ -255,53 +250,3 @@ def _fault(info: dict[str, Any]) -> str | None:
     if not isinstance(file, str) or Path(file).name != file:
         return f"weights names the file {file!r}, which is not in the folder of the run"
     return f"temperature is {info['temperature']!r} and not positive" if info["temperature"] <= 0 else None
-
-
-def read_history(path: Path) -> pd.DataFrame:
-    """Reads a `history.csv`; numbers that were not measured are NaN. Raises GarbageError."""
-    table = _read_csv(path, HISTORY_COLUMNS)
-    for column in table.columns.drop("stage"):
-        table[column] = pd.to_numeric(table[column], errors="coerce")
-    if table.empty or table["epoch"].isna().any():
-        raise GarbageError(f"{path} has no epochs or one without a number; restore it or train the run again.")
-    return table.astype({"epoch": int})
-
-
-def read_predictions(path: Path, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Reads a `predictions.csv` and checks it against the classes of its run. Raises GarbageError."""
-    columns = probability_columns(classes)
-    table = _read_csv(path, ("file", "split", "label", *columns))
-    table[columns] = table[columns].apply(pd.to_numeric, errors="coerce")
-    values = table[columns].to_numpy(float)
-    wrong = ~(np.isfinite(values) & (values >= 0) & (values <= 1)).all(axis=1) | (abs(values.sum(axis=1) - 1) > 1e-3)
-    if wrong.any():
-        file = table["file"].iloc[int(wrong.argmax())]
-        raise GarbageError(f"{path} holds no valid probabilities for {file!r}; restore it or train the run again.")
-    unknown = sorted(set(table["label"]) - set(classes))
-    if unknown:
-        raise GarbageError(
-            f"{path} holds the label {unknown[0]!r}, but the run knows {', '.join(classes)}; restore it."
-        )
-    return table[["file", "split", "label", *columns]]
-
-
-def probability_columns(classes: tuple[str, ...] | list[str]) -> list[str]:
-    """Returns the names of the probability columns of `predictions.csv`, in class order."""
-    return [f"p_{name}" for name in classes]
-
-
-def _read_csv(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
-    """Reads a table as text, so that a class called "NA" stays one, and checks its columns."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise GarbageError(f"{path} cannot be read ({error}); restore it or train the run again.") from error
-    missing = [column for column in required if column not in table.columns]
-    if missing:
-        raise GarbageError(f"{path} lacks the columns {', '.join(missing)}; restore it or train the run again.")
-    return table
-
-
-def write_predictions(table: pd.DataFrame, path: str | Path) -> Path:
-    """Writes a `predictions.csv` with the six decimals of its format, atomically."""
-    return write_csv(table, path, "%.6f")

@@ -18,8 +18,8 @@ from garbage_core.data.dataset import Dataset, split_dataset
 from garbage_core.data.splits import FOLDS, PROTOCOLS, fold_number
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import fit_temperature
-from garbage_core.evaluation.photo_tables import to_arrays
-from garbage_core.runs.run import Run, probability_columns
+from garbage_core.runs.predictions import probability_columns, to_arrays
+from garbage_core.runs.run import Run
 from garbage_core.studies.imbalance_runs import check_alike
 from garbage_core.studies.measures import Measures, measure, measure_rows
 from garbage_core.studies.tables import CROSSVAL_COLUMNS, POOLED

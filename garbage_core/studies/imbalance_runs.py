@@ -15,7 +15,7 @@ import pandas as pd
 
 from garbage_core.config.training_config import TrainingConfig
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation.photo_tables import to_arrays
+from garbage_core.runs.predictions import to_arrays
 from garbage_core.runs.run import Run
 from garbage_core.studies.measures import Measures, average, measure, measure_rows
 from garbage_core.studies.tables import ALL_SEEDS, BASELINE, IMBALANCE_COLUMNS, STRATEGY_RUN_COLUMNS

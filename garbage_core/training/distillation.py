@@ -12,7 +12,7 @@ from keras import ops
 
 from garbage_core.data.dataset import Dataset
 from garbage_core.errors import GarbageError
-from garbage_core.networks.build import build_network
+from garbage_core.networks import build_network
 from garbage_core.networks.weights import load_network
 from garbage_core.runs.run import Run, load_run
 

@@ -25,12 +25,12 @@ from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature, fit_temperature, fit_threshold
 from garbage_core.evaluation.card import write_card
-from garbage_core.evaluation.photo_tables import to_arrays
 from garbage_core.inference.engine import network_probabilities
-from garbage_core.networks.build import build_network
+from garbage_core.networks import build_network
 from garbage_core.networks.resnet import freeze, pass_through, split_network
 from garbage_core.networks.weights import StartingWeights, load_network, load_starting_weights, save_network
-from garbage_core.runs.run import SCHEMA_VERSION, Run, check_name, load_run, models_dir, write_predictions
+from garbage_core.runs.predictions import to_arrays, write_predictions
+from garbage_core.runs.run import SCHEMA_VERSION, Run, check_name, load_run, models_dir
 from garbage_core.training import devices
 from garbage_core.training.augmentation import Augmentation
 from garbage_core.training.backgrounds import BackgroundReplacement

@@ -12,7 +12,7 @@ from garbage_core.audit.embeddings import Embeddings, flat_map, load_embeddings,
 from garbage_core.cli.main import main
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
-from garbage_core.runs.run import write_json
+from garbage_core.utils.files import write_json
 from tests.fixtures.networks import miniature_run, picture
 from tests.fixtures.photos import write_folder
 from tests.fixtures.runs import fake_run

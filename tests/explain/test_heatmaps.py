@@ -16,9 +16,9 @@ from garbage_core.explain.heatmaps import (
     explainable_layers,
     heatmap,
     overlay,
-    to_heat,
 )
 from garbage_core.inference.classifier import Classifier
+from garbage_core.inference.engine import to_heat
 from garbage_core.networks.resnet import build_resnet
 
 SIZE = (64, 96)

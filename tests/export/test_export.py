@@ -35,7 +35,8 @@ from garbage_core.inference.runtimes import (
     report_path,
 )
 from garbage_core.networks.weights import load_network
-from garbage_core.runs.run import load_run, write_json
+from garbage_core.runs.run import load_run
+from garbage_core.utils.files import write_json
 from tests.fixtures.networks import miniature, miniature_run, picture
 
 CLASSES = ("can", "jar", "lid")

@@ -23,7 +23,7 @@ from garbage_core.cli.main import main
 from garbage_core.cli.photo_commands import photo_paths
 from garbage_core.errors import GarbageError
 from garbage_core.inference.classifier import Classifier, Prediction
-from garbage_core.runs.run import file_sha256, load_run, write_json
+from garbage_core.runs.run import load_run
 from garbage_core.scale.files import (
     Job,
     Place,
@@ -37,6 +37,7 @@ from garbage_core.scale.files import (
 )
 from garbage_core.scale.job import ATTEMPTS, TRIES, BlockDone, _Fetch, _Worker, classify_at_scale
 from garbage_core.scale.sources import list_photos, read_photo
+from garbage_core.utils.files import file_sha256, write_json
 from tests.fixtures.runs import fake_run
 
 for package in ("fsspec", "pyarrow", "openvino"):

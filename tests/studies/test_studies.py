@@ -20,7 +20,8 @@ from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import compare, evaluate, to_arrays
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.networks.resnet import build_resnet, pass_through, split_network
-from garbage_core.runs.run import load_run, write_json, write_predictions
+from garbage_core.runs.predictions import write_predictions
+from garbage_core.runs.run import load_run
 from garbage_core.studies import features as study_features
 from garbage_core.studies.crossval import (
     collect_runs,
@@ -51,6 +52,7 @@ from garbage_core.studies.tables import (
 )
 from garbage_core.training.batches import FeatureSource
 from garbage_core.training.imbalance import STRATEGIES
+from garbage_core.utils.files import write_json
 from tests.fixtures.photos import jpeg, small_dataset, write_colors, write_folder
 from tests.fixtures.runs import fake_photos, fake_predictions, fake_run
 
