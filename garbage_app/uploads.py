@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from garbage_app.cache import forget_private
 from garbage_core.data.images import MAX_BYTES
 
 PASTED = "pasted"  # photos from the clipboard
-_OF_PHOTOS = (PASTED, "answers", "thumbnails", "preview")  # what pages keep in the session, by their keys
+_OF_PHOTOS = (PASTED, "predictions", "thumbnails", "preview")  # what pages keep in the session, by their keys
 
 
 def keep_in_memory() -> None:
@@ -25,6 +26,7 @@ def forget_photos() -> None:
     """Drops the photos that this session has kept, and what was made of them."""
     for key in _OF_PHOTOS:
         st.session_state.pop(key, None)
+    forget_private()
 
 
 def forget_photos_elsewhere(page: str) -> None:

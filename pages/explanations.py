@@ -5,19 +5,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from garbage_app.classifiers import (
-    Photo,
-    choose_models,
-    is_loaded,
-    look,
-    model_key,
-    preview_of,
-    start_loading,
-    val_accuracy,
-)
+from garbage_app.classifiers import choose_models, is_loaded, predict_with_heatmap, start_loading, val_accuracy
 from garbage_app.explanations.jobs import Wish, Work, faithfulness_work, map_work, wait_for, yardstick_work
 from garbage_app.explanations.map_images import Picture, Shown, jpeg, show_maps
 from garbage_app.explanations.text import ANSWER, METHOD_NAMES, answers_in_words, conclusion, in_words, note
+from garbage_app.photo import Photo, preview_of
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.photo_picker import pick_photo
 from garbage_app.widgets.shared import (
@@ -114,7 +106,9 @@ def write_faithfulness(wish: Wish, result: "Faithfulness", place: "DeltaGenerato
         st.markdown(f"**{plain(wish.run.title)}**, {plain(wish.label)}")
         draws = len(result.random)
         curve = result.to_table()
-        figure = drawn(lambda: figures.removal_curve(curve, wish.label, draws), "removal", *wish.key)
+        figure = drawn(
+            lambda: figures.removal_curve(curve, wish.label, draws), "removal", *wish.key, private=wish.photo.private
+        )
         show(figure, f"removal-{wish.run.name}", data=curve)
         st.markdown(in_words(result, wish.label))
         low, high = result.chance_range
@@ -189,7 +183,7 @@ def predictions_of(photo: Photo, runs: list[Run], place: "DeltaGenerator", slots
     with place, st.spinner("Looking at the photo" if ready else "Loading the models, once per server"):
         for run in runs:
             try:
-                found[run.name] = look(photo.digest, model_key(run), run, photo)[0]
+                found[run.name] = predict_with_heatmap(photo, run)[0]
             except GarbageError as error:
                 slots[run.name].fail(plain(str(error), 500))
     return found

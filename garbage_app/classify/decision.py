@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from garbage_app.widgets.shared import NBSP, capital, chance, listing, percent, plain, run_key
+from garbage_app import cache
+from garbage_app.widgets.shared import NBSP, capital, chance, listing, percent, plain
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
@@ -32,22 +33,22 @@ def asks_twice() -> bool:
 def chosen_threshold(run: Run) -> float:
     """Returns the confidence from which on an answer of this run counts as sure; above 1 if none ever does."""
     target = st.session_state.get("target", TARGET)
-    return run.threshold if target == TARGET else threshold_for(run_key(run), target, run)
+    return run.threshold if target == TARGET else threshold_for(run, target)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def threshold_for(key: tuple, target: int, _run: Run) -> float:
+@cache.data(max_entries=256)
+def threshold_for(run: Run, target: int) -> float:
     """Returns the smallest threshold from which on `target` per cent of the validation photos' answers are right."""
     from garbage_core.evaluation.calibration import fit_threshold
 
-    return fit_threshold(*_val_answers(_run), target / 100)
+    return fit_threshold(*_val_answers(run), target / 100)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _share_accepted(key: tuple, threshold: float, _run: Run) -> float:
+@cache.data(max_entries=256)
+def _share_accepted(run: Run, threshold: float) -> float:
     from garbage_core.evaluation.calibration import selective_metrics
 
-    return selective_metrics(*_val_answers(_run), threshold)["coverage"]
+    return selective_metrics(*_val_answers(run), threshold)["coverage"]
 
 
 def _val_answers(run: Run) -> tuple:
@@ -78,7 +79,7 @@ def write_choices(runs: Sequence[Run]) -> None:
             "that often. Below it, it says that it is not sure.",
         )
         measured = [run for run in runs if (run.predictions["split"] == "val").any()]
-        shares = [percent(_share_accepted(run_key(run), chosen_threshold(run), run)) for run in measured]
+        shares = [percent(_share_accepted(run, chosen_threshold(run))) for run in measured]
         if measured:
             sure = listing([f"{plain(run.title)} {share}" for run, share in zip(measured, shares, strict=True)])
             st.caption(f"Answered for sure, of the validation photos: {sure}. The rest is left open.")

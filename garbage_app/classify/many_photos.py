@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from garbage_app.classifiers import Photo, answers_for, classifier_of, model_key, val_accuracy
+from garbage_app.cache import run_key
+from garbage_app.classifiers import classifier_of, val_accuracy
 from garbage_app.classify.decision import asks_twice, is_sure, judged, outcome
 from garbage_app.classify.one_photo import write_answer
+from garbage_app.classify.predictions import predict_all
+from garbage_app.photo import Photo
 from garbage_app.widgets.shared import NBSP, capital, plain
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
@@ -24,9 +27,9 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     runs = [run for run in sorted(runs, key=val_accuracy, reverse=True) if _loads(run)]
     if not runs:
         return
-    alone = answers_for(photos, runs)
-    raw = answers_for(photos, runs, flip=True) if asks_twice() else alone
-    answers = {run.name: [judged(raw[photo.digest, model_key(run)], run) for photo in photos] for run in runs}
+    alone = predict_all(photos, runs)
+    raw = predict_all(photos, runs, flip=True) if asks_twice() else alone
+    answers = {run.name: [judged(raw[photo.digest, run_key(run)], run) for photo in photos] for run in runs}
     leader = runs[0]
     read = [place for place, answer in enumerate(answers[leader.name]) if answer.error is None]
     outcomes = pd.Series({place: outcome(answers[leader.name][place]) for place in read}, dtype=object)
@@ -38,7 +41,7 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
         "validation photos. Choose a row to see why."
     )
     if asks_twice():
-        keys = {(photos[place].digest, model_key(leader)) for place in read}
+        keys = {(photos[place].digest, run_key(leader)) for place in read}
         changed = sum(raw[key].label != alone[key].label for key in keys)
         st.caption(f"With the mirror images, {plain(leader.title)} gives {count(changed, 'other answer')}.")
     _write_errors([answer.error for answer in answers[leader.name] if answer.error])

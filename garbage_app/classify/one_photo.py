@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from garbage_app.classifiers import Photo, is_loaded, look, look_twice, model_key, preview_of, val_accuracy
+from garbage_app.classifiers import is_loaded, predict_with_heatmap, predict_with_mirror_image, val_accuracy
 from garbage_app.classify.decision import (
     asks_twice,
     chosen_threshold,
@@ -15,6 +15,7 @@ from garbage_app.classify.decision import (
     share_as_strange,
     write_choices,
 )
+from garbage_app.photo import Photo, preview_of
 from garbage_app.widgets.shared import chance, percent, plain, show
 from garbage_core.data.classes import LOCAL_RULES, class_hint
 from garbage_core.errors import GarbageError
@@ -36,14 +37,14 @@ def write_answer(photo: Photo, runs: list[Run]) -> None:
     with st.spinner("Looking at the photo" if all(map(is_loaded, runs)) else "Loading the models, once per server"):
         for run in runs:
             try:
-                found[run.name] = look(photo.digest, model_key(run), run, photo)
+                found[run.name] = predict_with_heatmap(photo, run)
             except GarbageError as error:
                 st.error(f"{plain(run.title)}: {plain(str(error), 500)}", icon=":material/error:")
         runs = [run for run in runs if run.name in found]
         alone = {run.name: judged(found[run.name][0], run) for run in runs}
         answers = alone
         if asks_twice():
-            answers = {run.name: judged(look_twice(photo.digest, model_key(run), run, photo), run) for run in runs}
+            answers = {run.name: judged(predict_with_mirror_image(photo, run), run) for run in runs}
     if not runs:
         return
     left, right = st.columns([3, 1], gap="medium")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from garbage_app.classifiers import Photo, photo_of
+from garbage_app.photo import Photo, photo_of
 from garbage_app.uploads import PASTED
 from garbage_app.widgets.gallery import dataset_or_none
 from garbage_core.data.sources import is_litter
@@ -47,7 +47,7 @@ def ask_for_photos(runs: list[Run]) -> list[Photo]:
     if source == "Camera":
         # Not as wide as the page: the answer below shall be seen without scrolling.
         shot = st.camera_input("Hold one thing before the camera", key="camera", resolution="720p", width=640)
-        return [photo_of("camera photo", shot.getvalue(), shown=True)] if shot else []
+        return [photo_of("camera photo", shot.getvalue(), shown=True, private=True)] if shot else []
     if source == "Paste":
         return _pasted()
     if source == "Sample":
@@ -67,7 +67,7 @@ def _uploaded(folder: bool) -> list[Photo]:
         files = sorted((file for file in files if not _is_litter(file.name)), key=lambda file: file.name.casefold())
         if not files and st.session_state["folder"]:
             st.info("There is no photo in this folder: choose another.", icon=":material/folder_open:")
-    return [photo_of(name, data) for name, data in _contents(files)]
+    return [photo_of(name, data, private=True) for name, data in _contents(files)]
 
 
 def _is_litter(path: str) -> bool:
@@ -86,7 +86,7 @@ def _pasted() -> list[Photo]:
         st.session_state[PASTED] = _contents(sent.files)
     elif sent:
         st.info("That was text and no photo: copy a picture, then paste it here.", icon=":material/content_paste:")
-    return [photo_of(name, data) for name, data in st.session_state.get(PASTED, [])]
+    return [photo_of(name, data, private=True) for name, data in st.session_state.get(PASTED, [])]
 
 
 def _contents(files: "list[UploadedFile]") -> list[tuple[str, bytes]]:

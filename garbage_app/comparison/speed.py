@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from garbage_app.classifiers import classifier_of, model_key
+from garbage_app.cache import run_key
+from garbage_app.classifiers import classifier_of
 from garbage_core.runs.run import Run
 
 REPEATS = 15
@@ -34,13 +35,13 @@ class Speed:
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _measured() -> dict[str, Speed]:
+def _measured() -> dict[tuple, Speed]:
     return {}
 
 
 def speed_of(run: Run) -> Speed | None:
     """Returns what was measured for a run since the server started, or None."""
-    return _measured().get(model_key(run))
+    return _measured().get(run_key(run))
 
 
 def measure(runs: list[Run]) -> None:
@@ -49,7 +50,7 @@ def measure(runs: list[Run]) -> None:
     Raises:
         GarbageError: If a network cannot be loaded.
     """
-    classifiers = {model_key(run): classifier_of(run) for run in runs}
+    classifiers = {run_key(run): classifier_of(run) for run in runs}
     rng = np.random.default_rng(0)
     photos = {key: rng.integers(0, 256, (*c.size, 3), dtype=np.uint8) for key, c in classifiers.items()}
     times = {key: [] for key in classifiers}

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import streamlit as st
 
-from garbage_app.classifiers import Photo, classifier_of, model_key
+from garbage_app import cache
+from garbage_app.cache import run_key
+from garbage_app.classifiers import classifier_of
+from garbage_app.photo import Photo
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 
@@ -48,9 +50,9 @@ class Wish:
     stack: str = "last"
 
     @property
-    def key(self) -> tuple[str, ...]:
+    def key(self) -> tuple:
         """Tells the map of this wish from every other; equal photos of different names share one."""
-        return (self.photo.digest, model_key(self.run), self.label, self.method, self.stack)
+        return (self.photo.digest, run_key(self.run), self.label, self.method, self.stack)
 
 
 class Work:
@@ -95,17 +97,17 @@ class Work:
 
 def map_work(wish: Wish) -> Work:
     """Asks for the heat map of a wish, float16 (h, w) of the size that the network sees; returns at once."""
-    return _kept(("map", *wish.key), lambda tell: _heat(wish, tell))
+    return _kept(("map", *wish.key), lambda tell: _heat(wish, tell), wish.photo.private)
 
 
 def yardstick_work(wish: Wish) -> Work:
     """Asks for the `RandomRemoval` that all maps of the wish's photo, network and class are held against."""
-    return _kept(("random", *wish.key[:3]), lambda tell: _random(wish, tell))
+    return _kept(("random", *wish.key[:3]), lambda tell: _random(wish, tell), wish.photo.private)
 
 
 def faithfulness_work(wish: Wish, heat: np.ndarray, random: "RandomRemoval") -> Work:
     """Asks for the `Faithfulness` of a wish's map."""
-    return _kept(("faithfulness", *wish.key), lambda tell: _faithfulness(wish, heat, random, tell))
+    return _kept(("faithfulness", *wish.key), lambda tell: _faithfulness(wish, heat, random, tell), wish.photo.private)
 
 
 def wait_for(works: Sequence[Work], show: Callable[[float], None], before: float, after: float) -> None:
@@ -192,16 +194,16 @@ def _counting(tell: Callable[[float], None], total: int) -> Callable[[int], None
 # Keeping
 
 
-@st.cache_resource(max_entries=200, show_spinner=False)  # a map takes 150 KB, the rest next to nothing
-def _work(key: tuple[str, ...], _compute: Callable[[Callable[[float], None]], Any]) -> Work:
+@cache.resource(max_entries=200, private=lambda key, private, *rest: private)  # a map takes 150 KB, the rest nothing
+def _work(key: tuple, private: bool, _compute: Callable[[Callable[[float], None]], Any]) -> Work:
     return Work(_compute)
 
 
-def _kept(key: tuple[str, ...], compute: Callable[[Callable[[float], None]], Any]) -> Work:
+def _kept(key: tuple, compute: Callable[[Callable[[float], None]], Any], private: bool = False) -> Work:
     """Returns the kept work, or new work if there is none or it was dropped or failed; joined either way."""
     for _ in range(2):  # work that always fails must not be tried for ever
-        work = _work(key, compute)
+        work = _work(key, private, compute)
         if work.join():
             break
-        _work.clear(key, compute)
+        _work.clear(key, private, compute)
     return work

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from garbage_app import cache
 from garbage_app.explanations.jobs import Wish
 from garbage_app.explanations.text import METHOD_NAMES
 from garbage_app.widgets.shared import plain
@@ -94,8 +95,8 @@ def _write(picture: Picture, opacity: float) -> None:
     )
 
 
-@st.cache_data(max_entries=128, show_spinner=False)  # 50 KB each
-def _blend(key: tuple[str, ...], opacity: float, _picture: Picture) -> bytes:
+@cache.data(max_entries=128, private=lambda key, opacity, picture: picture.wish.photo.private)  # 50 KB each
+def _blend(key: tuple, opacity: float, _picture: Picture) -> bytes:
     return _encoded(_picture, opacity, "JPEG")
 
 

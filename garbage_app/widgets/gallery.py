@@ -3,12 +3,14 @@
 import io
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 from PIL import Image, ImageDraw
 
+from garbage_app import cache
 from garbage_app.widgets.shared import plain
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 TILE = (240, 320)  # height and width of a gallery's tiles in pixels
 
 
-@st.cache_resource(max_entries=2, ttl="10m", show_spinner="Reading the list of photos")
-def _indexed(path: str, stamp: tuple) -> "Dataset":
+@cache.resource(max_entries=2, ttl="10m", show_spinner="Reading the list of photos")
+def _indexed(path: Path) -> "Dataset":
     from garbage_core.data.dataset import load_dataset
 
     return load_dataset(path, verify=False)
@@ -31,8 +33,7 @@ def dataset_or_none() -> "Dataset | None":
     from garbage_core.data.dataset import find_dataset
 
     try:
-        path = find_dataset()
-        return _indexed(str(path), (path.stat().st_mtime_ns, path.stat().st_size))
+        return _indexed(find_dataset())
     except GarbageError:
         return None
 
@@ -80,7 +81,7 @@ def tile(rgb: np.ndarray, height: int = TILE[0], width: int = TILE[1]) -> np.nda
     return np.asarray(canvas)
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
+@cache.data(max_entries=4)
 def empty_tile(height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:
     """Draws the tile that stands for a photo which is not on this machine: a crossed-out picture frame."""
     canvas = Image.new("RGBA", (width, height), (127, 127, 127, 40))
@@ -91,11 +92,11 @@ def empty_tile(height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:
     return np.asarray(canvas)
 
 
-@st.cache_data(max_entries=600, show_spinner=False)
-def _photo_tile(fingerprint: str, file: str, _dataset: "Dataset") -> bytes | None:
+@cache.data(max_entries=600)
+def _photo_tile(dataset: "Dataset", file: str) -> bytes | None:
     """Returns the tile of a photo as an encoded image: encoding anew for every look would take longer than the page."""
     try:
-        picture = Image.fromarray(tile(load_photo(_dataset.read_bytes(file), *TILE, name=file)))
+        picture = Image.fromarray(tile(load_photo(dataset.read_bytes(file), *TILE, name=file)))
     except GarbageError:
         return None
     buffer = io.BytesIO()
@@ -121,7 +122,7 @@ def gallery(
     """
     grid = st.grid(columns, min_column_width=150)
     for file, caption in zip(files, captions, strict=True):
-        photo = _photo_tile(dataset.fingerprint, file, dataset) if dataset is not None else None
+        photo = _photo_tile(dataset, file) if dataset is not None else None
         with grid.cell():
             st.image(
                 empty_tile() if photo is None else photo,

@@ -6,10 +6,11 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
-from garbage_app.classifiers import Photo, photo_of
+from garbage_app import cache
+from garbage_app.photo import Photo, photo_of
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import dataset_or_none, offer_download
-from garbage_app.widgets.shared import SPLIT_NAMES, capital, run_key
+from garbage_app.widgets.shared import SPLIT_NAMES, capital
 from garbage_core.data.images import MAX_BYTES
 from garbage_core.runs.run import Run
 
@@ -46,7 +47,7 @@ def pick_photo(runs: list[Run]) -> Photo | None:
             max_upload_size=MAX_BYTES // 2**20,
             help="JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF. The photo stays in memory and is never stored.",
         )
-        return photo_of(file.name, file.getvalue()) if file else None
+        return photo_of(file.name, file.getvalue(), private=True) if file else None
     if source == "Drawing":
         name = right.segmented_control(
             "Of a",
@@ -62,7 +63,7 @@ def pick_photo(runs: list[Run]) -> Photo | None:
     return _from_data_set(runs)
 
 
-@st.cache_data(show_spinner=False, max_entries=len(DRAWINGS))
+@cache.data(max_entries=len(DRAWINGS))
 def _drawing(name: str) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(drawing(DRAWINGS[name])).save(buffer, "PNG")
@@ -74,7 +75,7 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
     if dataset is None:
         offer_download("The photos of the data set are not on this machine. Until then, use an own photo or a drawing.")
         return None
-    photos = _photos(tuple(map(run_key, runs)), runs)
+    photos = _photos(runs)
     photos = photos[photos["file"].isin(dataset.photos["file"])]
     if photos.empty:
         st.info("None of the photos that these models know is on this machine.")
@@ -113,11 +114,11 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
     return photo_of(file, dataset.read_bytes(file), row["label"])
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _photos(key: tuple, _runs: list[Run]) -> pd.DataFrame:
+@cache.resource(max_entries=8)
+def _photos(runs: list[Run]) -> pd.DataFrame:
     """Returns file, split and label of every photo, and in a column p_<name> what each model takes it for."""
-    table = _runs[-1].predictions[["file", "split", "label"]].drop_duplicates("file")
-    for run in _runs:
+    table = runs[-1].predictions[["file", "split", "label"]].drop_duplicates("file")
+    for run in runs:
         known = run.predictions.drop_duplicates("file").set_index("file")
         answer = known[[f"p_{name}" for name in run.classes]].idxmax(axis=1).str.removeprefix("p_")
         # A photo that a model has no answer for is not its mistake.

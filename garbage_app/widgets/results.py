@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import streamlit as st
 
-from garbage_app.widgets.shared import run_key
+from garbage_app import cache
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
@@ -51,16 +50,6 @@ class Curves:
     areas: pd.DataFrame
 
 
-def answers_of(run: Run, split: str) -> Answers:
-    """Returns what a run answers on a split. Raises GarbageError."""
-    return _answers(run_key(run), split, run)
-
-
-def curves_of(run: Run, split: str) -> Curves:
-    """Returns the curves of a run on a split. Raises GarbageError."""
-    return _curves(run_key(run), split, run)
-
-
 def training_of(run: Run) -> "Training":
     """Returns what `figures.learning_curves` draws of a run."""
     from garbage_core.figures import Training
@@ -69,27 +58,29 @@ def training_of(run: Run) -> "Training":
     return Training(run.title, run.history, stages_of(run), kept_by(run))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _answers(key: tuple, split: str, _run: Run) -> Answers:
+@cache.resource(max_entries=32)
+def answers_of(run: Run, split: str) -> Answers:
+    """Returns what a run answers on a split. Raises GarbageError."""
     from garbage_core.evaluation import evaluation as ev
 
-    y, raw, _ = ev.to_arrays(_run.predictions, _run.classes, split)
-    calibrated = ev.apply_temperature(raw, _run.temperature)
+    y, raw, _ = ev.to_arrays(run.predictions, run.classes, split)
+    calibrated = ev.apply_temperature(raw, run.temperature)
     return Answers(
-        photos=ev.photo_table(_run.predictions, _run.classes, split, _run.temperature),
+        photos=ev.photo_table(run.predictions, run.classes, split, run.temperature),
         reliability=(
             ("as trained", ev.reliability_table(y, raw, BINS)),
             ("calibrated", ev.reliability_table(y, calibrated, BINS)),
         ),
         error_of_perfect=ev.calibration_error_of_perfect(calibrated),
         coverage=ev.coverage_table(y, calibrated),
-        sure=ev.selective_metrics(y, calibrated, _run.threshold),
+        sure=ev.selective_metrics(y, calibrated, run.threshold),
     )
 
 
-@st.cache_resource(max_entries=32, show_spinner="Drawing the curves")
-def _curves(key: tuple, split: str, _run: Run) -> Curves:
+@cache.resource(max_entries=32, show_spinner="Drawing the curves")
+def curves_of(run: Run, split: str) -> Curves:
+    """Returns the curves of a run on a split. Raises GarbageError."""
     from garbage_core.evaluation import evaluation as ev
 
-    y, p, _ = ev.to_arrays(_run.predictions, _run.classes, split)
-    return Curves(*(make(y, p, _run.classes) for make in (ev.roc_table, ev.pr_table, ev.area_table)))
+    y, p, _ = ev.to_arrays(run.predictions, run.classes, split)
+    return Curves(*(make(y, p, run.classes) for make in (ev.roc_table, ev.pr_table, ev.area_table)))

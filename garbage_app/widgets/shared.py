@@ -6,13 +6,14 @@ a page which only shows tables opens at once.
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from garbage_app import cache
+from garbage_app.cache import file_key, run_key  # noqa: F401 (until every page imports them from there)
 from garbage_core.data.classes import class_edge
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run, list_runs, models_dir
@@ -107,30 +108,15 @@ def answer(place: "DeltaGenerator", sentence: str, note: str = "") -> None:
 # Runs
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _shared_run(path: str, stamp: tuple, _run: Run) -> Run:
-    """Keeps a run with the tables it has read, for all sessions, until one of its files changes."""
-    return _run
-
-
-def _stamp(run: Run) -> tuple:
-    return tuple(file_key(run.path / name)[1] for name in ("run.json", "history.csv", "predictions.csv"))
-
-
-def file_key(path: Path) -> tuple[str, tuple[int, int]]:
-    """Returns a file's path, and what tells its content from an earlier one; for the keys of caches."""
-    found = path.stat()
-    return str(path), (found.st_mtime_ns, found.st_size)
-
-
-def run_key(run: Run) -> tuple:
-    """Returns what tells a run from every other and from itself before its files changed; for keys of caches."""
-    return (str(run.path), _stamp(run))
+@cache.resource(max_entries=16)
+def _shared_run(run: Run) -> Run:
+    """Returns the run that came first; all sessions share the tables it has read, until a file of it changes."""
+    return run
 
 
 def shared_runs() -> list[Run]:
-    """Returns the trained runs, which keep the tables they have read for all sessions."""
-    return [_shared_run(str(run.path), _stamp(run), run) for run in list_runs()]
+    """Returns the trained runs; all sessions share the tables they have read."""
+    return [_shared_run(run) for run in list_runs()]
 
 
 def runs_or_stop() -> list[Run]:
@@ -182,35 +168,25 @@ def choose_split(run: Run, key: str = "split") -> str:
     )
 
 
-@st.cache_data(max_entries=64, show_spinner="Computing intervals")
-def _evaluation(path: str, stamp: tuple, split: str, _run: Run) -> "Evaluation":
+@cache.data(max_entries=64, show_spinner="Computing intervals")
+def evaluation_of(run: Run, split: str) -> "Evaluation":
+    """Returns the metrics of a run on a split. Raises GarbageError."""
     from garbage_core.evaluation.evaluation import evaluate
 
-    return evaluate(_run.predictions, _run.classes, split, temperature=_run.temperature)
+    return evaluate(run.predictions, run.classes, split, temperature=run.temperature)
 
 
-def evaluation_of(run: Run, split: str) -> "Evaluation":
-    """Returns the metrics of a run on a split, computed once for all sessions. Raises GarbageError."""
-    return _evaluation(str(run.path), _stamp(run), split, run)
-
-
-@st.cache_data(max_entries=32, show_spinner="Comparing photo by photo")
-def _comparison(paths: tuple, stamps: tuple, split: str, _a: Run, _b: Run) -> "Comparison":
+@cache.data(max_entries=32, show_spinner="Comparing photo by photo")
+def comparison_of(a: Run, b: Run, split: str) -> "Comparison":
+    """Returns two runs compared on a split. Raises GarbageError."""
     from garbage_core.evaluation.evaluation import compare
 
-    if _a.classes != _b.classes:
+    if a.classes != b.classes:
         raise GarbageError(
-            f"{_a.title} tells {', '.join(_a.classes)} apart and {_b.title} {', '.join(_b.classes)}; "
+            f"{a.title} tells {', '.join(a.classes)} apart and {b.title} {', '.join(b.classes)}; "
             "choose two models of the same classes."
         )
-    return compare(
-        _a.predictions, _b.predictions, _a.classes, split, _a.title, _b.title, _a.temperature, _b.temperature
-    )
-
-
-def comparison_of(a: Run, b: Run, split: str) -> "Comparison":
-    """Returns two runs compared on a split, computed once for all sessions. Raises GarbageError."""
-    return _comparison((str(a.path), str(b.path)), (_stamp(a), _stamp(b)), split, a, b)
+    return compare(a.predictions, b.predictions, a.classes, split, a.title, b.title, a.temperature, b.temperature)
 
 
 # Figures and tables
@@ -221,8 +197,8 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-@st.cache_resource(max_entries=128, show_spinner=False)
-def _drawn(key: tuple, dark: bool, _draw: Callable[[], "go.Figure"]) -> "go.Figure":
+@cache.resource(max_entries=128, private=lambda key, private, *rest: private)
+def _drawn(key: tuple, private: bool, dark: bool, _draw: Callable[[], "go.Figure"]) -> "go.Figure":
     figure = _draw()
     _color_words(figure, dark)
     content = figure.to_dict()
@@ -237,17 +213,18 @@ def _color_words(figure: "go.Figure", dark: bool) -> None:
     color_words(figure, dark)
 
 
-def drawn(draw: Callable[[], "go.Figure"], *key: object) -> "go.Figure":
+def drawn(draw: Callable[[], "go.Figure"], *key: object, private: bool = False) -> "go.Figure":
     """Returns a figure, drawn once for all sessions: Plotly takes longer to check a figure than a page may take.
 
     Args:
         draw: Makes the figure; what it needs may be computed in it.
-        key: All that the figure depends on besides the theme: its kind, `run_key` of every run, split, options.
+        key: All that the figure depends on besides the theme: its kind, every run, split, options.
+        private: Whether it shows something about a reader's own photo.
 
     Returns:
         The shared figure, which must not be changed.
     """
-    return _drawn(key, is_dark(), draw)
+    return _drawn(key, private, is_dark(), draw)
 
 
 def show(

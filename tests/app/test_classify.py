@@ -228,10 +228,10 @@ def test_a_folder_with_nothing_to_see_says_so(runs):
 
 def test_a_session_keeps_no_photo_on_other_pages(runs):
     app = upload(open_page("classify"), *PHOTOS)
-    assert {"answers", "thumbnails", "preview"} <= set(app.session_state)
+    assert {"predictions", "thumbnails", "preview"} <= set(app.session_state)
     app.switch_page("pages/models.py").run()
     assert not app.exception
-    assert not {"answers", "thumbnails", "preview", "pasted"} & set(app.session_state)
+    assert not {"predictions", "thumbnails", "preview", "pasted"} & set(app.session_state)
 
 
 def test_an_upload_is_not_written_to_disk(runs):

@@ -330,7 +330,7 @@ def test_work_that_failed_is_tried_again_and_again_fails_without_end():
 
 
 def test_equal_photos_share_their_maps_and_different_networks_do_not(runs, pair):
-    from garbage_app.classifiers import photo_of
+    from garbage_app.photo import photo_of
     from garbage_core.runs.run import load_run
 
     scratch, transfer = load_run("scratch", pair), load_run("transfer", pair)
