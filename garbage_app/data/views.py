@@ -23,6 +23,7 @@ from garbage_app.widgets.shared import (
 from garbage_core.data import class_balance as balance
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.errors import GarbageError
+from garbage_core.studies.tables import study_path
 from garbage_core.utils.text import count
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None
     """
     from garbage_core.figures import photos as figures_photos
 
-    path = statistics.statistics_path()
+    path = study_path("photos")
     whole_key = (key, "bytes" in photos, str(path), path.stat().st_mtime if path.is_file() else 0.0)
     try:
         facts = _facts(whole_key, str(path), tuple(classes), photos)

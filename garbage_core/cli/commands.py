@@ -41,9 +41,10 @@ def data(args: argparse.Namespace, out: TextIO) -> int:
         from tqdm import tqdm
 
         from garbage_core.data.photo_statistics import measure_photos, write_statistics
+        from garbage_core.studies.tables import study_path
 
         with tqdm(total=len(found.photos), desc="measure", unit="photo", disable=None) as bar:
-            path = write_statistics(measure_photos(found, bar.update))
+            path = write_statistics(measure_photos(found, bar.update), study_path("photos"))
         warn(f"Size, brightness and dominant color of {len(found.photos):,} photos are in {path}.")
     write_answer(summary, report.data_text, args.json, out)
     return 0

@@ -19,7 +19,6 @@ from PIL import Image
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.images import decode_image
 from garbage_core.errors import GarbageError
-from garbage_core.studies.tables import study_path
 from garbage_core.utils.files import write_csv
 
 STATISTICS_COLUMNS = ("file", "label", "width", "height", "bytes", "brightness", "color")
@@ -31,11 +30,6 @@ COLOR_NAMES = (
 )
 SIDE = 64  # pixels; the longer side of the small copy that is measured
 GROUPS = 5  # of like colors in a photo
-
-
-def statistics_path() -> Path:
-    """Returns where the table lies, whether or not it is there."""
-    return study_path("photos")
 
 
 def measure_photos(dataset: Dataset, progress: Callable[[], None] = lambda: None) -> pd.DataFrame:
@@ -88,16 +82,16 @@ def measure(rgb: np.ndarray) -> tuple[float, str]:
     return brightness, "#{:02x}{:02x}{:02x}".format(*largest.round().clip(0, 255).astype(int))
 
 
-def write_statistics(table: pd.DataFrame, path: str | Path | None = None) -> Path:
+def write_statistics(table: pd.DataFrame, path: str | Path) -> Path:
     """Writes the table of `measure_photos`, atomically, and returns where."""
-    return write_csv(table[list(STATISTICS_COLUMNS)], path or statistics_path(), "%.3f")
+    return write_csv(table[list(STATISTICS_COLUMNS)], path, "%.3f")
 
 
-def read_statistics(path: str | Path | None = None) -> pd.DataFrame:
+def read_statistics(path: str | Path) -> pd.DataFrame:
     """Reads the measured photos.
 
     Args:
-        path: The file; None takes `statistics_path()`.
+        path: The file, as a rule `studies.tables.study_path("photos")`.
 
     Returns:
         Columns `file`, `label`, `width` and `height` (pixels, upright), `bytes`, `brightness` (0 black to 1 white),
@@ -106,7 +100,7 @@ def read_statistics(path: str | Path | None = None) -> pd.DataFrame:
     Raises:
         GarbageError: The file is missing or is no such table.
     """
-    path = Path(path or statistics_path())
+    path = Path(path)
     again = f"make it with `{COMMAND}`."
     if not path.is_file():
         raise GarbageError(f"There is no table {path}; {again}")

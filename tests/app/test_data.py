@@ -17,6 +17,7 @@ from garbage_core.data.dataset import load_dataset
 from garbage_core.figures import data as figures_data
 from garbage_core.figures import photos as figures_photos
 from garbage_core.runs.run import Run, load_run
+from garbage_core.studies.tables import study_path
 from tests.app.test_pages import ROOT, words
 from tests.fixtures.photos import jpeg, write_folder
 from tests.fixtures.runs import fake_run
@@ -54,7 +55,7 @@ def machine(tmp_path, made, monkeypatch):
 @pytest.fixture
 def measured(machine, made):
     """The machine with the values measured on the photos elsewhere."""
-    statistics.write_statistics(statistics.measure_photos(load_dataset(made / "photos")))
+    statistics.write_statistics(statistics.measure_photos(load_dataset(made / "photos")), study_path("photos"))
     return machine
 
 
@@ -137,8 +138,8 @@ def test_measured_values_are_shown_without_the_photos(measured):
 
 
 def test_values_of_other_photos_are_not_shown(measured):
-    table = statistics.read_statistics()
-    statistics.write_statistics(table.assign(file="other/" + table["file"]))
+    table = statistics.read_statistics(study_path("photos"))
+    statistics.write_statistics(table.assign(file="other/" + table["file"]), study_path("photos"))
     app = open_page()
     assert "holds none of these photos; make it anew" in words(app)
     assert "Stacked bars" not in charts(app)

@@ -11,6 +11,7 @@ from garbage_core.cli.main import main
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
+from garbage_core.studies.tables import study_path
 from tests.fixtures.photos import jpeg, small_dataset, write_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,8 +117,8 @@ def test_the_command_writes_a_table_of_numbers(tmp_path, monkeypatch, capsys):
     assert main(["data", "--data-dir", str(folder), "--statistics", "--json"]) == 0
     captured = capsys.readouterr()
     assert json.loads(captured.out)["photos"] == 7
-    assert str(statistics.statistics_path()) in captured.err
-    table = statistics.read_statistics()
+    assert str(study_path("photos")) in captured.err
+    table = statistics.read_statistics(study_path("photos"))
     assert list(table.columns) == list(statistics.STATISTICS_COLUMNS)
     row = table.set_index("file").loc["can/can4.jpg"]
     assert row[["label", "width", "height", "bytes"]].tolist() == ["can", 40, 20, len(files["can/can4.jpg"])]
