@@ -46,7 +46,7 @@ def file_key(path: Path) -> tuple:
         found = path.stat()
     except OSError:
         return str(path), None
-    return str(path), found.st_mtime_ns, found.st_size
+    return str(path), (found.st_mtime_ns, found.st_size)
 
 
 def run_key(run: Run) -> tuple:

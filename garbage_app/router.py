@@ -19,7 +19,7 @@ import streamlit as st
 from garbage_app.garbage_collector import settle
 from garbage_app.theme import follow_theme
 from garbage_app.uploads import forget_photos_elsewhere
-from garbage_app.widgets.shared import plain
+from garbage_app.widgets.markdown import plain
 from garbage_core.errors import GarbageError
 
 _ROOT = Path(__file__).resolve().parent.parent

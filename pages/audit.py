@@ -4,19 +4,12 @@ import streamlit as st
 
 from garbage_app.audit.clean_subset import clean_evaluation, excluded_with_predictions, write_effect
 from garbage_app.audit.findings import VIEWS, findings_or_stop, in_view, write_findings
+from garbage_app.results import evaluation_of
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.shared import (
-    NBSP,
-    SPLIT_NAMES,
-    answer,
-    choose_run,
-    choose_split,
-    evaluation_of,
-    percent,
-    plain,
-    question,
-    runs_or_stop,
-)
+from garbage_app.widgets.choosers import SPLIT_NAMES, choose_run, choose_split, runs_or_stop
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.shared import NBSP, percent
 from garbage_core.audit.duplicates import HASH_SIDE, LEAST_COSINE, MOST_BITS
 from garbage_core.audit.label_issues import NEIGHBORS
 from garbage_core.utils.text import count

@@ -10,7 +10,9 @@ from garbage_app.router import ensure_routed
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import TILE, dataset_or_none
 from garbage_app.widgets.lite import needs_tensorflow
-from garbage_app.widgets.shared import answer, listing, plain, question
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.shared import listing
 from garbage_core.data.images import decode_image, fit_canvas
 from garbage_core.runs.run import list_runs
 

@@ -8,7 +8,9 @@ from garbage_app.classify.one_photo import write_answer
 from garbage_app.classify.photo_input import ask_for_photos
 from garbage_app.router import ensure_routed
 from garbage_app.uploads import forget_photos, keep_in_memory
-from garbage_app.widgets.shared import capital, chip, plain, runs_or_stop
+from garbage_app.widgets.choosers import runs_or_stop
+from garbage_app.widgets.markdown import chip, plain
+from garbage_app.widgets.shared import capital
 from garbage_core.data.classes import LOCAL_RULES, class_hint
 from garbage_core.runs.run import Run
 

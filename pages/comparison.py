@@ -3,31 +3,17 @@
 import pandas as pd
 import streamlit as st
 
+from garbage_app.cache import run_key
 from garbage_app.comparison.pair_explorer import explore_pair
 from garbage_app.comparison.speed import REPEATS, measure, speed_of
+from garbage_app.results import comparison_of, evaluation_of, training_of
 from garbage_app.router import ensure_routed
+from garbage_app.widgets.charts import drawn, is_dark, show, show_table
+from garbage_app.widgets.choosers import SPLIT_NAMES, choose_split, keep_valid, runs_or_stop
+from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.metric_tiles import difference_tile
-from garbage_app.widgets.results import training_of
-from garbage_app.widgets.shared import (
-    NBSP,
-    SPLIT_NAMES,
-    answer,
-    choose_split,
-    comparison_of,
-    drawn,
-    evaluation_of,
-    interval,
-    is_dark,
-    keep_valid,
-    percent,
-    plain,
-    points,
-    question,
-    run_key,
-    runs_or_stop,
-    show,
-    table,
-)
+from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.shared import NBSP, interval, percent, points
 from garbage_core import figures
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import Comparison
@@ -82,7 +68,7 @@ def write_differences(pair: Pair, split: str, comparison: Comparison) -> None:
             (figures.metric_name(row.metric), *in_its_unit(row.metric, row.a, row.b, row.difference, row.low, row.high))
             for row in comparison.metrics.itertuples()
         ]
-        table(pd.DataFrame(rows, columns=columns), "metrics-table")
+        show_table(pd.DataFrame(rows, columns=columns), "metrics-table")
         st.caption(
             f"{plain(comparison.name_b)} minus {plain(comparison.name_a)}. Of log loss and calibration error less is "
             "better, of all others more."
@@ -195,7 +181,7 @@ def write_costs(pair: Pair) -> None:
         for run in pair
     }
     with place:
-        table(pd.DataFrame(rows).rename_axis("What").reset_index(), "costs", {"What": ""})
+        show_table(pd.DataFrame(rows).rename_axis("What").reset_index(), "costs", {"What": ""})
     if any(speeds.values()):
         cores = next(speed.cores for speed in speeds.values() if speed)
         st.caption(

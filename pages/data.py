@@ -6,8 +6,12 @@ import streamlit as st
 from garbage_app.data.photo_map import write_map
 from garbage_app.data.views import split_name, write_balance, write_samples, write_statistics
 from garbage_app.router import ensure_routed
+from garbage_app.widgets.charts import show_table
+from garbage_app.widgets.choosers import shared_runs
 from garbage_app.widgets.gallery import dataset_or_none
-from garbage_app.widgets.shared import answer, percent, plain, question, shared_runs, table
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.shared import percent
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.dataset import Dataset, official_splits, split_counts, split_dataset
 from garbage_core.runs.run import Run
@@ -33,7 +37,7 @@ def write_problems(dataset: Dataset) -> None:
         return
     st.subheader("What cannot be used", anchor=False)
     st.markdown(f"Left out: {count(len(dataset.problems), 'file')}.")
-    table(dataset.problems.rename(columns={"file": "File", "reason": "Reason"}), "problems")
+    show_table(dataset.problems.rename(columns={"file": "File", "reason": "Reason"}), "problems")
 
 
 place = question("What is in the data?")

@@ -5,28 +5,17 @@ import math
 import pandas as pd
 import streamlit as st
 
+from garbage_app.cache import file_key, run_key
 from garbage_app.evaluation.confusion_explorer import explore_confusions
+from garbage_app.evaluation.tables import BINS, curve_tables, prediction_tables
+from garbage_app.results import evaluation_of
 from garbage_app.router import ensure_routed
+from garbage_app.widgets.charts import drawn, show, show_table
+from garbage_app.widgets.choosers import SPLIT_NAMES, choose_run, choose_split, runs_or_stop
+from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.metric_tiles import share_tile
-from garbage_app.widgets.results import BINS, answers_of, curves_of
-from garbage_app.widgets.shared import (
-    NBSP,
-    SPLIT_NAMES,
-    answer,
-    choose_run,
-    choose_split,
-    drawn,
-    evaluation_of,
-    file_key,
-    interval,
-    percent,
-    plain,
-    question,
-    run_key,
-    runs_or_stop,
-    show,
-    table,
-)
+from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.shared import NBSP, interval, percent
 from garbage_core import figures
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import Evaluation, most_common_confusion
@@ -92,7 +81,7 @@ def write_headlines(evaluation: Evaluation) -> None:
             }
             for row in evaluation.metrics.itertuples()
         ]
-        table(pd.DataFrame(rows), "metrics-table", {"Meaning": st.column_config.TextColumn(width="large")})
+        show_table(pd.DataFrame(rows), "metrics-table", {"Meaning": st.column_config.TextColumn(width="large")})
 
 
 def in_its_unit(metric: str, value: float, low: float, high: float) -> str:
@@ -148,13 +137,13 @@ def write_per_class(run: Run, split: str) -> None:
         columns = {"Class": rows["label"], "Photos": rows["support"], "Called so": rows["predicted"]}
         for key, (name, _) in METRICS.items():
             columns[name] = [interval(*values) for values in rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()]
-        table(pd.DataFrame(columns), "per-class-table")
+        show_table(pd.DataFrame(columns), "per-class-table")
 
 
 def write_curves(run: Run, split: str) -> None:
     """Draws the ROC and the precision-recall curve of every class, with the areas below."""
     st.subheader("How well each class is told from the rest", anchor=False)
-    curves = curves_of(run, split)
+    curves = curve_tables(run, split)
     if curves.areas.empty:
         st.info("These photos are all of one class, so there is nothing to tell it from.")
         return
@@ -170,12 +159,12 @@ def write_curves(run: Run, split: str) -> None:
         for key, name in (("auc", "Area under the ROC curve"), ("average_precision", "Average precision")):
             ends = rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()
             columns[name] = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
-        table(pd.DataFrame(columns), "areas-table")
+        show_table(pd.DataFrame(columns), "areas-table")
 
 
 def write_calibration(run: Run, split: str, evaluation: Evaluation) -> None:
     """Draws reliability before and after temperature scaling."""
-    answers = answers_of(run, split)
+    answers = prediction_tables(run, split)
     st.subheader("Can its confidence be believed", anchor=False)
     st.markdown(
         f"Confidence and share of right answers lie **{interval(*evaluation.metric('ece_calibrated'))}** apart on "
@@ -192,9 +181,9 @@ def write_calibration(run: Run, split: str, evaluation: Evaluation) -> None:
 
 def write_coverage(run: Run, split: str) -> None:
     """Draws what a threshold on the confidence does, and where the chosen one stands."""
-    answers = answers_of(run, split)
+    answers = prediction_tables(run, split)
     st.subheader("When it should say “not sure”", anchor=False)
-    sure = answers.sure
+    sure = answers.selective
     if sure["accepted"]:
         st.markdown(
             f"With the chosen threshold of **{percent(run.threshold)}** it answers "

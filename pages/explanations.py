@@ -11,18 +11,12 @@ from garbage_app.explanations.map_images import Picture, Shown, jpeg, show_maps
 from garbage_app.explanations.text import ANSWER, METHOD_NAMES, answers_in_words, conclusion, in_words, note
 from garbage_app.photo import Photo, preview_of
 from garbage_app.router import ensure_routed
+from garbage_app.widgets.charts import drawn, show
+from garbage_app.widgets.choosers import runs_or_stop
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.page_header import answer, question
 from garbage_app.widgets.photo_picker import pick_photo
-from garbage_app.widgets.shared import (
-    answer,
-    capital,
-    chance,
-    drawn,
-    percent,
-    plain,
-    question,
-    runs_or_stop,
-    show,
-)
+from garbage_app.widgets.shared import capital, chance, percent
 from garbage_core.errors import GarbageError
 from garbage_core.explain.heatmaps import METHOD_HINTS, METHODS
 from garbage_core.runs.run import Run

@@ -6,20 +6,13 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from garbage_app.cache import file_key
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.shared import (
-    SPLIT_NAMES,
-    answer,
-    capital,
-    drawn,
-    file_key,
-    interval,
-    plain,
-    points,
-    question,
-    show,
-    table,
-)
+from garbage_app.widgets.charts import drawn, show, show_table
+from garbage_app.widgets.choosers import SPLIT_NAMES
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.shared import capital, interval, points
 from garbage_core.errors import GarbageError
 from garbage_core.figures.studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
 from garbage_core.studies import tables as studies
@@ -200,7 +193,7 @@ def numbers_table(study: pd.DataFrame, split: str, rarest: str) -> pd.DataFrame:
 def write_numbers(numbers: pd.DataFrame) -> None:
     """Writes the headline numbers of every strategy as a table."""
     with st.expander("All numbers"):
-        table(numbers, "strategies-table")
+        show_table(numbers, "strategies-table")
         st.caption("Log loss and calibration error after temperature scaling; 95\u00a0% intervals in brackets.")
 
 
@@ -227,7 +220,7 @@ def write_runs(split: str) -> None:
     st.markdown("**Recall**")
     figure = drawn(lambda: recall_by_strategy(study, found.classes, split), "recall in networks", *key, split)
     show(figure, "recall-in-networks", data=lambda: recalls(study, split))
-    table(found.numbers, "runs-table")
+    show_table(found.numbers, "runs-table")
 
 
 def write_strategy_words() -> None:

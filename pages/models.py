@@ -4,7 +4,10 @@ import streamlit as st
 
 from garbage_app.models.cards import write_card
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.shared import answer, listing, plain, question, runs_or_stop
+from garbage_app.widgets.choosers import runs_or_stop
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.shared import listing
 from garbage_core.utils.text import count, duration
 
 ensure_routed()

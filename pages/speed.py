@@ -5,8 +5,12 @@ import streamlit as st
 
 from benchmarks.app_speed.runtimes import COMPILED, USUAL, race_path, read_race
 from benchmarks.app_speed.table import ROWS, bench_path, read_bench
+from garbage_app.cache import file_key
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.shared import answer, file_key, listing, plain, question, table
+from garbage_app.widgets.charts import show_table
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.shared import listing
 from garbage_core.utils.text import count
 
 ensure_routed()
@@ -54,7 +58,7 @@ def runtimes() -> None:
     content = read_runtimes(*file_key(path))
     height, width = content["size"]
     st.subheader("The same network, outside of Keras", anchor=False)
-    table(
+    show_table(
         pd.DataFrame(
             {
                 "Runs in": [runtime_title(row["runtime"]) for row in content["rows"]],
@@ -109,7 +113,7 @@ answer(
     f"the machine. Measured on {plain('; '.join(machines), 200)}.",
 )
 left_out = [name for name in ROWS if name not in {row["name"] for row in rows}]
-table(
+show_table(
     pd.DataFrame(
         {
             "What": [ROWS[row["name"]].title for row in rows],

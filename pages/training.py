@@ -3,22 +3,14 @@
 import pandas as pd
 import streamlit as st
 
+from garbage_app.cache import run_key
+from garbage_app.results import training_of
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.results import training_of
-from garbage_app.widgets.shared import (
-    NBSP,
-    answer,
-    drawn,
-    is_dark,
-    listing,
-    percent,
-    plain,
-    question,
-    run_key,
-    runs_or_stop,
-    show,
-    table,
-)
+from garbage_app.widgets.charts import drawn, is_dark, show, show_table
+from garbage_app.widgets.choosers import runs_or_stop
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.shared import NBSP, listing, percent
 from garbage_core.runs.history import Kept, kept_by, smaller_stages, stages_of
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import duration
@@ -182,10 +174,10 @@ write_curves(runs)
 write_caveats(runs, kept)
 share = st.column_config.NumberColumn(format=f"%.1f{NBSP}%%")
 st.subheader("Run by run", anchor=False)
-table(summary(runs, kept), "training-summary", {"Macro-F1": share})
+show_table(summary(runs, kept), "training-summary", {"Macro-F1": share})
 st.subheader("Stage by stage", anchor=False)
-table(stage_rows(runs), "training-stages", {"Best macro-F1 at that size": share})
+show_table(stage_rows(runs), "training-stages", {"Best macro-F1 at that size": share})
 with st.expander("Every epoch as a table"):
     for run in runs:
         st.markdown(f"**{plain(run.title)}**")
-        table(run.history, f"history-{run.name}")
+        show_table(run.history, f"history-{run.name}")

@@ -6,8 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.audit.findings import findings_stamp
+from garbage_app.cache import run_key
+from garbage_app.results import evaluation_of
+from garbage_app.widgets.charts import show_table
+from garbage_app.widgets.choosers import SPLIT_NAMES
+from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.metric_tiles import share_tile
-from garbage_app.widgets.shared import SPLIT_NAMES, evaluation_of, interval, plain, points, run_key, table
+from garbage_app.widgets.shared import interval, points
 from garbage_core import figures
 from garbage_core.audit.findings import clean_subset, leaked_or_contradictory
 from garbage_core.runs.run import Run
@@ -81,10 +86,10 @@ def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
     if excluded.empty:
         return
     with st.expander("Every metric with and without them"):
-        table(_effect(run_key(run), findings_stamp(), split, run, findings), "effect-table")
+        show_table(_effect(run_key(run), findings_stamp(), split, run, findings), "effect-table")
     with st.expander(f"Which photos these are ({len(excluded):,})"):
         columns = {"Photo": excluded["file"], "Class": excluded["label"], "Answer": excluded["predicted"]}
-        table(pd.DataFrame(columns | {"Why": [_why(row) for row in excluded.itertuples()]}), "flawed-table")
+        show_table(pd.DataFrame(columns | {"Why": [_why(row) for row in excluded.itertuples()]}), "flawed-table")
 
 
 def _why(row: tuple) -> str:

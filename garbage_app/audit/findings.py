@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
 from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
-from garbage_app.widgets.shared import SPLIT_NAMES, capital, chip, keep_valid, percent, plain
+from garbage_app.widgets.markdown import chip, plain
+from garbage_app.widgets.shared import capital, percent
 from garbage_core.audit.findings import DUPLICATES, findings_path, load_findings
 from garbage_core.utils.text import count
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from garbage_app import cache
-from garbage_app.widgets.shared import NBSP, capital, chance, listing, percent, plain
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.shared import NBSP, capital, chance, listing, percent
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from garbage_app.classify.decision import asks_twice, is_sure, judged, outcome
 from garbage_app.classify.one_photo import write_answer
 from garbage_app.classify.predictions import predict_all
 from garbage_app.photo import Photo
-from garbage_app.widgets.shared import NBSP, capital, plain
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.shared import NBSP, capital
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import count

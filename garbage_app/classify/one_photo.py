@@ -16,7 +16,9 @@ from garbage_app.classify.decision import (
     write_choices,
 )
 from garbage_app.photo import Photo, preview_of
-from garbage_app.widgets.shared import chance, percent, plain, show
+from garbage_app.widgets.charts import show
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.shared import chance, percent
 from garbage_core.data.classes import LOCAL_RULES, class_hint
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run

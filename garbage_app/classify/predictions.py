@@ -12,7 +12,7 @@ from PIL import Image
 from garbage_app.cache import run_key
 from garbage_app.classifiers import classifier_of
 from garbage_app.photo import Photo
-from garbage_app.widgets.shared import plain
+from garbage_app.widgets.markdown import plain
 from garbage_core.data.images import PhotoFile
 from garbage_core.runs.run import Run
 

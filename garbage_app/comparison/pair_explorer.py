@@ -2,19 +2,12 @@
 
 import streamlit as st
 
+from garbage_app.cache import run_key
+from garbage_app.results import comparison_of
+from garbage_app.widgets.charts import clicked, drawn, is_dark, show, show_table
+from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.photo_grid import choose_order, in_order, photo_pages
-from garbage_app.widgets.shared import (
-    chance,
-    clicked,
-    comparison_of,
-    drawn,
-    interval,
-    is_dark,
-    plain,
-    run_key,
-    show,
-    table,
-)
+from garbage_app.widgets.shared import chance, interval
 from garbage_core import figures
 from garbage_core.evaluation.evaluation import wilson_interval
 from garbage_core.runs.run import Run
@@ -81,7 +74,7 @@ def explore_pair(pair: tuple[Run, Run], split: str) -> None:
             columns |= {f"predicted_{side}": run.title, f"confidence_{side}": f"{run.title}, confidence"}
         number = st.column_config.NumberColumn(format="percent")
         numbers = {title: number for name, title in columns.items() if name.startswith("confidence")}
-        table(photos[list(columns)].rename(columns=columns), "photos-table", numbers)
+        show_table(photos[list(columns)].rename(columns=columns), "photos-table", numbers)
 
 
 def _follow_click() -> None:

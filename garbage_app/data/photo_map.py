@@ -3,9 +3,12 @@
 import pandas as pd
 import streamlit as st
 
+from garbage_app.cache import run_key
 from garbage_app.data.views import photo_caption
+from garbage_app.widgets.charts import clicked, drawn, is_dark, show
+from garbage_app.widgets.choosers import choose_run
 from garbage_app.widgets.gallery import dataset_or_none, gallery
-from garbage_app.widgets.shared import choose_run, clicked, drawn, is_dark, plain, run_key, show
+from garbage_app.widgets.markdown import plain
 from garbage_core.errors import GarbageError
 from garbage_core.runs.predictions import probability_columns
 from garbage_core.runs.run import Run

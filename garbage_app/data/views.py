@@ -7,19 +7,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from garbage_app.widgets.charts import drawn, show, show_table
+from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
 from garbage_app.widgets.gallery import gallery, offer_download
-from garbage_app.widgets.shared import (
-    NBSP,
-    SPLIT_NAMES,
-    capital,
-    chip,
-    drawn,
-    keep_valid,
-    percent,
-    plain,
-    show,
-    table,
-)
+from garbage_app.widgets.markdown import chip, plain
+from garbage_app.widgets.shared import NBSP, capital, percent
 from garbage_core.data import class_balance as balance
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.errors import GarbageError
@@ -123,7 +115,7 @@ def _write_numbers(numbers: pd.DataFrame, counts: pd.DataFrame) -> None:
         rows[f"{split_name(split)}, even"] = numbers[f"{split}_expected"]
     rows["Effective number"] = numbers["effective"]
     formats = {name: _TENTHS for name in rows if name.endswith(", even")} | {"Effective number": _TENTHS}
-    table(rows, "counts", formats | {"Share": _PERCENT})
+    show_table(rows, "counts", formats | {"Share": _PERCENT})
     ratios = [f"{split_name(split)} {balance.imbalance_ratio(counts[split]):.1f}" for split in counts]
     st.caption(
         "Even: the number a split would have if every class were dealt out in the same proportion. "
@@ -295,4 +287,4 @@ def _write_sizes(facts: Facts, classes: list[str], key: tuple) -> None:
             }
         )
         pixels = st.column_config.NumberColumn(format="%.2f")
-        table(rows, "sizes", {"Have it": _PERCENT, "Smallest, megapixels": pixels, "Largest, megapixels": pixels})
+        show_table(rows, "sizes", {"Have it": _PERCENT, "Smallest, megapixels": pixels, "Largest, megapixels": pixels})

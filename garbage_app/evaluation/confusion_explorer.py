@@ -3,20 +3,14 @@
 import pandas as pd
 import streamlit as st
 
+from garbage_app.cache import run_key
+from garbage_app.evaluation.tables import prediction_tables
+from garbage_app.results import evaluation_of
+from garbage_app.widgets.charts import clicked, drawn, is_dark, show, show_table
+from garbage_app.widgets.choosers import keep_valid
+from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.photo_grid import ORDERS, choose_order, in_order, photo_pages, probabilities_in_words
-from garbage_app.widgets.results import answers_of
-from garbage_app.widgets.shared import (
-    clicked,
-    drawn,
-    evaluation_of,
-    interval,
-    is_dark,
-    keep_valid,
-    plain,
-    run_key,
-    show,
-    table,
-)
+from garbage_app.widgets.shared import interval
 from garbage_core import figures
 from garbage_core.evaluation.evaluation import Evaluation, cell_photos, wilson_interval
 from garbage_core.runs.run import Run
@@ -31,7 +25,7 @@ ANSWERED = "Any answer"
 @st.fragment
 def explore_confusions(run: Run, split: str) -> None:
     """Draws the confusion matrix, and below it the photos of the cell, row or column that the reader chose."""
-    evaluation, answers = evaluation_of(run, split), answers_of(run, split)
+    evaluation, answers = evaluation_of(run, split), prediction_tables(run, split)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader("What is taken for what", anchor=False)
         unit = st.segmented_control(
@@ -131,7 +125,7 @@ def _write_photos(photos: pd.DataFrame, classes: tuple[str, ...]) -> None:
     odds = 100 * photos[[f"p_{name}" for name in classes]]
     rows = photos[["file", "label", "predicted"]].set_axis(["File", "True class", "Answer"], axis=1)
     number = st.column_config.NumberColumn(format="%.1f\u00a0%%")
-    table(rows.join(odds.set_axis(list(classes), axis=1)), "photos-table", dict.fromkeys(classes, number))
+    show_table(rows.join(odds.set_axis(list(classes), axis=1)), "photos-table", dict.fromkeys(classes, number))
 
 
 def _write_mistakes(evaluation: Evaluation) -> None:
@@ -148,4 +142,4 @@ def _write_mistakes(evaluation: Evaluation) -> None:
         "Share of the class", help="Of the photos of the class, how many are taken for the other."
     )
     names = {"label": "Class", "predicted": "Taken for", "photos": "Photos", "share": share}
-    table(cells.loc[order], "confusions", names)
+    show_table(cells.loc[order], "confusions", names)

@@ -12,7 +12,7 @@ from PIL import Image
 from garbage_app import cache
 from garbage_app.explanations.jobs import Wish
 from garbage_app.explanations.text import METHOD_NAMES
-from garbage_app.widgets.shared import plain
+from garbage_app.widgets.markdown import plain
 from garbage_core.explain.heatmaps import overlay
 from garbage_core.inference.engine import to_heat
 

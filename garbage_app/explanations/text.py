@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from garbage_app.widgets.shared import capital, chance, listing, percent, plain
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.shared import capital, chance, listing, percent
 from garbage_core.inference.engine import to_heat
 from garbage_core.runs.run import Run
 

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from garbage_app import cache
-from garbage_app.widgets.shared import plain
+from garbage_app.widgets.markdown import plain
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 

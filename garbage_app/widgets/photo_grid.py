@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
-from garbage_app.widgets.shared import NBSP, chance, plain
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.shared import NBSP, chance
 
 TILES = 8
 ORDERS = {"surest": "Surest answers first", "unsure": "Least sure answers first", "name": "By file name"}

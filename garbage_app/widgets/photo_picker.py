@@ -8,9 +8,10 @@ from PIL import Image
 
 from garbage_app import cache
 from garbage_app.photo import Photo, photo_of
+from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import dataset_or_none, offer_download
-from garbage_app.widgets.shared import SPLIT_NAMES, capital
+from garbage_app.widgets.shared import capital
 from garbage_core.data.images import MAX_BYTES
 from garbage_core.runs.run import Run
 

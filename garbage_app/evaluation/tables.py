@@ -1,4 +1,4 @@
-"""Tables behind the figures of the result pages, each computed once per run and split for all sessions."""
+"""Tables behind the figures of page Evaluation, each computed once per run and split for all sessions."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,32 +11,30 @@ from garbage_core.runs.run import Run
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from garbage_core.figures import Training
-
 BINS = 10  # of the reliability diagram: fewer than the error's 15, for a bin of a few photos says little
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a run answers on a split, and how surely. Shared by all sessions: the tables must not be changed.
+class PredictionTables:
+    """Predictions of a run on a split and their confidence. Shared by all sessions: the tables must not be changed.
 
     Attributes:
         photos: From `photo_table`, calibrated.
         reliability: From `reliability_table`: name of the curve and its table, before and after temperature scaling.
         error_of_perfect: The calibration error that perfect probabilities would show on as few photos.
         coverage: From `coverage_table`, calibrated.
-        sure: From `selective_metrics` at the run's threshold.
+        selective: From `selective_metrics` at the run's threshold.
     """
 
     photos: pd.DataFrame
     reliability: "tuple[tuple[str, pd.DataFrame], ...]"
     error_of_perfect: float
     coverage: pd.DataFrame
-    sure: "Mapping[str, float | int]"
+    selective: "Mapping[str, float | int]"
 
 
 @dataclass(frozen=True)
-class Curves:
+class CurveTables:
     """Each class against all others. Shared by all sessions: the tables must not be changed.
 
     Attributes:
@@ -50,22 +48,14 @@ class Curves:
     areas: pd.DataFrame
 
 
-def training_of(run: Run) -> "Training":
-    """Returns what `figures.learning_curves` draws of a run."""
-    from garbage_core.figures import Training
-    from garbage_core.runs.history import kept_by, stages_of
-
-    return Training(run.title, run.history, stages_of(run), kept_by(run))
-
-
 @cache.resource(max_entries=32)
-def answers_of(run: Run, split: str) -> Answers:
-    """Returns what a run answers on a split. Raises GarbageError."""
+def prediction_tables(run: Run, split: str) -> PredictionTables:
+    """Returns the tables of a run's predictions on a split. Raises GarbageError."""
     from garbage_core.evaluation import evaluation as ev
 
     y, raw, _ = ev.to_arrays(run.predictions, run.classes, split)
     calibrated = ev.apply_temperature(raw, run.temperature)
-    return Answers(
+    return PredictionTables(
         photos=ev.photo_table(run.predictions, run.classes, split, run.temperature),
         reliability=(
             ("as trained", ev.reliability_table(y, raw, BINS)),
@@ -73,14 +63,14 @@ def answers_of(run: Run, split: str) -> Answers:
         ),
         error_of_perfect=ev.calibration_error_of_perfect(calibrated),
         coverage=ev.coverage_table(y, calibrated),
-        sure=ev.selective_metrics(y, calibrated, run.threshold),
+        selective=ev.selective_metrics(y, calibrated, run.threshold),
     )
 
 
 @cache.resource(max_entries=32, show_spinner="Drawing the curves")
-def curves_of(run: Run, split: str) -> Curves:
+def curve_tables(run: Run, split: str) -> CurveTables:
     """Returns the curves of a run on a split. Raises GarbageError."""
     from garbage_core.evaluation import evaluation as ev
 
     y, p, _ = ev.to_arrays(run.predictions, run.classes, split)
-    return Curves(*(make(y, p, run.classes) for make in (ev.roc_table, ev.pr_table, ev.area_table)))
+    return CurveTables(*(make(y, p, run.classes) for make in (ev.roc_table, ev.pr_table, ev.area_table)))

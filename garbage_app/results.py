@@ -1,0 +1,40 @@
+"""What several pages compute of the runs, once for all sessions."""
+
+from typing import TYPE_CHECKING
+
+from garbage_app import cache
+from garbage_core.errors import GarbageError
+from garbage_core.runs.run import Run
+
+if TYPE_CHECKING:
+    from garbage_core.evaluation.evaluation import Comparison, Evaluation
+    from garbage_core.figures import Training
+
+
+@cache.data(max_entries=64, show_spinner="Computing intervals")
+def evaluation_of(run: Run, split: str) -> "Evaluation":
+    """Returns the metrics of a run on a split. Raises GarbageError."""
+    from garbage_core.evaluation.evaluation import evaluate
+
+    return evaluate(run.predictions, run.classes, split, temperature=run.temperature)
+
+
+@cache.data(max_entries=32, show_spinner="Comparing photo by photo")
+def comparison_of(a: Run, b: Run, split: str) -> "Comparison":
+    """Returns two runs compared on a split. Raises GarbageError."""
+    from garbage_core.evaluation.evaluation import compare
+
+    if a.classes != b.classes:
+        raise GarbageError(
+            f"{a.title} tells {', '.join(a.classes)} apart and {b.title} {', '.join(b.classes)}; "
+            "choose two models of the same classes."
+        )
+    return compare(a.predictions, b.predictions, a.classes, split, a.title, b.title, a.temperature, b.temperature)
+
+
+def training_of(run: Run) -> "Training":
+    """Returns what `figures.learning_curves` draws of a run."""
+    from garbage_core.figures import Training
+    from garbage_core.runs.history import kept_by, stages_of
+
+    return Training(run.title, run.history, stages_of(run), kept_by(run))

@@ -1,0 +1,72 @@
+"""Choosing a run and a split; the choice stands in the address, so a view can be shared as a link."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from garbage_app import cache
+from garbage_app.widgets.markdown import plain
+from garbage_app.widgets.shared import capital
+from garbage_core.runs.run import Run, list_runs, models_dir
+
+SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
+
+
+@cache.resource(max_entries=16)
+def _shared_run(run: Run) -> Run:
+    """Returns the run that came first; all sessions share the tables it has read, until a file of it changes."""
+    return run
+
+
+def shared_runs() -> list[Run]:
+    """Returns the trained runs; all sessions share the tables they have read."""
+    return [_shared_run(run) for run in list_runs()]
+
+
+def runs_or_stop() -> list[Run]:
+    """Returns the trained runs; without any, says how to get one and ends the page."""
+    runs = shared_runs()
+    if not runs:
+        st.info(
+            f"There are no trained models in {plain(str(models_dir()), 200)}. Train both, then reload this page:",
+            icon=":material/model_training:",
+        )
+        st.code("python -m garbage_core train scratch\npython -m garbage_core train transfer", language="bash")
+        st.stop()
+    return runs
+
+
+def choose_run(runs: Sequence[Run], label: str = "Model", key: str = "run", default: str = "transfer") -> Run:
+    """Lets the reader choose a run; the choice stands in the address, so a view can be shared as a link."""
+    by_name = {run.name: run for run in runs}
+    names = list(by_name)
+    start = default if default in by_name else names[-1]
+    if len(names) == 1:
+        return runs[0]
+    chooser = {"format_func": lambda name: by_name[name].title, "key": key, "bind": "query-params"}
+    if len(names) <= 3:
+        return by_name[st.segmented_control(label, names, default=start, required=True, **chooser)]
+    return by_name[st.selectbox(label, names, index=names.index(start), **chooser)]
+
+
+def keep_valid(key: str, options: Sequence) -> None:
+    """Forgets the choice of a chooser if it is none of the options, as after a change to a run of other classes."""
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]
+
+
+def choose_split(run: Run, key: str = "split") -> str:
+    """Lets the reader choose among the splits a run has predictions for; test first."""
+    there = set(run.predictions["split"])
+    splits = [name for name in ("test", "val", "train") if name in there] or sorted(there)
+    return st.segmented_control(
+        "Photos",
+        splits,
+        default=splits[0],
+        required=True,
+        format_func=lambda name: capital(SPLIT_NAMES.get(name, name)),
+        key=key,
+        bind="query-params",
+        help="Training photos: what the model learned from. Validation photos chose the epoch, the temperature and the "
+        "threshold. Test photos were kept aside for the result.",
+    )
