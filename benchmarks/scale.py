@@ -27,7 +27,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.record import keep
-from garbage_core.inference.classifier import Classifier, Prediction
+from garbage_core.inference.classifier import Classifier, Failure, Prediction
 from garbage_core.runs.run import Run, load_run
 from garbage_core.scale.job import BlockDone, classify_at_scale
 from garbage_core.scale.sources import list_photos
@@ -73,7 +73,7 @@ def read_rows(out: Path, kind: str) -> list[dict]:
 
 
 def differences(
-    expected: Iterable[Prediction], answers: Sequence[dict], failed: Sequence[dict], same: float = SAME
+    expected: Iterable[Prediction | Failure], answers: Sequence[dict], failed: Sequence[dict], same: float = SAME
 ) -> Counter:
     """Counts what is not as one process without Ray has it.
 
@@ -95,8 +95,8 @@ def differences(
         row = rows.pop(photo.file, None)
         if row is None:
             counts["lost"] += 1
-        elif photo.error or "error" in row:
-            counts["same" if bool(photo.error) == ("error" in row) else "other_answer"] += 1
+        elif isinstance(photo, Failure) or "error" in row:
+            counts["same" if isinstance(photo, Failure) == ("error" in row) else "other_answer"] += 1
         else:
             near = all(abs(row[f"p_{name}"] - share) <= same for name, share in photo.probabilities.items())
             alike = all(row[key] == getattr(photo, key) for key in ("label", "accepted", "is_ood"))

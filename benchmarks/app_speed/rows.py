@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks.app_speed.table import Measured, Settings
 from benchmarks.app_speed.timing import in_turns
 from garbage_core.errors import GarbageError
-from garbage_core.inference.classifier import Classifier, classify_together
+from garbage_core.inference.classifier import Classifier, Failure, classify_together
 from garbage_core.inference.runtimes import ExportedNetwork, find_exports, keras_network
 
 FOLDER_PHOTOS = 256
@@ -31,7 +31,7 @@ def photo(settings: Settings) -> Measured:
 
     def ours() -> None:
         (answers,) = classify_together(classifiers, [("photo", data)], workers=1)
-        if any(answer.error for answer in answers):
+        if any(isinstance(answer, Failure) for answer in answers):
             raise GarbageError("The photo that was made for measuring cannot be read.")
 
     def usual() -> None:

@@ -62,8 +62,6 @@ def _val_answers(run: Run) -> tuple:
 
 def judged(prediction: "Prediction", run: Run) -> "Prediction":
     """Returns an answer as the reader's threshold judges it."""
-    if prediction.confidence is None:
-        return prediction
     return dataclasses.replace(prediction, accepted=prediction.confidence >= chosen_threshold(run))
 
 

@@ -28,12 +28,17 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     runs = [run for run in sorted(runs, key=val_accuracy, reverse=True) if _loads(run)]
     if not runs:
         return
+    from garbage_core.inference.classifier import Failure
+
     alone = predict_all(photos, runs)
     raw = predict_all(photos, runs, flip=True) if asks_twice() else alone
-    answers = {run.name: [judged(raw[photo.digest, run_key(run)], run) for photo in photos] for run in runs}
     leader = runs[0]
-    read = [place for place, answer in enumerate(answers[leader.name]) if answer.error is None]
-    outcomes = pd.Series({place: outcome(answers[leader.name][place]) for place in read}, dtype=object)
+    results = [raw[photo.digest, run_key(leader)] for photo in photos]
+    read = [place for place, result in enumerate(results) if not isinstance(result, Failure)]
+    answers = {
+        run.name: {place: judged(raw[photos[place].digest, run_key(run)], run) for place in read} for run in runs
+    }
+    outcomes = pd.Series({place: outcome(answer) for place, answer in answers[leader.name].items()}, dtype=object)
     totals = outcomes.value_counts()
     said = ", ".join(f"{plain(name)} {number}" for name, number in totals.items())
     st.header(capital(said) or "No photo could be read", anchor=False)
@@ -45,7 +50,7 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
         keys = {(photos[place].digest, run_key(leader)) for place in read}
         changed = sum(raw[key].label != alone[key].label for key in keys)
         st.caption(f"With the mirror images, {plain(leader.title)} gives {count(changed, 'other answer')}.")
-    _write_errors([answer.error for answer in answers[leader.name] if answer.error])
+    _write_errors([result.error for result in results if isinstance(result, Failure)])
     if not read:
         return
     shown = _choose_outcomes(outcomes, totals)
@@ -109,7 +114,7 @@ def _choose_outcomes(outcomes: pd.Series, totals: pd.Series) -> list[int]:
 
 
 def _table(
-    photos: list[Photo], runs: list[Run], answers: "dict[str, list[Prediction]]", shown: list[int]
+    photos: list[Photo], runs: list[Run], answers: "dict[str, dict[int, Prediction]]", shown: list[int]
 ) -> pd.DataFrame:
     rows = []
     for place in shown:
@@ -141,7 +146,7 @@ def _columns(runs: list[Run]) -> dict:
 
 
 def _export(
-    photos: list[Photo], runs: list[Run], answers: "dict[str, list[Prediction]]", shown: list[int]
+    photos: list[Photo], runs: list[Run], answers: "dict[str, dict[int, Prediction]]", shown: list[int]
 ) -> pd.DataFrame:
     lines = []
     for place in shown:

@@ -17,12 +17,14 @@ from garbage_core.data.images import PhotoFile
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
-    from garbage_core.inference.classifier import Prediction
+    from garbage_core.inference.classifier import Failure, Prediction
 
 THUMBNAIL = 96  # pixels
 
 
-def predict_all(photos: list[Photo], runs: list[Run], flip: bool = False) -> "dict[tuple[str, tuple], Prediction]":
+def predict_all(
+    photos: list[Photo], runs: list[Run], flip: bool = False
+) -> "dict[tuple[str, tuple], Prediction | Failure]":
     """Returns the predictions of several models for several photos, computing only what is new in this session.
 
     Their thumbnails are made on the way: the session then holds them by digest.
@@ -33,7 +35,7 @@ def predict_all(photos: list[Photo], runs: list[Run], flip: bool = False) -> "di
         flip: Whether to take the mean over each photo and its mirror image.
 
     Returns:
-        Predictions by the photo's digest and the run's key.
+        Predictions, or failures of photos that cannot be read, by the photo's digest and the run's key.
     """
     by_digest = {photo.digest: photo for photo in photos}
     known = {key: value for key, value in st.session_state.get("predictions", {}).items() if key[0] in by_digest}

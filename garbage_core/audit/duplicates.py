@@ -7,7 +7,6 @@ median) forgives exposure, compression and a slight move of the camera; mirrored
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +15,7 @@ from PIL import Image
 
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.images import decode_image
+from garbage_core.utils.parallel import map_photos
 
 HASH_SIDE = 16
 # Of the 256 bits, how many may differ. On TrashNet all pairs up to 80 were looked at: the 31 up to 44 show the same
@@ -91,15 +91,7 @@ def photo_signatures(
         return hashlib.sha256(data).hexdigest(), pixels, bits, bool(contrast >= LEAST_CONTRAST)
 
     files = tuple(files)
-    rows = []
-    with ThreadPoolExecutor(workers, thread_name_prefix="photos") as pool:
-        try:
-            for row in pool.map(sign, files):
-                rows.append(row)
-                progress(1)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    rows = list(map_photos(sign, files, progress, workers))
     content, pixels, bits, structured = zip(*rows, strict=True) if rows else ((), (), (), ())
     return Signatures(
         files,

@@ -10,8 +10,7 @@ Reading them needs neither Keras nor the photos. Both are refused once the run h
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,10 @@ from garbage_core.audit.label_issues import standardized, unseen_probabilities
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
+from garbage_core.inference.engine import compile_model, run_over
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_bytes, write_csv
+from garbage_core.utils.parallel import map_photos
 
 if TYPE_CHECKING:
     import keras
@@ -97,7 +98,8 @@ def embed(
     network = load_network(run.model_path, run.weights_sha256)
     files = dataset.photos["file"]
     size = int(run.config["height"]), int(run.config["width"])
-    features = _pooled(network, _photos(dataset, files, size, batch_size), progress)
+    photos = map_photos(lambda file: load_photo(dataset.read_bytes(file), *size, file), files, ahead=2 * batch_size)
+    features = _pooled(network, photos, batch_size, progress)
     vectors = principal(next(reversed(features.values())))
     learned = files.isin(run.predictions.loc[run.predictions["split"] == "train", "file"]).to_numpy()
     labels = pd.Index(dataset.classes).get_indexer(dataset.photos["label"])
@@ -211,23 +213,8 @@ def load_map(run: Run) -> pd.DataFrame:
         ) from error
 
 
-def _photos(
-    dataset: Dataset, files: Iterable[str], size: tuple[int, int], batch_size: int
-) -> Iterator[list[np.ndarray]]:
-    """Yields prepared photos in batches; the next batch is decoded while the last one is looked at."""
-    files = list(files)
-    with ThreadPoolExecutor(thread_name_prefix="photos") as pool:
-        ahead: list = []
-        for start in range(0, len(files) + batch_size, batch_size):
-            batch = files[start : start + batch_size]
-            coming = [pool.submit(lambda file: load_photo(dataset.read_bytes(file), *size, file), f) for f in batch]
-            if ahead:
-                yield [photo.result() for photo in ahead]
-            ahead = coming
-
-
 def _pooled(
-    network: "keras.Model", batches: Iterable[list[np.ndarray]], progress: Callable[[int], None]
+    network: "keras.Model", photos: Iterable[np.ndarray], batch_size: int, progress: Callable[[int], None]
 ) -> dict[str, np.ndarray]:
     """Returns pooled features of all photos by layer, float32 (N, channels), the last layer last."""
     import keras
@@ -236,18 +223,9 @@ def _pooled(
     for name in _looked_at(network):
         output = network.get_layer(name).output
         outputs[name] = keras.ops.mean(output, axis=(1, 2)) if len(output.shape) == 4 else output
-    look = keras.Model(network.input, list(outputs.values()))
-    rows: list[list[np.ndarray]] = []
-    for photos in batches:
-        seen: list[list[np.ndarray]] = [[] for _ in photos]
-        for shape in {photo.shape for photo in photos}:  # photos of one shape are looked at together
-            chosen = [place for place, photo in enumerate(photos) if photo.shape == shape]
-            answers = look.predict_on_batch(np.stack([photos[place] for place in chosen]).astype(np.float32))
-            for place, *row in zip(chosen, *answers, strict=True):
-                seen[place] = row
-        rows += seen
-        progress(len(photos))
-    return {name: np.stack(column) for name, column in zip(outputs, zip(*rows, strict=True), strict=True)}
+    call, to_numpy, _ = compile_model(keras.Model(network.input, list(outputs.values())))
+    found = run_over(lambda batch: [to_numpy(part) for part in call(batch)], photos, batch_size, progress)
+    return dict(zip(outputs, found, strict=True))
 
 
 def _looked_at(network: "keras.Model") -> list[str]:

@@ -14,7 +14,7 @@ from garbage_core.errors import GarbageError
 from garbage_core.utils.memory import give_back_large_blocks
 
 if TYPE_CHECKING:
-    from garbage_core.inference.classifier import Classifier, Prediction
+    from garbage_core.inference.classifier import Classifier, Failure, Prediction
 
 MANY = 200  # photos, from which on memory that grows with their number counts for more than a little speed
 
@@ -137,10 +137,12 @@ def photo_paths(given: list[str]) -> Iterator[Path]:
         yield from photos
 
 
-def _counted(answers: Iterable["Prediction"], counts: Counter) -> Iterator["Prediction"]:
+def _counted(answers: Iterable["Prediction | Failure"], counts: Counter) -> Iterator["Prediction | Failure"]:
     """Passes answers on, counting them by what came of them."""
+    from garbage_core.inference.classifier import Failure
+
     for answer in answers:
-        if answer.error is not None:
+        if isinstance(answer, Failure):
             counts["failed"] += 1
         elif answer.is_ood:
             counts["is_ood"] += 1
@@ -149,7 +151,7 @@ def _counted(answers: Iterable["Prediction"], counts: Counter) -> Iterator["Pred
         yield answer
 
 
-def _write_csv(path: str, classes: tuple[str, ...], answers: Iterable["Prediction"]) -> None:
+def _write_csv(path: str, classes: tuple[str, ...], answers: Iterable["Prediction | Failure"]) -> None:
     """Writes a row as soon as its photo is answered, so that memory does not grow with the number of photos."""
     header = ("file", "label", "confidence", "accepted", *(f"p_{name}" for name in classes), "error")
     with (
@@ -159,18 +161,24 @@ def _write_csv(path: str, classes: tuple[str, ...], answers: Iterable["Predictio
         table = csv.writer(file, lineterminator="\n")
         table.writerow((*header, "ood_p_value", "is_ood"))
         for answer in answers:
-            shares = [f"{answer.probabilities[name]:.6f}" if answer.probabilities else "" for name in classes]
-            confidence, ood_p_value = (
-                "" if value is None else f"{value:.6f}" for value in (answer.confidence, answer.ood_p_value)
-            )
-            accepted, is_ood = (str(value).lower() for value in (answer.accepted, answer.is_ood))
-            row = (answer.file, answer.label, confidence, accepted, *shares, answer.error, ood_p_value, is_ood)
-            table.writerow(row)
+            row = answer.to_dict()
+            shares = [_cell(row["probabilities"].get(name)) for name in classes]
+            cells = [_cell(row[name]) for name in ("file", "label", "confidence", "accepted")]
+            table.writerow((*cells, *shares, *(_cell(row[name]) for name in ("error", "ood_p_value", "is_ood"))))
         file.flush()
         os.fsync(file.fileno())
 
 
+def _cell(value: str | float | bool | None) -> str:
+    """Returns a value as it is written to CSV: shares with six decimals, true or false, nothing for None."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return value or ""
+
+
 def _read(path: str) -> bytes:
-    from garbage_core.inference.classifier import read_file
+    from garbage_core.data.sources import read_file
 
     return read_file(Path(path))

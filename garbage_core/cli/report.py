@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from garbage_core.inference.classifier import Prediction
+    from garbage_core.inference.classifier import Failure, Prediction
     from garbage_core.runs.run import Run
 
 # Metric -> what to call it, and whether it is a share shown in percent.
@@ -177,10 +177,12 @@ def bench_text(rows: list[dict[str, Any]]) -> str:
     return table(("row", "ours", "reference", "unit", "ratio", "goal", "met"), cells)
 
 
-def prediction_line(answer: "Prediction", width: int) -> str:
+def prediction_line(answer: "Prediction | Failure", width: int) -> str:
     """Says in one line what is on a photo; the file's name is padded to a width."""
+    from garbage_core.inference.classifier import Failure
+
     name = _printable(answer.file).ljust(width)
-    if answer.error is not None:
+    if isinstance(answer, Failure):
         return f"{name}  error: {_printable(answer.error)}"
     if answer.is_ood:
         return f"{name}  does not look like waste; at most: {answer.label} {_percent(answer.confidence)}"

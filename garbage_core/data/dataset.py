@@ -9,10 +9,8 @@ imported from here.
 """
 
 import hashlib
-import os
 import zlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +25,7 @@ from garbage_core.data.images import decode_image, fit_canvas, photo_size
 from garbage_core.data.sources import PhotoSource, cache_dir, find_dataset, open_source
 from garbage_core.data.splits import PROTOCOLS, SPLITS, official_splits, split_counts, split_dataset
 from garbage_core.errors import GarbageError
+from garbage_core.utils.parallel import map_photos
 
 __all__ = [
     "DOWNLOAD_URLS",
@@ -104,7 +103,7 @@ def load_dataset(data_dir: str | Path | None = None, verify: bool = True) -> Dat
         except GarbageError as error:
             return file, str(error).removeprefix(f"{shown(file)} ")
 
-    found = _in_threads(inspect, source.files)
+    found = list(map_photos(inspect, source.files))
     usable = [row for row in found if len(row) == 5]
     problems = [row for row in found if len(row) == 2]
     problems += [(file, "lies deeper than the class folders and is not read") for file in source.deeper]
@@ -157,18 +156,9 @@ def read_photos(
         rgb = decode_image(dataset.read_bytes(files[place]), files[place], at_least=(2 * height, 2 * width))
         photos[place] = fit_canvas(rgb, height, width)
 
-    _in_threads(read, range(len(files)), workers)
+    for _ in map_photos(read, range(len(files)), workers=workers):
+        pass
     return photos
-
-
-def _in_threads(function, items, workers: int | None = None) -> list:
-    """Applies a function to all items, in threads, and returns the results in order."""
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="photos") as pool:
-        try:
-            return list(pool.map(function, items))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _compare_with_lists(present: set[str], usable: set[str], classes: list[str]) -> tuple[bool, list[tuple[str, str]]]:

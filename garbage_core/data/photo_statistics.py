@@ -9,7 +9,6 @@ makes the table from the photos; the page on the data set reads it, so that it s
 
 import re
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from garbage_core.data.dataset import Dataset
 from garbage_core.data.images import decode_image
 from garbage_core.errors import GarbageError
 from garbage_core.utils.files import write_csv
+from garbage_core.utils.parallel import map_photos
 
 STATISTICS_COLUMNS = ("file", "label", "width", "height", "bytes", "brightness", "color")
 COMMAND = "python -m garbage_core data --statistics"
@@ -48,13 +48,11 @@ def measure_photos(dataset: Dataset, progress: Callable[[], None] = lambda: None
     from threadpoolctl import threadpool_limits
 
     def measured(file: str) -> tuple[float, str]:
-        values = measure(decode_image(dataset.read_bytes(file), file, at_least=(SIDE * 3 // 4, SIDE * 3 // 4)))
-        progress()
-        return values
+        return measure(decode_image(dataset.read_bytes(file), file, at_least=(SIDE * 3 // 4, SIDE * 3 // 4)))
 
     # The groups of a small copy are found faster by one thread than by several that wait for each other.
-    with threadpool_limits(1), ThreadPoolExecutor() as pool:
-        found = list(pool.map(measured, dataset.photos["file"]))
+    with threadpool_limits(1):
+        found = list(map_photos(measured, dataset.photos["file"], lambda _: progress()))
     table = dataset.photos[["file", "label", "width", "height", "bytes"]].reset_index(drop=True)
     return table.assign(brightness=[value for value, _ in found], color=[color for _, color in found])
 

@@ -234,3 +234,14 @@ def _list_folder(path: Path) -> list[str]:
 def is_litter(name: str) -> bool:
     """Tells whether a file was left by the system, not by the user: hidden ones and the like."""
     return any(part.startswith(".") or part.lower() in _IGNORED for part in name.split("/"))
+
+
+def read_file(path: Path) -> bytes:
+    """Reads a photo; of a file that is too large only as much as it takes to refuse it. Raises GarbageError."""
+    if not path.is_file():  # a pipe or a device could block for ever
+        raise GarbageError(f"There is no file {str(path)!r}: give the path of a photo.")
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise GarbageError(f"{str(path)!r} cannot be read ({error.strerror}): check its permissions.") from error

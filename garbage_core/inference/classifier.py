@@ -1,36 +1,33 @@
-"""Classifier: photos to answers.
+"""Classifier: photos to predictions.
 
     classifier = Classifier.from_run(load_run("transfer"))
-    answer = classifier.classify_bytes(data, "bottle.jpg")  # label, confidence, all probabilities, or an error
+    result = classifier.classify_bytes(data, "bottle.jpg")  # a Prediction, or a Failure if it cannot be read
 
 One classifier serves any number of threads. It calls the network as one compiled function, which takes half the time
 of `model.predict` for a single photo. Importing this module does not load Keras; making a classifier does.
 """
 
-import os
-from collections import deque
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from garbage_core.data.images import MAX_BYTES, PhotoFile, load_photo
+from garbage_core.data.images import PhotoFile, load_photo
+from garbage_core.data.sources import read_file
 from garbage_core.errors import GarbageError
-from garbage_core.inference.engine import CompiledNetwork, Look, network_probabilities, softmax, to_heat
+from garbage_core.inference.engine import CompiledNetwork, Outputs, softmax, to_heat
 from garbage_core.inference.ood_detector import Detector
 from garbage_core.inference.ood_detector import load as load_detector
 from garbage_core.inference.runtimes import KERAS, ExportedNetwork, choose, keras_network
 from garbage_core.runs.run import Run
+from garbage_core.utils.parallel import in_batches, map_photos
 
 if TYPE_CHECKING:
     import keras
-
-__all__ = ["BATCH_SIZE", "Classifier", "Prediction", "classify_together", "network_probabilities"]
 
 BATCH_SIZE = 16  # larger batches are no faster on a processor, and hold more memory
 
@@ -38,36 +35,63 @@ BATCH_SIZE = 16  # larger batches are no faster on a processor, and hold more me
 Source = bytes | PhotoFile | Path | Callable[[], bytes | PhotoFile]
 
 
+# One row of a JSON or CSV file, of a prediction or of a failure.
+_ROW: dict[str, Any] = {
+    "file": None,
+    "label": None,
+    "confidence": None,
+    "probabilities": {},
+    "accepted": False,
+    "error": None,
+    "ood_p_value": None,
+    "is_ood": False,
+}
+
+
 @dataclass(frozen=True)
 class Prediction:
-    """Answer for one photo.
+    """What a classifier says of one photo.
 
     Attributes:
         file: Name of the photo as it was given.
-        label: Most likely class; None if the photo could not be read.
-        confidence: Calibrated probability of that class, 0..1; None if the photo could not be read.
-        probabilities: Calibrated probability of each class, in the run's order; empty if the photo could not be read.
-        accepted: Whether the confidence reaches the run's threshold; if not, the honest answer is "not sure".
-        error: One sentence that says why the photo could not be read, else None.
-        familiarity: Share of the run's val photos, as they are and as another camera might have shown them, that look
-            at least as strange as this one, above 0 to 1; None if the run has no detector, see `ood_detector`,
-            or the photo could not be read.
-        unfamiliar: Whether the photo is unlike those the network learned from. Networks are often sure of the class of
-            a photo of something else, so the answer is then doubtful even if it is accepted.
+        label: Predicted class, the one with the largest probability.
+        confidence: Calibrated probability of that class, 0..1.
+        probabilities: Calibrated probability of each class, in the run's order.
+        accepted: Whether the confidence reaches the run's decision threshold; if not, the classifier abstains.
+        ood_p_value: Share of the run's val photos, as they are and as another camera might have shown them, that lie at
+            least as far from the training photos as this one, above 0 to 1; None if the run has no OOD detector.
+        is_ood: Whether the photo is out of distribution. Networks are often confident about photos of something else,
+            so the prediction is then doubtful even if it is accepted.
     """
 
     file: str
-    label: str | None = None
-    confidence: float | None = None
-    probabilities: dict[str, float] = field(default_factory=dict)
-    accepted: bool = False
-    error: str | None = None
+    label: str
+    confidence: float
+    probabilities: dict[str, float]
+    accepted: bool
     ood_p_value: float | None = None
     is_ood: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the fields in order, ready for JSON."""
-        return asdict(self)
+        """Returns the fields in order, ready for JSON; the same keys as those of a `Failure`."""
+        return _ROW | asdict(self)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photo that could not be read.
+
+    Attributes:
+        file: Name of the photo as it was given.
+        error: One sentence that says why.
+    """
+
+    file: str
+    error: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields of a `Prediction`, empty, and the error, ready for JSON."""
+        return _ROW | asdict(self)
 
 
 class Classifier:
@@ -158,36 +182,36 @@ class Classifier:
 
     def probabilities(
         self,
-        photos: Sequence[np.ndarray],
+        photos: Iterable[np.ndarray],
         calibrated: bool = True,
         flip: bool = False,
         batch_size: int = BATCH_SIZE,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], object] = lambda done: None,
     ) -> np.ndarray:
         """Returns the probability of each class for each photo, float64 of shape (N, classes).
 
         Args:
             photos: Prepared photos, RGB 0..255, each of shape (h, w, 3); sizes may differ.
             calibrated: Whether to divide the logits by the run's temperature.
-            flip: Take the mean over the photo and its mirror image, in twice the time.
-            batch_size: Photos in one call of the network.
+            flip: Whether to take the mean over the photo and its mirror image, in twice the time.
+            batch_size: Number of photos in one call of the network.
             progress: Called after every batch with the number of photos in it.
         """
         temperature = self.temperature if calibrated else 1.0
         return self._forward.probabilities(photos, temperature, flip, batch_size, progress)
 
     def classify_photo(self, photo: np.ndarray, name: str = "photo", flip: bool = False) -> Prediction:
-        """Answers for one prepared photo."""
-        return next(self._answer([(name, photo)], flip))
+        """Classifies one prepared photo."""
+        return self._predictions([(name, photo)], flip)[0]
 
-    def classify_bytes(self, data: bytes, name: str = "photo", flip: bool = False) -> Prediction:
-        """Answers for the bytes of an image file; one that cannot be read gets an answer with `error` set."""
+    def classify_bytes(self, data: bytes, name: str = "photo", flip: bool = False) -> Prediction | Failure:
+        """Classifies the bytes of an image file."""
         return next(self.classify_many([(name, data)], workers=1, flip=flip))
 
     def classify_paths(
         self, paths: Iterable[str | Path], batch_size: int = BATCH_SIZE, workers: int | None = None, flip: bool = False
-    ) -> Iterator[Prediction]:
-        """Answers for files, one by one in their order; arguments as `classify_many`."""
+    ) -> Iterator[Prediction | Failure]:
+        """Classifies files, one by one in their order; arguments as `classify_together`."""
         return self.classify_many(((str(path), Path(path)) for path in paths), batch_size, workers, flip)
 
     def classify_many(
@@ -196,9 +220,9 @@ class Classifier:
         batch_size: int = BATCH_SIZE,
         workers: int | None = None,
         flip: bool = False,
-    ) -> Iterator[Prediction]:
-        """Answers for any number of photos, see `classify_together`."""
-        return (answer for (answer,) in classify_together([self], photos, batch_size, workers, flip))
+    ) -> Iterator[Prediction | Failure]:
+        """Classifies any number of photos, see `classify_together`."""
+        return (result for (result,) in classify_together([self], photos, batch_size, workers, flip))
 
     def class_activation(self, photo: np.ndarray, class_index: int | None = None) -> np.ndarray:
         """Returns where a photo speaks for a class.
@@ -208,44 +232,40 @@ class Classifier:
 
         Args:
             photo: Prepared photo, RGB 0..255 of shape (h, w, 3).
-            class_index: Place of the class in `classes`; None for the most likely one.
+            class_index: Place of the class in `classes`; None for the predicted one.
 
         Returns:
             float32 of shape (h, w), 0..1.
         """
-        return self._look(photo, class_index)[1]
+        return self._with_activation(photo, class_index)[1]
 
     def classify_with_activation(self, photo: np.ndarray, name: str = "photo") -> tuple[Prediction, np.ndarray]:
-        """Answers for one prepared photo, with the activation map of the answer, in one call of the network."""
-        look, heat = self._look(photo, None)
-        (ood_p_value,) = self._ood_p_values(look.features)
-        return self._prediction(name, softmax(look.logits[0] / self.temperature), ood_p_value), heat
+        """Classifies one prepared photo, with the activation map of the predicted class, in one forward pass."""
+        outputs, heat = self._with_activation(photo, None)
+        (ood_p_value,) = self._ood_p_values(outputs.features)
+        return self._prediction(name, softmax(outputs.logits[0] / self.temperature), ood_p_value), heat
 
-    def features(self, photos: Sequence[np.ndarray], batch_size: int = BATCH_SIZE) -> np.ndarray:
-        """Returns what describes each photo as a whole, float32 (N, channels); see `inference.Look`."""
-        return self._forward.answers(photos, batch_size=batch_size)[1]
+    def features(self, photos: Iterable[np.ndarray], batch_size: int = BATCH_SIZE) -> np.ndarray:
+        """Returns what describes each photo as a whole, float32 (N, channels); see `engine.Outputs`."""
+        return self._forward.predict(photos, batch_size=batch_size)[1]
 
     @property
     def feature_widths(self) -> tuple[int, ...]:
         """Number of features of each layer in `features`, in order."""
         return self._forward.feature_widths
 
-    def _look(self, photo: np.ndarray, class_index: int | None) -> tuple[Look, np.ndarray]:
-        look = self._forward.look(photo[np.newaxis], maps=True)
-        index = int(look.logits[0].argmax()) if class_index is None else class_index
+    def _with_activation(self, photo: np.ndarray, class_index: int | None) -> tuple[Outputs, np.ndarray]:
+        outputs = self._forward(photo[np.newaxis], maps=True)
+        index = int(outputs.logits[0].argmax()) if class_index is None else class_index
         if not 0 <= index < len(self.classes):
             raise GarbageError(f"There is no class {index}: choose a number from 0 to {len(self.classes) - 1}.")
-        return look, to_heat(look.maps[0] @ self._class_weights[:, index], *photo.shape[:2])
+        assert outputs.maps is not None
+        return outputs, to_heat(outputs.maps[0] @ self._class_weights[:, index], *photo.shape[:2])
 
-    def _answer(self, batch: list[tuple[str, np.ndarray | GarbageError]], flip: bool) -> Iterator[Prediction]:
-        readable = [photo for _, photo in batch if isinstance(photo, np.ndarray)]
-        found, features = self._forward.answers(readable, self.temperature, flip, batch_size=max(1, len(readable)))
-        answers = zip(found, self._ood_p_values(features), strict=True)
-        for name, photo in batch:
-            if isinstance(photo, GarbageError):
-                yield Prediction(name, error=str(photo))
-            else:
-                yield self._prediction(name, *next(answers))
+    def _predictions(self, photos: Sequence[tuple[str, np.ndarray]], flip: bool) -> list[Prediction]:
+        names, batch = [name for name, _ in photos], [photo for _, photo in photos]
+        probabilities, features = self._forward.predict(batch, self.temperature, flip, batch_size=max(1, len(batch)))
+        return list(map(self._prediction, names, probabilities, self._ood_p_values(features)))
 
     def _ood_p_values(self, features: np.ndarray) -> Sequence[float | None]:
         if self.detector is None:
@@ -257,8 +277,8 @@ class Classifier:
         confidence = float(probabilities[best])
         by_class = dict(zip(self.classes, map(float, probabilities), strict=True))
         accepted = confidence >= self.threshold
-        is_ood = ood_p_value is not None and self.detector.is_ood(ood_p_value)
-        return Prediction(name, self.classes[best], confidence, by_class, accepted, None, ood_p_value, is_ood)
+        is_ood = self.detector is not None and ood_p_value is not None and self.detector.is_ood(ood_p_value)
+        return Prediction(name, self.classes[best], confidence, by_class, accepted, ood_p_value, is_ood)
 
 
 def classify_together(
@@ -267,65 +287,41 @@ def classify_together(
     batch_size: int = BATCH_SIZE,
     workers: int | None = None,
     flip: bool = False,
-) -> Iterator[tuple[Prediction, ...]]:
-    """Answers for any number of photos by several classifiers, in flat memory.
+) -> Iterator[tuple[Prediction | Failure, ...]]:
+    """Classifies any number of photos by several classifiers, in flat memory.
 
     Threads decode the next two batches during inference, each photo once for all classifiers of one size.
 
     Args:
-        classifiers: Whom to ask.
+        classifiers: The classifiers.
         photos: Pairs of a name and where the photo comes from.
-        batch_size: Photos in one call of a network.
-        workers: Threads that decode; None for one per processor core.
+        batch_size: Number of photos in one call of a network.
+        workers: Number of threads that decode; None for one per processor core.
         flip: As in `Classifier.probabilities`.
 
     Yields:
-        Per photo, in order, a `Prediction` of each classifier. A photo that cannot be read gets some with `error` set.
+        Per photo, in order, a `Prediction` of each classifier; of a photo that cannot be read a `Failure` of each.
     """
-    source = iter(photos)
     sizes = {classifier.size for classifier in classifiers}
-    pending: deque[tuple[str, Future]] = deque()
-    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode")
-
-    def read_ahead() -> None:
-        for name, item in islice(source, 2 * batch_size - len(pending)):
-            pending.append((name, pool.submit(_prepared, name, item, sizes)))
-
-    try:
-        read_ahead()
-        while pending:
-            batch = [(name, future.result()) for name, future in _take(pending, batch_size)]
-            read_ahead()
-            answers = []
-            for classifier in classifiers:
-                own = [(name, found[classifier.size] if isinstance(found, dict) else found) for name, found in batch]
-                answers.append(list(classifier._answer(own, flip)))
-            yield from zip(*answers, strict=True)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    decoded = map_photos(lambda photo: _prepared(*photo, sizes), photos, workers=workers, ahead=2 * batch_size)
+    with contextlib.closing(decoded):
+        for batch in in_batches(decoded, batch_size):
+            readable = [photo for photo in batch if not isinstance(photo, Failure)]
+            found = [
+                classifier._predictions([(name, sized[classifier.size]) for name, sized in readable], flip)
+                for classifier in classifiers
+            ]
+            predictions = zip(*found, strict=True)
+            for photo in batch:
+                yield (photo,) * len(classifiers) if isinstance(photo, Failure) else next(predictions)
 
 
-def _prepared(name: str, item: Source, sizes: Iterable[tuple[int, int]]) -> dict | GarbageError:
-    """Returns a photo as networks of these sizes see it, {(height, width): uint8 (h, w, 3)}."""
+def _prepared(name: str, item: Source, sizes: Iterable[tuple[int, int]]) -> tuple[str, dict] | Failure:
+    """Returns a photo's name and how networks of these sizes need it, {(height, width): uint8 (h, w, 3)}."""
     try:
         if not isinstance(item, bytes | PhotoFile):
             item = read_file(item) if isinstance(item, Path) else item()
         file = PhotoFile(item, name) if isinstance(item, bytes) else item
-        return {size: file.prepared(*size) for size in sizes}
+        return name, {size: file.prepared(*size) for size in sizes}
     except GarbageError as error:
-        return error
-
-
-def _take(queue: deque, count: int) -> list:
-    return [queue.popleft() for _ in range(min(count, len(queue)))]
-
-
-def read_file(path: Path) -> bytes:
-    """Reads a photo; of a file that is too large only as much as it takes to refuse it. Raises GarbageError."""
-    if not path.is_file():  # a pipe or a device could block for ever
-        raise GarbageError(f"There is no file {str(path)!r}: give the path of a photo.")
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise GarbageError(f"{str(path)!r} cannot be read ({error.strerror}): check its permissions.") from error
+        return Failure(name, str(error))

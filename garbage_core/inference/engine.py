@@ -1,32 +1,37 @@
-"""Running a network: one compiled call, photos of any sizes, probabilities.
+"""Running a network over photos: one compiled call, photos of any sizes, probabilities.
 
-The call is compiled once and then takes any batch and any photo size. It hands out what the network saw on the way, too
-(the last feature map, and pooled features of its last stacks), so that explaining an answer and telling a strange
-photo cost no second look. Importing this module does not load Keras.
+The call is compiled once and then takes any batch and any photo size. Beside the logits it gives the last feature map
+and the pooled features of the last stacks, so that a class activation map and out-of-distribution detection cost no
+second forward pass. Importing this module does not load Keras.
 """
 
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from garbage_core.utils.parallel import in_batches
+
 if TYPE_CHECKING:
     import keras
 
-# Compiling takes seconds, and a large data set comes in many pieces. The network is not held back by this.
+# A compiled call takes photos, float32 (N, h, w, 3), and returns the network's outputs, as arrays or tensors.
+Call = Callable[[np.ndarray], Sequence[Any]]
+
+# Compiling takes seconds, and one network is run over several sets of photos. Weak keys, so that it can be freed.
 _COMPILED: "weakref.WeakKeyDictionary[keras.Model, CompiledNetwork]" = weakref.WeakKeyDictionary()
 
 
-class Look(NamedTuple):
-    """What one pass through the network gives.
+class Outputs(NamedTuple):
+    """What one forward pass gives.
 
     Attributes:
         logits: float32 (N, classes).
-        features: float32 (N, channels); what describes a photo as a whole: the mean of every map that enters the last
+        features: float32 (N, channels), which describe a photo as a whole: the mean of every map that enters the last
             but one stack of blocks, that enters the last one, and that leaves it (of a ResNet-50 512 of conv3, 1,024
             of conv4 and 2,048 of conv5, all after the activation).
         maps: The last feature map, float32 (N, rows, columns, channels), or None if it was not asked for.
@@ -38,16 +43,16 @@ class Look(NamedTuple):
 
 
 class Runner:
-    """From photos to logits, features and last feature map, the same for every runtime. Thread-safe.
+    """A network's forward pass, the same for every runtime. Thread-safe.
 
     Attributes:
         number_of_classes: Number of logits.
-        feature_widths: How many of the features come from each place of the network, see `Look`.
+        feature_widths: Number of features from each place of the network, see `Outputs`.
     """
 
     def __init__(
         self,
-        call: Callable[[np.ndarray], Sequence[Any]],
+        call: Call,
         number_of_classes: int,
         feature_widths: Sequence[int],
         to_numpy: Callable[[Any], np.ndarray] = np.asarray,
@@ -57,12 +62,12 @@ class Runner:
         """Takes what runs the network.
 
         Args:
-            call: From photos, float32 (N, h, w, 3), to logits, last feature map and features, as in `Look`.
+            call: Function from photos, float32 (N, h, w, 3), to logits, last feature map and features, see `Outputs`.
             number_of_classes: Number of logits.
-            feature_widths: How many of the features come from each place of the network.
-            to_numpy: Makes an array of one of the results.
-            at_once: How many threads may be in `call` at the same time.
-            largest_batch: Most photos in a call that `answers` makes; None for as many as it is asked for.
+            feature_widths: Number of features from each place of the network.
+            to_numpy: Function that makes an array of one of the results.
+            at_once: Number of threads that may be in `call` at the same time.
+            largest_batch: Largest number of photos in a call that `predict` makes; None for no limit.
         """
         self._call = call
         self._to_numpy = to_numpy
@@ -71,118 +76,142 @@ class Runner:
         self.number_of_classes = number_of_classes
         self.feature_widths: tuple[int, ...] = tuple(feature_widths)
 
-    def __call__(self, photos: np.ndarray, maps: bool = False) -> tuple[np.ndarray, np.ndarray | None]:
+    def __call__(self, photos: np.ndarray, maps: bool = False) -> Outputs:
         """Runs the network in inference mode.
 
         Args:
             photos: RGB 0..255 of shape (N, h, w, 3), any number type.
             maps: Whether the last feature map is wanted.
-
-        Returns:
-            Logits, float32 (N, classes), and the last feature map, float32 (N, rows, columns, channels), or None.
         """
         with self._turns:
-            logits, last_map, _ = self._call(np.asarray(photos, dtype=np.float32))
-            return self._to_numpy(logits), self._to_numpy(last_map) if maps else None
-
-    def look(self, photos: np.ndarray, maps: bool = False) -> "Look":
-        """Like calling it, but with the pooled features as well, from the same pass through the network."""
-        with self._turns:
             logits, last_map, features = self._call(np.asarray(photos, dtype=np.float32))
-            return Look(self._to_numpy(logits), self._to_numpy(features), self._to_numpy(last_map) if maps else None)
+            last_map = self._to_numpy(last_map) if maps else None
+            return Outputs(self._to_numpy(logits), self._to_numpy(features), last_map)
 
     def probabilities(
         self,
-        photos: Sequence[np.ndarray],
+        photos: Iterable[np.ndarray],
         temperature: float = 1.0,
         flip: bool = False,
         batch_size: int = 32,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], object] = lambda done: None,
     ) -> np.ndarray:
-        """Returns the probability of each class for each photo, float64 of shape (N, classes); see `answers`."""
-        return self.answers(photos, temperature, flip, batch_size, progress)[0]
+        """Returns the probability of each class for each photo, float64 of shape (N, classes); see `predict`."""
+        return self.predict(photos, temperature, flip, batch_size, progress)[0]
 
-    def answers(
+    def predict(
         self,
-        photos: Sequence[np.ndarray],
+        photos: Iterable[np.ndarray],
         temperature: float = 1.0,
         flip: bool = False,
         batch_size: int = 32,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int], object] = lambda done: None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Returns probabilities and features of photos; photos of one shape share batches.
+        """Returns probabilities and features of photos.
 
         Args:
             photos: Prepared photos, RGB 0..255, each of shape (h, w, 3); sizes may differ.
-            temperature: Divides the logits; 1 leaves them as they are.
-            flip: Take the mean of the probabilities over the photo and its mirror image, in twice the time.
-            batch_size: Photos in one call of the network, at most; a runtime may take fewer.
+            temperature: Divisor of the logits; 1 leaves them as they are.
+            flip: Whether to take the mean of the probabilities over the photo and its mirror image, in twice the time.
+            batch_size: Largest number of photos in one call of the network; a runtime may take fewer.
             progress: Called after every batch with the number of photos in it.
 
         Returns:
-            Probabilities, float64 of shape (N, classes), rows adding up to 1; and features as in `Look`, float32 of
+            Probabilities, float64 of shape (N, classes), rows adding up to 1; and features as in `Outputs`, float32 of
             shape (N, channels), always of the photos as they are.
         """
-        probabilities = np.empty((len(photos), self.number_of_classes))
-        features = np.empty((len(photos), sum(self.feature_widths)), dtype=np.float32)
-        batch_size = min(batch_size, self._largest_batch or batch_size)
-        places_of_shape: dict[tuple[int, ...], list[int]] = {}
-        for place, photo in enumerate(photos):
-            places_of_shape.setdefault(photo.shape, []).append(place)
-        for places in places_of_shape.values():
-            for start in range(0, len(places), batch_size):
-                chosen = places[start : start + batch_size]
-                batch = np.stack([photos[place] for place in chosen])
-                look = self.look(batch)
-                answers = softmax(look.logits / temperature)
-                if flip:
-                    answers = (answers + softmax(self(batch[:, :, ::-1])[0] / temperature)) / 2
-                probabilities[chosen], features[chosen] = answers, look.features
-                if progress:
-                    progress(len(chosen))
-        return probabilities, features
+
+        def call(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            outputs = self(batch)
+            probabilities = softmax(outputs.logits / temperature)
+            if flip:
+                probabilities = (probabilities + softmax(self(batch[:, :, ::-1]).logits / temperature)) / 2
+            return probabilities, outputs.features
+
+        found = run_over(call, photos, min(batch_size, self._largest_batch or batch_size), progress)
+        if not found:
+            return np.empty((0, self.number_of_classes)), np.empty((0, sum(self.feature_widths)), np.float32)
+        return found[0], found[1]
 
 
 class CompiledNetwork(Runner):
     """A `Runner` by Keras, on whichever backend it has."""
 
     def __init__(self, network: "keras.Model") -> None:
-        """Compiles a network of `networks.resnet`; its weights may change afterwards, its layers may not."""
-        import keras
-
+        """Compiles a network of `garbage_core.networks`; its weights may change afterwards, its layers may not."""
         everything, widths = with_all_outputs(network)
-        to_numpy = keras.ops.convert_to_numpy
-        # TensorFlow's compiled functions may run in several threads; more of them than cores would only cost memory.
-        # The other backends keep a part of their state per process, so they take one call at a time.
-        at_once = 1
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            at_once = os.cpu_count() or 1
-            signature = [tf.TensorSpec((None, None, None, 3), tf.float32)]
-            call = tf.function(lambda photos: everything(photos, training=False), input_signature=signature)
-            to_numpy = lambda tensor: tensor.numpy()  # noqa: E731, without the copy that Keras makes
-        elif keras.backend.backend() == "torch":
-            import torch
-
-            call = torch.no_grad()(lambda photos: everything(photos, training=False))
-        else:
-            call = lambda photos: everything(photos, training=False)  # noqa: E731
+        call, to_numpy, at_once = compile_model(everything)
         super().__init__(call, network.output.shape[-1], widths, to_numpy, at_once)
+
+
+def run_over(
+    call: Call,
+    photos: Iterable[np.ndarray],
+    batch_size: int = 32,
+    progress: Callable[[int], object] = lambda done: None,
+) -> tuple[np.ndarray, ...]:
+    """Runs a network over photos of any sizes; of every few batches, the photos of one shape share calls.
+
+    Args:
+        call: Function from photos, float32 (N, h, w, 3), to one or several arrays of N rows.
+        photos: Prepared photos, RGB 0..255, each of shape (h, w, 3); taken from their source as they are needed.
+        batch_size: Largest number of photos in a call.
+        progress: Called after every call with the number of photos in it.
+
+    Returns:
+        Each of the call's arrays for all photos, in their order; nothing if there are no photos.
+    """
+    rows: list[tuple[np.ndarray, ...]] = []
+    for part in in_batches(photos, 8 * batch_size):
+        of_shape: dict[tuple[int, ...], list[int]] = {}
+        for place, photo in enumerate(part):
+            of_shape.setdefault(photo.shape, []).append(place)
+        found: dict[int, tuple[np.ndarray, ...]] = {}
+        for places in of_shape.values():
+            for chosen in in_batches(places, batch_size):
+                outputs = call(np.stack([part[place] for place in chosen]).astype(np.float32))
+                found |= zip(chosen, zip(*outputs, strict=True), strict=True)
+                progress(len(chosen))
+        rows += (found[place] for place in range(len(part)))
+    return tuple(np.stack(column) for column in zip(*rows, strict=True))
 
 
 def network_probabilities(
     network: "keras.Model",
-    photos: Sequence[np.ndarray],
+    photos: Iterable[np.ndarray],
     batch_size: int = 32,
-    progress: Callable[[int], None] | None = None,
-    flip: bool = False,
+    progress: Callable[[int], object] = lambda done: None,
 ) -> np.ndarray:
-    """Returns uncalibrated probabilities, float64 of shape (N, classes); see `CompiledNetwork.probabilities`."""
+    """Returns uncalibrated probabilities, float64 of shape (N, classes); see `Runner.predict`."""
     compiled = _COMPILED.get(network)
     if compiled is None:
         compiled = _COMPILED[network] = CompiledNetwork(network)
-    return compiled.probabilities(photos, 1.0, flip, batch_size, progress)
+    return compiled.probabilities(photos, batch_size=batch_size, progress=progress)
+
+
+def compile_model(model: "keras.Model") -> tuple[Call, Callable[[Any], np.ndarray], int]:
+    """Compiles a model for photos of any number and size, in inference mode.
+
+    Returns:
+        The call, what turns one of its results into an array, and the number of threads that may use it at once.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        signature = [tf.TensorSpec((None, None, None, 3), tf.float32)]
+        call = tf.function(lambda photos: model(photos, training=False), input_signature=signature)
+        # Compiled functions may run in several threads; more of them than cores would only cost memory. `numpy` saves
+        # the copy that Keras makes.
+        return call, lambda tensor: tensor.numpy(), os.cpu_count() or 1
+    # The other backends keep a part of their state per process, so they take one call at a time.
+    if backend == "torch":
+        import torch
+
+        return torch.no_grad()(lambda photos: model(photos, training=False)), keras.ops.convert_to_numpy, 1
+    return lambda photos: model(photos, training=False), keras.ops.convert_to_numpy, 1
 
 
 def with_all_outputs(network: "keras.Model") -> "tuple[keras.Model, tuple[int, ...]]":
@@ -198,7 +227,7 @@ def with_all_outputs(network: "keras.Model") -> "tuple[keras.Model, tuple[int, .
 
 
 def _pooled_features(network: "keras.Model") -> "list[keras.KerasTensor]":
-    """Returns the parts of `Look.features`, in the network's order."""
+    """Returns the parts of `Outputs.features`, in the network's order."""
     import keras
 
     # A stack's first block begins with two branches; the layer of the shorter one sees what enters the stack.

@@ -5,7 +5,7 @@
     save(detector, run)             # models/<name>/novelty.npz
     load(run)                       # None where there is no such file for these weights
 
-Features are those of `inference.engine.Look`: they come with the answer, so judging a photo costs a small matrix
+Features are those of `inference.engine.Outputs`: they come with the answer, so judging a photo costs a small matrix
 product. Which of the known methods is used here, and why, is measured by `garbage_core.studies.ood`.
 
 The distance of a photo is Mahalanobis' to one Gaussian over the training photos' features (Lee et al. 2018,
@@ -37,7 +37,7 @@ OOD_FILE = "novelty.npz"
 LEVEL = 0.05  # share of the val photos, half of them altered, that may be called unfamiliar
 LAYERS = ("conv4",)  # of `LAYER_NAMES`; each gets the same weight, whatever its range
 COMPONENTS = 64  # directions with a variance of their own; 32 to 128 do equally well
-LAYER_NAMES = ("conv3", "conv4", "conv5")  # where the parts of `Look.features` come from, in a ResNet-50
+LAYER_NAMES = ("conv3", "conv4", "conv5")  # where the parts of `Outputs.features` come from, in a ResNet-50
 MAX_BYTES = 16 * 2**20  # of a file's content; more was not written by `save`
 
 _ARRAYS = ("mean", "scale", "directions", "variances", "val_distances")
@@ -103,7 +103,7 @@ def fit(
     """Fits a detector.
 
     Args:
-        train: Features of the training photos, (N, D), as `inference.Look` gives them.
+        train: Features of the training photos, (N, D), as `inference.engine.Outputs` gives them.
         val: Features of the val photos, as they are and altered, (M, D): photos the network has not learned from.
         widths: Number of features of each of `LAYER_NAMES`, in order.
         weights_sha256: Of the network's file.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 REPORT_SUFFIX = ".json"  # after the whole name of the exported file
-OUTPUTS = ("logits", "maps", "features")  # what the exported graph hands out, see inference.Look
+OUTPUTS = ("logits", "maps", "features")  # what the exported graph hands out, see inference.engine.Outputs
 KERAS = "keras"
 AUTO = "auto"
 VARIABLE = "GARBAGE_RUNTIME"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from fsspec import AbstractFileSystem
 
-    from garbage_core.inference.classifier import Prediction
+    from garbage_core.inference.classifier import Failure, Prediction
 
 SCHEMA_VERSION = 1
 JOB_FILE, LIST_FILE = "job.json", "files.parquet"
@@ -167,7 +167,7 @@ def read_job(place: Place) -> Job | None:
 
 
 def write_answers(
-    place: Place, block: int, classes: Sequence[str], answers: Sequence[tuple["Prediction", bool]]
+    place: Place, block: int, classes: Sequence[str], answers: Sequence[tuple["Prediction | Failure", bool]]
 ) -> dict[str, int]:
     """Writes the answers of a block: what failed first, then what did not, which marks the block as finished.
 
@@ -182,10 +182,12 @@ def write_answers(
     """
     import pyarrow as pa
 
+    from garbage_core.inference.classifier import Failure
+
     if place.exists(ANSWERS, part_name(block)):  # done before: unfinished again until both files fit together
         place.fs.rm_file(place.path(ANSWERS, part_name(block)))
-    good = [answer for answer, _ in answers if answer.error is None]
-    bad = [(answer, again) for answer, again in answers if answer.error is not None]
+    good = [answer for answer, _ in answers if not isinstance(answer, Failure)]
+    bad = [(answer, again) for answer, again in answers if isinstance(answer, Failure)]
     if bad:
         columns = {
             "file": pa.array([answer.file for answer, _ in bad], pa.string()),

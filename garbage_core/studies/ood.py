@@ -17,7 +17,6 @@ there, and then it is better refused: the table says how often (`right`), on woo
 import hashlib
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,8 +27,8 @@ import pandas as pd
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.file_types import PHOTO_EXTENSIONS
 from garbage_core.data.images import MAX_BYTES, decode_image, load_photo, prepare_photo
+from garbage_core.data.sources import read_file
 from garbage_core.errors import GarbageError
-from garbage_core.inference.classifier import read_file
 from garbage_core.inference.ood_detector import LEVEL, Detector, fit
 from garbage_core.runs.run import Run
 from garbage_core.studies.ood_methods import KEPT, LEARNED, METHODS, Seen
@@ -37,6 +36,7 @@ from garbage_core.synthetic.foreground import on_background
 from garbage_core.synthetic.pictures import KINDS, altered, drawn
 from garbage_core.synthetic.surfaces import placed
 from garbage_core.training.backgrounds import draw_background
+from garbage_core.utils.parallel import in_batches, map_photos
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Classifier
@@ -278,11 +278,9 @@ def _features(
 ) -> tuple[list[Picture], np.ndarray]:
     """Returns the pictures that there are, and their features; prepared in threads and a batch at a time."""
     kept, parts = [], []
-    with ThreadPoolExecutor(thread_name_prefix="prepare") as pool:
-        for start in range(0, len(pictures), BATCH):
-            batch = pictures[start : start + BATCH]
-            prepared = list(pool.map(lambda picture: picture.prepare(), batch))
-            kept += [picture for picture, photo in zip(batch, prepared, strict=True) if photo is not None]
-            parts.append(classifier.features([photo for photo in prepared if photo is not None]))
-            progress(len(batch))
+    prepared = map_photos(lambda picture: picture.prepare(), pictures, ahead=2 * BATCH)
+    for batch in in_batches(zip(pictures, prepared, strict=True), BATCH):
+        kept += [picture for picture, photo in batch if photo is not None]
+        parts.append(classifier.features([photo for _, photo in batch if photo is not None]))
+        progress(len(batch))
     return kept, np.concatenate(parts)

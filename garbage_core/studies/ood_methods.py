@@ -25,7 +25,7 @@ class Seen:
             it is, (N,); see `novelty_study`.
         names: Of the pictures, (N,).
         labels: Place of the class in the run's order, -1 for strange pictures, (N,).
-        features: As `inference.Look` has them, float32 (N, channels).
+        features: As `inference.engine.Outputs` has them, float32 (N, channels).
         widths: Number of features of each layer.
         logits: float32 (N, classes).
         head: Weights and biases of the last layer, (channels of the last map, classes) and (classes,).

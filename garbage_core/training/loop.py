@@ -44,6 +44,7 @@ from garbage_core.training.imbalance import check_strategy, loss_weights
 from garbage_core.training.linear_probe import fit_linear_probe
 from garbage_core.training.stages import stage_augmentation, stage_model
 from garbage_core.utils.files import file_sha256, write_json
+from garbage_core.utils.parallel import map_photos
 
 __all__ = ["Stage", "TrainingConfig", "load_config", "train"]
 
@@ -235,15 +236,14 @@ def _finish(
     digest = save_network(network, folder / "model.keras")
     network = load_network(folder / "model.keras", digest)  # what is reported is what the stored float16 weights say
     photos = photos.sort_values(["split", "file"], key=lambda c: c.map(SPLITS.index) if c.name == "split" else c)
-    parts = []
+    prepared = map_photos(
+        lambda file: load_photo(dataset.read_bytes(file), config.height, config.width, file), photos["file"]
+    )
     with tqdm(total=len(photos), desc="predictions", unit="photo") as bar:
-        for start in range(0, len(photos), 256):
-            files = photos["file"].iloc[start : start + 256]
-            prepared = [load_photo(dataset.read_bytes(file), config.height, config.width, file) for file in files]
-            parts.append(network_probabilities(network, prepared, progress=bar.update))
+        probabilities = network_probabilities(network, prepared, progress=bar.update)
     table = photos[["file", "split", "label"]].reset_index(drop=True)
     columns = [f"p_{name}" for name in dataset.classes]
-    table = table.join(pd.DataFrame(np.concatenate(parts), columns=columns).round(6))
+    table = table.join(pd.DataFrame(probabilities, columns=columns).round(6))
     write_predictions(table, folder / "predictions.csv")
 
     labels, probabilities, _ = to_arrays(table, dataset.classes, "val")

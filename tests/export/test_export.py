@@ -103,12 +103,12 @@ def test_exported_network_gives_the_same_logits_maps_and_features_for_any_shape_
     across, upright, square = (np.stack([photo, photo[::-1]]) for photo in generated_pictures(SIZE, 3))
     assert len({across.shape, upright.shape, square.shape}) == 3
     for batch in (across, upright, square, across[:1]):
-        ours, theirs = keras_network.look(batch, maps=True), exported.look(batch, maps=True)
+        ours, theirs = keras_network(batch, maps=True), exported(batch, maps=True)
         assert np.ptp(ours.logits) > 1
         for one, other in zip(ours, theirs, strict=True):
             assert other.dtype == np.float32
             np.testing.assert_allclose(other, one, atol=2e-4 * np.abs(one).max())
-    assert exported(across)[1] is None
+    assert exported(across).maps is None
     assert exported.feature_widths == keras_network.feature_widths
 
 
@@ -117,9 +117,9 @@ def test_exported_network_gives_the_same_logits_maps_and_features_for_any_shape_
 def test_results_of_one_call_are_not_overwritten_by_the_next(format, made):
     exported = ExportedNetwork(made(format))
     one, other = (photo[np.newaxis] for photo in generated_pictures(SIZE, 4)[::3])
-    first = exported.look(one, maps=True)
+    first = exported(one, maps=True)
     kept = [part.copy() for part in first]
-    assert not np.allclose(exported.look(other, maps=True).logits, first.logits)
+    assert not np.allclose(exported(other, maps=True).logits, first.logits)
     for part, copy in zip(first, kept, strict=True):
         np.testing.assert_array_equal(part, copy)
 
@@ -230,7 +230,7 @@ def test_layer_that_would_be_rounded_away_is_split_without_changing_the_network(
     shortcut.kernel.assign(learned + np.eye(*shape[2:]) - np.eye(*shape[2:], k=shape[2]))
     batch = np.stack(generated_pictures(SIZE, 4)[::3])
     split = split_peaks(network)
-    ours, theirs = (CompiledNetwork(one).look(batch, maps=True) for one in (network, split))
+    ours, theirs = (CompiledNetwork(one)(batch, maps=True) for one in (network, split))
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(other, one, atol=1e-4 * np.abs(one).max())
     assert lost_by_rounding(np.asarray(shortcut.kernel)) > 0.5

@@ -12,7 +12,8 @@ import pytest
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import apply_temperature
-from garbage_core.inference.classifier import Classifier, Prediction, network_probabilities
+from garbage_core.inference.classifier import Classifier, Failure, Prediction
+from garbage_core.inference.engine import network_probabilities
 from garbage_core.networks.weights import save_network
 from tests.fixtures.networks import miniature, miniature_run, picture
 from tests.fixtures.runs import fake_run
@@ -47,7 +48,9 @@ def test_the_answer_is_the_calibrated_output_of_the_network(classifier):
     assert list(answer.probabilities) == list(CLASSES)
     assert answer.label == CLASSES[expected.argmax()]
     assert answer.confidence == max(answer.probabilities.values())
-    assert (answer.file, answer.error) == ("a.jpg", None)
+    assert isinstance(answer, Prediction)
+    assert answer.file == "a.jpg"
+    assert answer.to_dict()["error"] is None
 
 
 def test_acceptance_begins_at_the_threshold(run):
@@ -99,7 +102,7 @@ def test_files_are_answered_in_order_and_broken_ones_do_not_stop_the_rest(classi
     paths[7].unlink()
     answers = list(classifier.classify_paths(paths, batch_size=4, workers=3))
     assert [answer.file for answer in answers] == [str(path) for path in paths]
-    failed = [i for i, answer in enumerate(answers) if answer.error]
+    failed = [i for i, answer in enumerate(answers) if isinstance(answer, Failure)]
     assert failed == [3, 7]
     assert "3.jpg" in answers[3].error
     assert answers[7].to_dict() == {
@@ -135,7 +138,7 @@ def test_a_caller_who_stops_early_leaves_no_threads(classifier):
     answers = classifier.classify_many(((str(i), picture(i)) for i in range(100)), batch_size=2, workers=2)
     next(answers)
     answers.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("photos")]
 
 
 def test_a_file_over_the_limit_is_refused_without_reading_all_of_it(classifier, tmp_path):

@@ -22,7 +22,7 @@ from benchmarks.scale import differences, killer, read_rows, sizing
 from garbage_core.cli.main import main
 from garbage_core.cli.photo_commands import photo_paths
 from garbage_core.errors import GarbageError
-from garbage_core.inference.classifier import Classifier, Prediction
+from garbage_core.inference.classifier import Classifier, Failure, Prediction
 from garbage_core.runs.run import load_run
 from garbage_core.scale.files import (
     Job,
@@ -190,7 +190,7 @@ def test_fetching_is_tried_again_and_what_still_fails_is_noted(monkeypatch):
 
 def answer(name, error=None):
     if error:
-        return Prediction(name, error=error)
+        return Failure(name, error)
     return Prediction(name, "red", 0.7, {"red": 0.7, "green": 0.2, "blue": 0.1}, True)
 
 
@@ -287,7 +287,7 @@ def test_two_workers_one_killed_give_the_answers_of_the_plain_command(run, tmp_p
     assert len(read_rows(out, "answers")) == len(found)
     paths = sorted(path for path in folder.rglob("*.*g") if not path.name.startswith("."))
     for expected in Classifier.from_run(run).classify_paths(paths):
-        if expected.error:
+        if isinstance(expected, Failure):
             assert failed.pop(expected.file).split(":")[-1] == expected.error.split(":")[-1]
             continue
         row = found.pop(expected.file)
@@ -326,9 +326,9 @@ def test_command_prints_a_summary_and_says_by_its_exit_code_that_photos_failed(f
 
 def test_what_differs_from_one_process_is_counted():
     expected = [answer("a"), answer("b"), answer("c", error="It is cut off."), answer("d")]
-    same = [vars(photo) | {f"p_{name}": share for name, share in photo.probabilities.items()} for photo in expected]
+    read = [photo for photo in expected if isinstance(photo, Prediction)]
+    good = [vars(photo) | {f"p_{name}": share for name, share in photo.probabilities.items()} for photo in read]
     failed = [{"file": "c", "error": "It is cut off.", "again": False}]
-    good = [{key: value for key, value in row.items() if key != "error"} for row in same if row["file"] != "c"]
     assert +differences(expected, good, failed) == {"same": 4}
     other = good[0] | {f"p_{CLASSES[0]}": good[0][f"p_{CLASSES[0]}"] + 0.01}
     assert +differences(expected, [other, *good[1:]], failed) == {"same": 3, "other_answer": 1}
