@@ -3,8 +3,9 @@
     python benchmarks/feed.py transfer conv4 --precision mixed_bfloat16 --record
 
 Takes a stage of a preset and some photos of the data set, and times each piece by itself: the pieces that a photo needs
-once in a training (decoding; cutting out its thing, if the stage has `grounds`), those that it needs in every epoch
-(drawing a ground, putting the thing on it, drawing random numbers, all in one thread), the layers that augment, and a
+once in a training (decoding; its foreground, if the stage has `background_replacement`), those that it needs in every
+epoch (drawing a background, pasting the foreground on it, drawing random numbers, all in one thread), the layers that
+augment, and a
 training step with one batch over and over and with the batches that belong to it. Medians of the pieces, means of the
 steps. `--record` keeps the outcome in benchmarks/results, see `benchmarks/record.py`.
 """
@@ -38,7 +39,7 @@ def timed(call: Callable[[Any], Any], items: Iterable[Any]) -> tuple[list[Any], 
     return results, float(np.median(times))
 
 
-def photo_times(dataset: Dataset, files: list[str], height: int, width: int, grounds: bool) -> dict[str, float]:
+def photo_times(dataset: Dataset, files: list[str], height: int, width: int, replaced: bool) -> dict[str, float]:
     """Times what is done with each photo by itself, in milliseconds a photo."""
     from garbage_core.data.images import load_photo
     from garbage_core.synthetic.foreground import extract_foreground, put_on
@@ -46,7 +47,7 @@ def photo_times(dataset: Dataset, files: list[str], height: int, width: int, gro
 
     found = {}
     photos, found["decode"] = timed(lambda file: load_photo(dataset.read_bytes(file), height, width), files)
-    if not grounds:
+    if not replaced:
         return found
     rng = np.random.default_rng(0)
     things, found["cut out"] = timed(extract_foreground, photos)
@@ -76,8 +77,8 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     network = build_network(config.to_dict(), len(dataset.classes))
     freeze(network, stage.train_from, stage.train_batch_norms)
     source = PhotoSource(dataset, files, *config.size(stage), cache_gb=4)
-    if stage.grounds:
-        source = BackgroundReplacement(source, stage.grounds)
+    if stage.background_replacement:
+        source = BackgroundReplacement(source, stage.background_replacement)
     augmentation = stage_augmentation(stage)
     labels = np.arange(len(files)) % len(dataset.classes)
     options = {"num_classes": len(dataset.classes), "batch_size": size, "steps": len(files) // size, "strategy": "none"}
@@ -133,7 +134,7 @@ def main() -> int:
         "precision": args.precision,
         "a_photo": {
             name: {"ms": round(value, 2)}
-            for name, value in photo_times(dataset, files, height, width, bool(stage.grounds)).items()
+            for name, value in photo_times(dataset, files, height, width, bool(stage.background_replacement)).items()
         },
         "a_batch": {
             name: {"ms": round(value, 1)}

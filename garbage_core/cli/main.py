@@ -80,7 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     _data_dir(train)
     train.add_argument("--name", help="name of the run and its folder (default: the config's)")
     train.add_argument(
-        "--epochs", type=_positive, metavar="N", help="epochs in all, dealt out to the stages in proportion"
+        "--epochs",
+        type=_positive,
+        metavar="N",
+        help="epochs in all, dealt out to the stages in proportion; a linear probe is fitted in any case",
     )
     train.add_argument("--weights", metavar="imagenet|PATH", help="starting weights")
     train.add_argument("--seed", type=int, metavar="N", help="of random weights, order and augmentation")

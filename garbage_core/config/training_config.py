@@ -16,6 +16,7 @@ VERSIONS = ("v1", "v2", "efficientnet_lite2")
 TRAINABLE_FROM = ("all", "conv2", "conv3", "conv4", "conv5", "head")
 OPTIMIZERS = ("adamw", "sgd")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
+RENAMED_KEYS = {"grounds": "background_replacement"}  # earlier names, read in TOML files, run.json and `--set`
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class Stage:
     """One part of a training: what is trained, on what size of photo, how fast.
 
     Attributes:
-        name: Word for it in history and charts.
-        epochs: Passes over the training photos; a stage with a probe may have none.
+        name: Name of the stage in history and charts.
+        epochs: Passes over the training photos; a stage with a linear probe may have none.
         learning_rate: Highest rate, reached after the warm-up; it then falls to zero along half a cosine.
-        train_from: First part of the network that learns: `all`, a stack `conv2` to `conv5`, or `head`. What lies
-            before it is frozen.
+        train_from: First part of the network that learns: `all`, a stack `conv2` to `conv5`, or `head`. The layers
+            before it are frozen.
         warmup_epochs: Epochs, or parts of one, in which the rate rises from zero.
         height: Height of the photos in pixels; 0 takes the training's own.
         width: Width of the photos in pixels; 0 takes the training's own.
@@ -35,18 +36,19 @@ class Stage:
         weight_decay: Decoupled weight decay (Loshchilov and Hutter 2017, arXiv:1711.05101); spares biases and norms.
         augmentation: Name of a pipeline of `garbage_core.training.augmentation`.
         strength: Factor of the pipeline's ranges.
-        mixup: Parameter alpha of MixUp; a negative number leaves what the pipeline says.
+        mixup: Parameter alpha of MixUp; a negative number takes the pipeline's.
         cutmix: Parameter alpha of CutMix; likewise.
-        grounds: Share of the photos that are tried on a drawn ground instead of their own, see `training.backgrounds`.
-        cached_passes: Number of augmented passes whose output of the frozen part is computed once and kept, so that
-            only the rest of the network runs; 0 runs the whole network on freshly augmented photos.
-        probe: Strength of a logistic regression on the cached features that gives the head its weights before the stage
-            begins, see `garbage_core.training.linear_probe`; 0 leaves the head as it is.
-        passes_per_epoch: How often an epoch shows each photo.
+        background_replacement: Share of the photos, 0 to 1, whose background is replaced by a drawn one wherever a
+            foreground is found, see `garbage_core.training.backgrounds`.
+        cached_passes: Number of augmented passes whose features, the output of the frozen part, are computed once and
+            stored, so that only the rest of the network runs; 0 runs the whole network on freshly augmented photos.
+        probe: Strength of a linear probe on the cached features that initializes the head before the first epoch, see
+            `garbage_core.training.linear_probe`; 0 leaves the head as it is.
+        passes_per_epoch: Number of times that an epoch shows each photo.
         train_batch_norms: Whether batch norms learn and follow the batches; otherwise they stay in inference mode.
-        ema: Momentum of the moving average of the weights that is evaluated and kept; 0 for none.
-        teacher_weight: What a teacher's answers weigh next to the labels, if the training has a teacher; 0 leaves it
-            out. Not on cached features, whose photos it cannot see.
+        ema: Momentum of the exponential moving average of the weights that is evaluated and saved; 0 for none.
+        teacher_weight: Weight of the distillation loss next to the loss of the labels, if the training has a teacher; 0
+            leaves it out. Not on cached features, since the teacher needs photos.
     """
 
     name: str
@@ -62,13 +64,36 @@ class Stage:
     strength: float = 1.0
     mixup: float = -1.0
     cutmix: float = -1.0
-    grounds: float = 0.0
+    background_replacement: float = 0.0
     cached_passes: int = 0
     probe: float = 0.0
     passes_per_epoch: int = 1
     train_batch_norms: bool = True
     ema: float = 0.0
     teacher_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        where = f"stages.{self.name}."
+        _check(self.train_from, where + "train_from", ", ".join(TRAINABLE_FROM), self.train_from in TRAINABLE_FROM)
+        least = 0 if self.probe else 1  # a linear probe alone is a training too
+        _check(self.epochs, where + "epochs", f"at least {least}", self.epochs >= least)
+        _check(self.batch_size, where + "batch_size", "at least 2", self.batch_size >= 2)
+        _check(self.learning_rate, where + "learning_rate", "above 0", self.learning_rate > 0)
+        _check(self.ema, where + "ema", "at least 0 and below 1", 0 <= self.ema < 1)
+        _check(self.passes_per_epoch, where + "passes_per_epoch", "at least 1", self.passes_per_epoch >= 1)
+        share = self.background_replacement
+        _check(share, where + "background_replacement", "from 0 to 1", 0 <= share <= 1)
+        _check(self.teacher_weight, where + "teacher_weight", "at least 0", self.teacher_weight >= 0)
+        cached = self.cached_passes > 0
+        for conflict, words in (
+            (cached and self.teacher_weight, "its teacher needs photos: set teacher_weight to 0"),
+            (cached and share, "backgrounds are drawn anew in every epoch: set background_replacement to 0"),
+            (cached and self.train_from == "all", "trains the whole network: set train_from to a stack"),
+        ):
+            if conflict:
+                raise GarbageError(f"Stage {self.name!r} caches features, but {words}.")
+        if self.probe and not cached:
+            raise GarbageError(f"Stage {self.name!r} has a probe but no features: set cached_passes to at least 1.")
 
 
 @dataclass(frozen=True)
@@ -77,33 +102,32 @@ class TrainingConfig:
 
     Attributes:
         name: Name of the run and of its folder.
-        stages: The stages, in order; each starts from the best epoch of the one before.
+        stages: Stages in order, each from the best epoch of the one before; none where a `run.json` records none.
         version: Version of ResNet-50, `v1` or `v2`; or `efficientnet_lite2`, a network to teach it.
         filters: Filters of the first stack's bottlenecks; 64 is ResNet-50, less makes a miniature.
         blocks: Number of blocks in each of the four stacks; 3, 4, 6, 3 is ResNet-50.
         weights: Starting weights: empty for random ones, `imagenet`, or the path of a weights file.
         height: Height in pixels of the photos the finished network is meant for.
         width: Width of the same.
-        protocol: How the photos are split, `official` or `stratified`; empty takes the official lists where they fit.
-        seed: Decides the random weights, the order of the photos and every augmentation.
+        protocol: Protocol of the split, `official` or `stratified`; empty takes the official lists where they fit.
+        seed: Seed of the random weights, of the order of the photos and of every augmentation.
         imbalance: One of `garbage_core.training.imbalance.STRATEGIES`.
         label_smoothing: Share of each label that is spread over all classes.
         dropout: Share of the pooled features dropped.
         optimizer: `adamw`, or `sgd` with Nesterov momentum 0.9.
         clip_norm: Largest norm of the gradient of all weights; 0 for no limit.
-        batch_norm_momentum: How slowly the batch norms' averages follow.
+        batch_norm_momentum: Momentum of the batch norms' moving averages.
         zero_init_residual: Whether each block starts as the identity.
-        pass_through: Whether a conv5 without starting weights first hands on conv4's features, see
+        pass_through: Whether a conv5 without starting weights first passes on conv4's features, see
             `garbage_core.networks.resnet.pass_through`.
-        teacher: Name of a run whose answers are learned beside the labels, see `training.distillation`; empty for
-            none.
-        teacher_temperature: Softens both networks' answers before they are compared.
+        teacher: Name of the run that teaches this one, see `garbage_core.training.distillation`; empty for none.
+        teacher_temperature: Temperature that softens the outputs of both networks in the distillation loss.
         precision: `auto` is mixed_bfloat16 on a GPU and float32 elsewhere.
         patience: Epochs of a stage without a better macro-F1 on val before the stage ends; 0 never ends it early.
     """
 
-    name: str
-    stages: tuple[Stage, ...]
+    name: str = ""
+    stages: tuple[Stage, ...] = ()
     version: str = "v2"
     filters: int = 64
     blocks: tuple[int, ...] = (3, 4, 6, 3)
@@ -126,50 +150,16 @@ class TrainingConfig:
     patience: int = 0
 
     def __post_init__(self) -> None:
-        _check(self.stages, "stages", "at least one stage", bool(self.stages))
         _check(self.optimizer, "optimizer", " or ".join(OPTIMIZERS), self.optimizer in OPTIMIZERS)
         _check(self.version, "version", ", ".join(VERSIONS), self.version in VERSIONS)
         _check(self.teacher_temperature, "teacher_temperature", "above 0", self.teacher_temperature > 0)
         _check(self.precision, "precision", ", ".join(PRECISIONS), self.precision in PRECISIONS)
         _check(self.label_smoothing, "label_smoothing", "at least 0 and below 1", 0 <= self.label_smoothing < 1)
-        _check(
-            self.blocks, "blocks", "four whole numbers of at least 1", len(self.blocks) == 4 and min(self.blocks) >= 1
-        )
+        four = len(self.blocks) == 4 and min(self.blocks) >= 1
+        _check(self.blocks, "blocks", "four whole numbers of at least 1", four)
         _check((self.height, self.width), "height and width", "at least 32 pixels", min(self.height, self.width) >= 32)
-        for stage in self.stages:
-            where = f"stages.{stage.name}."
-            _check(
-                stage.train_from, where + "train_from", ", ".join(TRAINABLE_FROM), stage.train_from in TRAINABLE_FROM
-            )
-            # A fitted head alone is a training too.
-            least = 0 if stage.probe else 1
-            _check(stage.epochs, where + "epochs", f"at least {least}", stage.epochs >= least)
-            _check(stage.batch_size, where + "batch_size", "at least 2", stage.batch_size >= 2)
-            _check(stage.learning_rate, where + "learning_rate", "above 0", stage.learning_rate > 0)
-            _check(stage.ema, where + "ema", "at least 0 and below 1", 0 <= stage.ema < 1)
-            _check(stage.passes_per_epoch, where + "passes_per_epoch", "at least 1", stage.passes_per_epoch >= 1)
-            _check(stage.grounds, where + "grounds", "from 0 to 1", 0 <= stage.grounds <= 1)
-            _check(stage.teacher_weight, where + "teacher_weight", "at least 0", stage.teacher_weight >= 0)
-            if stage.teacher_weight and stage.cached_passes:
-                raise GarbageError(
-                    f"Stage {stage.name!r} caches features, but its teacher needs photos: "
-                    "set teacher_weight or cached_passes to 0."
-                )
-            if stage.grounds and stage.cached_passes:
-                raise GarbageError(
-                    f"Stage {stage.name!r} caches features, but grounds are drawn anew in every epoch: "
-                    "set grounds or cached_passes to 0."
-                )
-            if stage.probe and not stage.cached_passes:
-                raise GarbageError(
-                    f"Stage {stage.name!r} has a probe but caches no features: set cached_passes to at least 1."
-                )
-            if stage.cached_passes and stage.train_from == "all":
-                raise GarbageError(
-                    f"Stage {stage.name!r} caches {stage.cached_passes} passes but trains the whole network: "
-                    "set train_from to a stack, or cached_passes to 0."
-                )
-        _check(0, "the epochs of all stages together", "at least 1", any(stage.epochs for stage in self.stages))
+        epochs = sum(stage.epochs for stage in self.stages)
+        _check(epochs, "the epochs of all stages together", "at least 1", epochs > 0 or not self.stages)
         names = [stage.name for stage in self.stages]
         _check(names, "stages", "different names", len(set(names)) == len(names))
 
@@ -178,7 +168,7 @@ class TrainingConfig:
         return stage.height or self.height, stage.width or self.width
 
     def until(self, stage: str) -> "TrainingConfig":
-        """Returns the same training without the stages after one of them. Raises GarbageError if there is none so."""
+        """Returns the same training without the stages after this one. Raises GarbageError for an unknown stage."""
         names = [s.name for s in self.stages]
         _check(stage, "the last stage", f"one of {', '.join(names)}", stage in names)
         return dataclasses.replace(self, stages=self.stages[: names.index(stage) + 1])
@@ -186,7 +176,8 @@ class TrainingConfig:
     def with_epochs(self, epochs: int) -> "TrainingConfig":
         """Returns the same training with this many epochs in all, dealt out to the stages in proportion.
 
-        A stage whose share rounds to nothing is left out.
+        A stage whose share rounds to nothing is left out, unless it fits a linear probe, which the stages after it need
+        and which costs no epoch.
         """
         _check(epochs, "epochs", "at least 1", epochs >= 1)
         total = sum(stage.epochs for stage in self.stages)
@@ -198,7 +189,7 @@ class TrainingConfig:
         stages = (
             dataclasses.replace(s, epochs=n, warmup_epochs=min(s.warmup_epochs, n / 2))
             for s, n in zip(self.stages, shares, strict=True)
-            if n or (s.probe and not s.epochs)
+            if n or s.probe
         )
         return dataclasses.replace(self, stages=tuple(stages))
 
@@ -209,20 +200,20 @@ class TrainingConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], origin: str = "config") -> "TrainingConfig":
-        """Makes a config from plain values.
+        """Makes a config from plain values; keys that are missing, as in an old `run.json`, take their defaults.
+
+        Args:
+            values: Values by key, `stages` a list of such tables; keys of `RENAMED_KEYS` are read too.
+            origin: Name of the source in error messages.
 
         Raises:
             GarbageError: For an unknown key, a value of the wrong type, or one outside its range.
         """
-        stages = values.get("stages")
-        if not isinstance(stages, list) or not stages:
-            raise GarbageError(f"{origin} has no [[stages]]: describe at least one, as in presets/scratch.toml.")
-        made = tuple(
-            Stage(**_typed(Stage, s, f"{origin}, stage {n}", ("name", "epochs", "learning_rate")))
-            for n, s in enumerate(stages, 1)
-        )
-        rest = {k: v for k, v in values.items() if k != "stages"}
-        return cls(stages=made, **_typed(cls, rest, origin, ("name",)))
+        stages = values.get("stages", [])
+        _check(stages, f"'stages' in {origin}", "a list", isinstance(stages, list))
+        made = tuple(Stage(**_typed(Stage, stage, f"{origin}, stage {n}")) for n, stage in enumerate(stages, 1))
+        rest = {key: value for key, value in values.items() if key != "stages"}
+        return cls(stages=made, **_typed(cls, rest, origin))
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingConfig:
@@ -240,16 +231,13 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingCo
         GarbageError: If the file is missing or no TOML, or a key or value is not understood.
     """
     if source in PRESETS:
-        text, origin = (
-            resources.files("garbage_core.config.presets").joinpath(f"{source}.toml").read_text("utf-8"),
-            f"{source}.toml",
-        )
+        origin = f"{source}.toml"
+        text = (resources.files("garbage_core.config") / "presets" / origin).read_text("utf-8")
     else:
         path = Path(source)
         if not path.is_file():
-            raise GarbageError(
-                f"There is no preset or file {str(source)!r}: choose {' or '.join(PRESETS)}, or give a .toml file."
-            )
+            presets = " or ".join(PRESETS)
+            raise GarbageError(f"There is no preset or file {str(source)!r}: choose {presets}, or give a .toml file.")
         text, origin = path.read_text("utf-8"), path.name
     try:
         values = tomllib.loads(text)
@@ -257,6 +245,9 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingCo
         raise GarbageError(f"{origin} is not valid TOML ({error}): mend that line.") from error
     for override in overrides:
         _apply_override(values, override)
+    for key in ("name", "stages"):
+        if not values.get(key):
+            raise GarbageError(f"{origin} has no {key}: add it, as in presets/scratch.toml.")
     return TrainingConfig.from_dict(values, origin)
 
 
@@ -275,28 +266,29 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     stages = values.get("stages", [])
     named = [s for s in stages if len(parts) == 3 and parts[1] in ("*", s.get("name"))]
     if not named:
-        names = ", ".join(str(s.get("name")) for s in stages)
-        raise GarbageError(
-            f"--set {override!r} names no stage: write stages.NAME.key=value with NAME one of *, {names}."
-        )
+        names = ", ".join(["*", *(str(s.get("name")) for s in stages)])
+        raise GarbageError(f"--set {override!r} names no stage: write stages.NAME.key=value, NAME one of {names}.")
     for stage in named:
         stage[parts[2]] = value
 
 
-def _typed(cls: type, values: dict[str, Any], origin: str, required: tuple[str, ...]) -> dict[str, Any]:
+def _typed(cls: type, values: Any, origin: str) -> dict[str, Any]:
     """Returns the values with whole numbers as floats where floats are meant, or says which key is wrong."""
-    types = {name: kind for name, kind in typing.get_type_hints(cls).items() if name != "stages"}
-    types = {name: tuple if typing.get_origin(kind) is tuple else kind for name, kind in types.items()}
-    for key in required:
-        if key not in values:
-            raise GarbageError(f"{origin} lacks {key!r}: add it.")
+    _check(values, origin, "a table", isinstance(values, dict))
+    hints = typing.get_type_hints(cls)
+    types: dict[str, type] = {key: typing.get_origin(kind) or kind for key, kind in hints.items() if key != "stages"}
+    # Of two names of one key the last counts: an override comes after the file.
+    values = {RENAMED_KEYS.get(key, key): value for key, value in values.items()}
+    for field in dataclasses.fields(cls):
+        if field.default is dataclasses.MISSING and field.name not in values:
+            raise GarbageError(f"{origin} lacks {field.name!r}: add it.")
     for key, value in values.items():
         if key not in types:
             raise GarbageError(f"{origin} has an unknown key {key!r}: the keys are {', '.join(types)}.")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        fits = (types[key] is float and number) or type(value) is types[key]
         if types[key] is tuple:
             fits = isinstance(value, list | tuple) and all(type(item) is int for item in value)
+        else:
+            fits = type(value) is types[key] or (types[key] is float and type(value) is int)
         _check(value, f"{key!r} in {origin}", f"of type {types[key].__name__}", fits)
     return {key: types[key](value) for key, value in values.items()}
 

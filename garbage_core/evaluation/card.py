@@ -188,7 +188,7 @@ def _training(run: Run) -> str:
 
 
 def _augmentation(stage: dict[str, Any]) -> str:
-    share = stage.get("grounds")
+    share = stage.get("background_replacement", stage.get("grounds"))
     return str(stage.get("augmentation", "")) + (f", {100 * share:g} % on drawn grounds" if share else "")
 
 

@@ -4,7 +4,7 @@ import json
 import shlex
 from typing import Any
 
-from garbage_core.config.training_config import PRESETS, load_config
+from garbage_core.config.training_config import PRESETS, TrainingConfig, load_config
 
 
 def train_command(config: dict[str, Any], name: str) -> tuple[str, str | None]:
@@ -17,6 +17,7 @@ def train_command(config: dict[str, Any], name: str) -> tuple[str, str | None]:
     Returns:
         The command, and None if it starts from a preset, or the TOML text it needs as `<name>.toml`.
     """
+    config = TrainingConfig.from_dict(config).to_dict()
     options = []
     for preset in PRESETS:
         changes = _changes(config, load_config(preset).to_dict())

@@ -10,8 +10,9 @@ into.
 The detector learns the training photos as they are and altered as another camera, light and hand would have shown them,
 and how strange is too strange is decided on the val photos in the same way: the data set is of one camera on one table,
 and its own photos alone would have every other phone's refused. What the same things look like on other grounds it
-learns where the network has learned it too (`grounds` of a stage), from drawn grounds. Other networks are seldom right
-there, and then it is better refused: the table says how often (`right`), on wood, tiles, cloth and stone.
+learns where the network has learned it too (a stage's `background_replacement`), from drawn grounds. Other networks
+are seldom right there, and then it is better refused: the table says how often (`right`), on wood, tiles, cloth and
+stone.
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from garbage_core.config.training_config import TrainingConfig
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.file_types import PHOTO_EXTENSIONS
 from garbage_core.data.images import MAX_BYTES, decode_image, load_photo, prepare_photo
@@ -101,7 +103,7 @@ def look_at_all(
     size = classifier.size
     pictures = list(_own_photos(run, dataset, ("train", "val", "test"), size))
     pictures += [picture for kind in FIRST_SEED for picture in _altered_photos(run, dataset, kind, size)]
-    if any(stage.get("grounds") for stage in run.config.get("stages", [])):
+    if any(stage.background_replacement for stage in TrainingConfig.from_dict(run.config).stages):
         pictures += _photos_on_backgrounds(run, dataset, size)
     pictures += [
         *_placed_photos(run, dataset, size),

@@ -150,8 +150,8 @@ def _run_stage(
         s: PhotoSource(dataset, photos.loc[photos.split == s, "file"].tolist(), height, width, CACHE_GB)
         for s in ("train", "val")
     }
-    if stage.grounds:
-        sources["train"] = BackgroundReplacement(sources["train"], stage.grounds)
+    if stage.background_replacement:
+        sources["train"] = BackgroundReplacement(sources["train"], stage.background_replacement)
     freeze(network, stage.train_from, stage.train_batch_norms)
     trained = network
     if stage.cached_passes:

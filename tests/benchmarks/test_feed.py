@@ -9,7 +9,7 @@ from garbage_core.config.training_config import Stage, TrainingConfig
 from garbage_core.data.dataset import load_dataset
 from tests.fixtures.photos import thing_on_a_table
 
-STAGE = Stage("only", 1, 0.01, batch_size=4, augmentation="light", grounds=0.5)
+STAGE = Stage("only", 1, 0.01, batch_size=4, augmentation="light", background_replacement=0.5)
 CONFIG = TrainingConfig(name="mini", stages=(STAGE,), filters=8, blocks=(1, 1, 1, 1), height=48, width=64)
 
 
@@ -25,8 +25,8 @@ def dataset(tmp_path_factory):
 
 def test_what_a_photo_needs_is_timed(dataset):
     files = dataset.photos["file"].tolist()[:4]
-    assert list(photo_times(dataset, files, 48, 64, grounds=False)) == ["decode"]
-    found = photo_times(dataset, files, 48, 64, grounds=True)
+    assert list(photo_times(dataset, files, 48, 64, replaced=False)) == ["decode"]
+    found = photo_times(dataset, files, 48, 64, replaced=True)
     assert list(found) == ["decode", "cut out", "draw a ground", "put on it"]
     assert min(found.values()) > 0
 
