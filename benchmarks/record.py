@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.app_speed.table import machine
 from garbage_core.utils.files import write_json, write_text
-from garbage_core.utils.text import table
+from garbage_core.utils.text import markdown_table
 
 PLACE = Path(__file__).resolve().parent
 
@@ -55,7 +55,7 @@ def page(kept: dict[str, dict[str, Any]]) -> str:
         tables = [_table(key, value) for key, value in result.items() if _is_table(value)]
         sections.append(
             f"## {_words(name).capitalize()}\n\n    {entry['command']}\n\n{entry['measured']}, {entry['machine']}\n\n"
-            + "\n\n".join([table(["what", "result"], rows), *tables])
+            + "\n\n".join([markdown_table(["what", "result"], rows), *tables])
             + "\n"
         )
     return "\n".join(sections)
@@ -68,7 +68,7 @@ def _is_table(value: Any) -> bool:
 def _table(name: str, value: dict[str, dict[str, Any]]) -> str:
     columns = list(next(iter(value.values())))
     rows = [[_words(key), *(_words(row.get(column)) for column in columns)] for key, row in value.items()]
-    return table([_words(name), *map(_words, columns)], rows)
+    return markdown_table([_words(name), *map(_words, columns)], rows)
 
 
 def _words(value: Any) -> str:

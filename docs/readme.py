@@ -29,7 +29,7 @@ from garbage_core.studies.tables import (
     strategies_setting,
 )
 from garbage_core.utils.files import write_text
-from garbage_core.utils.text import duration, interval, percent, table
+from garbage_core.utils.text import duration, interval, markdown_table, percent, small
 
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -77,12 +77,16 @@ def results_table(
     for run in runs:
         result = evaluate(run.predictions, run.classes, split, run.temperature)
         photos.add(result.n)
-        row = [run.title, run.start, *(interval(*result.metric(metric)) for metric in ("accuracy", "macro_f1"))]
+        row = [
+            run.title,
+            run.start,
+            *(interval(*result.metric(metric), plain=True) for metric in ("accuracy", "macro_f1")),
+        ]
         if rarest:
             recall = result.per_class.set_index("label").loc[_RAREST]
-            row.append(interval(recall["recall"], recall["recall_low"], recall["recall_high"]))
-        row.append(interval(*result.metric("log_loss_calibrated"), share=False))
-        row.append(interval(*result.metric("ece_calibrated")))
+            row.append(interval(recall["recall"], recall["recall_low"], recall["recall_high"], plain=True))
+        row.append(interval(*result.metric("log_loss_calibrated"), is_share=False, plain=True))
+        row.append(interval(*result.metric("ece_calibrated"), plain=True))
         rows.append(
             [*row, f"{duration(run.info.get('duration_seconds'))}, {run.info.get('device', 'unknown machine')}"]
         )
@@ -92,7 +96,7 @@ def results_table(
         f"On the {count} {split} photos of the {protocols} split, which chose nothing; in brackets 95 % intervals. "
         "Log loss and calibration error after temperature scaling."
     )
-    parts = [table(header, rows), note]
+    parts = [markdown_table(header, rows), note]
     if len(runs) > 1 and runs[0].classes == runs[1].classes:
         a, b = runs[:2]
         parts.append(
@@ -112,12 +116,12 @@ def results_table(
         rows = read_imbalance(study)
         parts.append(
             f"Of {rows['strategy'].nunique() - 1} remedies against imbalance, each a head trained on the features of "
-            f"ImageNet's layers: {_lower(imbalance_conclusion(rows, split))}"
+            f"ImageNet's layers: {small(imbalance_conclusion(rows, split))}"
         )
     if whole:
         rows = read_strategy_runs(whole)
         parts.append(
-            f"In whole networks, trained {strategies_setting(rows)}: {_lower(imbalance_conclusion(rows, split))} "
+            f"In whole networks, trained {strategies_setting(rows)}: {small(imbalance_conclusion(rows, split))} "
             f"{rarest_precision(rows, split)} {ONE_TRAINING}"
         )
     if strange:
@@ -144,16 +148,18 @@ def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
         photo = kinds.loc["photo"]
         text = (
             f"{run.title} tells {photo['pictures']:,} ordinary photos from waste with an AUROC of "
-            f"{photo['auroc']:.3f} and lets {percent(photo['let_through'])} of them pass; it refuses "
-            f"{percent(photo['test_refused'])} of the test photos as they are"
+            f"{photo['auroc']:.3f} and lets {percent(photo['let_through'], plain=True)} of them pass; it refuses "
+            f"{percent(photo['test_refused'], plain=True)} of the test photos as they are"
         )
         if "altered waste" in kinds.index:
-            text += f", {percent(1 - kinds.loc['altered waste', 'let_through'])} altered as by another camera"
+            text += (
+                f", {percent(1 - kinds.loc['altered waste', 'let_through'], plain=True)} altered as by another camera"
+            )
         if "placed waste" in kinds.index:
             placed = kinds.loc["placed waste"]
             text += (
-                f", and {percent(1 - placed['let_through'])} with the thing put on wood, tiles, cloth or stone, where "
-                f"the network would be right about {percent(placed['right'])}"
+                f", and {percent(1 - placed['let_through'], plain=True)} with the thing put on wood, tiles, cloth or "
+                f"stone, where the network would be right about {percent(placed['right'], plain=True)}"
             )
         sentences.append(text + ".")
     return ["Strange photos: " + " ".join(sentences)] if sentences else []
@@ -170,8 +176,8 @@ def eight_bits(runs: Sequence[Run]) -> list[str]:
         check = export.report["check"].get("val")
         if check and export.weights_sha256 == run.weights_sha256:
             parts.append(
-                f"{run.title} has {percent(check['accuracy_exported'])} of the {check['photos']:,} val photos right "
-                f"instead of {percent(check['accuracy'])}"
+                f"{run.title} has {percent(check['accuracy_exported'], plain=True)} of the {check['photos']:,} val "
+                f"photos right instead of {percent(check['accuracy'], plain=True)}"
             )
     return [f"In 8 bits, as exported to OpenVINO: {'; '.join(parts)}."] if parts else []
 
@@ -224,10 +230,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     write_text(fresh, options.readme)
     return 0
-
-
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ import streamlit as st
 from garbage_app.garbage_collector import settle
 from garbage_app.theme import follow_theme
 from garbage_app.uploads import forget_photos_elsewhere
-from garbage_app.widgets.markdown import plain
 from garbage_core.errors import GarbageError
+from garbage_core.utils.text import escape
 
 _ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
@@ -88,7 +88,7 @@ def _stop_without() -> Iterator[None]:
     try:
         yield
     except GarbageError as error:
-        st.error(plain(str(error), 500), icon=":material/error:")
+        st.error(escape(str(error), 500), icon=":material/error:")
         st.stop()
 
 

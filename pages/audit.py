@@ -7,12 +7,10 @@ from garbage_app.audit.findings import VIEWS, findings_or_stop, in_view, write_f
 from garbage_app.results import evaluation_of
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_run, choose_split, runs_or_stop
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.page_header import answer, question
-from garbage_app.widgets.shared import NBSP, percent
 from garbage_core.audit.duplicates import HASH_SIDE, LEAST_COSINE, MOST_BITS
 from garbage_core.audit.label_issues import NEIGHBORS
-from garbage_core.utils.text import count
+from garbage_core.utils.text import NBSP, count, escape, percent
 
 ensure_routed()
 
@@ -32,7 +30,7 @@ else:
     inside = low <= after.metric("accuracy")[0] <= high
     sentence = (
         f"{'Largely' if inside else 'Not as it is'}: {len(excluded):,} of the {photos} cannot be counted on, and "
-        f"without them {plain(run.title)} is right on {percent(after.metric('accuracy')[0])}"
+        f"without them {escape(run.title)} is right on {percent(after.metric('accuracy')[0])}"
         f" instead of {percent(value)}."
     )
 answer(

@@ -10,11 +10,10 @@ from garbage_app.router import ensure_routed
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import TILE, dataset_or_none
 from garbage_app.widgets.lite import needs_tensorflow
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.page_header import answer, question
-from garbage_app.widgets.shared import listing
 from garbage_core.data.images import decode_image, fit_canvas
 from garbage_core.runs.run import list_runs
+from garbage_core.utils.text import escape, listing
 
 ensure_routed()
 
@@ -125,8 +124,8 @@ digest = hashlib.sha256(batch.tobytes()).hexdigest()
 
 ranges = {key: value for key, value in asdict(pipeline(name, strength)).items() if value}
 words = listing([in_words(key, value) for key, value in ranges.items()]) if ranges else "left as they are"
-trained = f"{listing([plain(title) for title in used[name]])} learned from these. " if name in used else ""
-others = [f"{plain(title)} from {other}" for other, titles in used.items() if other != name for title in titles]
+trained = f"{listing([escape(title) for title in used[name]])} learned from these. " if name in used else ""
+others = [f"{escape(title)} from {other}" for other, titles in used.items() if other != name for title in titles]
 answer(
     place,
     f"{name.capitalize()}: photos are {words}.",

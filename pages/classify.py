@@ -9,10 +9,10 @@ from garbage_app.classify.photo_input import ask_for_photos
 from garbage_app.router import ensure_routed
 from garbage_app.uploads import forget_photos, keep_in_memory
 from garbage_app.widgets.choosers import runs_or_stop
-from garbage_app.widgets.markdown import chip, plain
-from garbage_app.widgets.shared import capital
+from garbage_app.widgets.markdown import chip
 from garbage_core.data.classes import LOCAL_RULES, class_hint
 from garbage_core.runs.run import Run
+from garbage_core.utils.text import capital, escape
 
 ensure_routed()
 keep_in_memory()  # before the page has anything to upload with
@@ -25,7 +25,7 @@ def write_welcome(runs: list[Run]) -> None:
     grid = st.grid(3, min_column_width=240, border=True)
     for place, name in enumerate(classes):
         with grid.cell(), st.container(gap="xxsmall"):
-            st.markdown(f"{chip(name, place)} **{plain(capital(name))}**")
+            st.markdown(f"{chip(name, place)} **{escape(capital(name))}**")
             if hint := class_hint(name):
                 st.caption(hint)
     if any(map(class_hint, classes)):

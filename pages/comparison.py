@@ -10,15 +10,13 @@ from garbage_app.results import comparison_of, evaluation_of, training_of
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.charts import drawn, is_dark, show, show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_split, keep_valid, runs_or_stop
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.metric_tiles import difference_tile
 from garbage_app.widgets.page_header import answer, question
-from garbage_app.widgets.shared import NBSP, interval, percent, points
 from garbage_core import figures
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import Comparison
 from garbage_core.runs.run import Run, list_runs
-from garbage_core.utils.text import count, duration
+from garbage_core.utils.text import NBSP, count, duration, escape, interval, percent, quantity, signed_interval
 
 ensure_routed()
 
@@ -70,17 +68,15 @@ def write_differences(pair: Pair, split: str, comparison: Comparison) -> None:
         ]
         show_table(pd.DataFrame(rows, columns=columns), "metrics-table")
         st.caption(
-            f"{plain(comparison.name_b)} minus {plain(comparison.name_a)}. Of log loss and calibration error less is "
+            f"{escape(comparison.name_b)} minus {escape(comparison.name_a)}. Of log loss and calibration error less is "
             "better, of all others more."
         )
 
 
 def in_its_unit(metric: str, a: float, b: float, difference: float, low: float, high: float) -> tuple[str, str, str]:
     """Returns a metric of two models and its difference, in per cent and points if it is a share."""
-    if figures.is_share(metric):
-        return percent(a), percent(b), f"{points(difference)} points ({points(low)} to {points(high)})"
-    ends = (f"{value:+.3f}".replace("-", "\u2212") for value in (difference, low, high))
-    return f"{a:.3f}", f"{b:.3f}", "{} ({} to {})".format(*ends)
+    share = figures.is_share(metric)
+    return quantity(a, share), quantity(b, share), signed_interval(difference, low, high, share)
 
 
 def write_classes(pair: Pair, split: str, comparison: Comparison) -> None:
@@ -110,7 +106,7 @@ def write_confusions(pair: Pair, split: str, comparison: Comparison) -> None:
             *("confusion-matrix", run_key(run), split, False, dark),
         )
         with grid.cell():
-            st.markdown(f"**{plain(run.title)}**")
+            st.markdown(f"**{escape(run.title)}**")
             show(figure, f"confusion-{run.name}", data=confusion)
 
     st.subheader("How often both say the same", anchor=False)
@@ -166,7 +162,7 @@ def write_costs(pair: Pair) -> None:
             with st.spinner("Loading the models and measuring", show_time=True):
                 measure(networks)
         except GarbageError as error:
-            st.error(plain(str(error), 500), icon=":material/error:")
+            st.error(escape(str(error), 500), icon=":material/error:")
     speeds = {run.name: speed_of(run) for run in pair}
     rows = {
         run.title: {
@@ -195,7 +191,7 @@ place = question("Is transfer better?" if {"scratch", "transfer"} <= names else 
 runs = runs_or_stop()
 if len(runs) < 2:
     st.info(
-        f"Comparing takes two models, and there is only {plain(runs[0].title)}. Train another:",
+        f"Comparing takes two models, and there is only {escape(runs[0].title)}. Train another:",
         icon=":material/compare_arrows:",
     )
     other = "transfer" if runs[0].name == "scratch" else "scratch"
@@ -207,7 +203,7 @@ comparison = comparison_of(*pair, split)
 left_out = f"; {comparison.left_out:,} photos that only one of them has are left out" if comparison.left_out else ""
 answer(
     place,
-    plain(comparison.sentence, 400),
+    escape(comparison.sentence, 400),
     f"Both models on the same {comparison.n:,} {SPLIT_NAMES.get(split, split)} photos{left_out}. The interval says "
     "what other photos of the same kind might have given."
     + (" Both learned from these very photos, so this is no measure of their worth." if split == "train" else ""),

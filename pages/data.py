@@ -9,13 +9,11 @@ from garbage_app.router import ensure_routed
 from garbage_app.widgets.charts import show_table
 from garbage_app.widgets.choosers import shared_runs
 from garbage_app.widgets.gallery import dataset_or_none
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.page_header import answer, question
-from garbage_app.widgets.shared import percent
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.dataset import Dataset, official_splits, split_counts, split_dataset
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import count
+from garbage_core.utils.text import count, escape, percent
 
 ensure_routed()
 
@@ -23,10 +21,10 @@ ensure_routed()
 def photos_by_split(dataset: Dataset | None, runs: list[Run]) -> tuple[pd.DataFrame, str]:
     """Returns a table file, label, split and where it comes from: the photos here, a run, or the authors' lists."""
     if dataset is not None:
-        return split_dataset(dataset), f"Counted in {plain(dataset.source.name, 120)}."
+        return split_dataset(dataset), f"Counted in {escape(dataset.source.name, 120)}."
     if runs:
         run = runs[-1]
-        return run.predictions[["file", "label", "split"]], f"As recorded by the training of {plain(run.title)}."
+        return run.predictions[["file", "label", "split"]], f"As recorded by the training of {escape(run.title)}."
     lists = pd.DataFrame(official_splits().items(), columns=["file", "split"])
     return lists.assign(label=lists["file"].str.split("/").str[0]), "From the lists of the data set's authors."
 
@@ -49,8 +47,8 @@ counts = split_counts(photos, classes)
 totals = counts.sum(axis=1)
 answer(
     place,
-    f"{totals.sum():,} photos of {len(totals)} classes; the largest, {plain(totals.idxmax())}, has "
-    f"{totals.max() / totals.min():.1f} times as many as the smallest, {plain(totals.idxmin())}.",
+    f"{totals.sum():,} photos of {len(totals)} classes; the largest, {escape(totals.idxmax())}, has "
+    f"{totals.max() / totals.min():.1f} times as many as the smallest, {escape(totals.idxmin())}.",
     source,
 )
 grid = st.grid(3, min_column_width=100)

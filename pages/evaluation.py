@@ -12,16 +12,14 @@ from garbage_app.results import evaluation_of
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_run, choose_split, runs_or_stop
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.metric_tiles import share_tile
 from garbage_app.widgets.page_header import answer, question
-from garbage_app.widgets.shared import NBSP, interval, percent
 from garbage_core import figures
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import Evaluation, most_common_confusion
 from garbage_core.runs.run import Run
 from garbage_core.studies.tables import crossval_sentence, is_recipe_of, read_crossval, stage_names, study_path
-from garbage_core.utils.text import count
+from garbage_core.utils.text import NBSP, count, escape, interval, percent
 
 ensure_routed()
 
@@ -76,19 +74,12 @@ def write_headlines(evaluation: Evaluation) -> None:
         rows = [
             {
                 "Metric": figures.metric_name(row.metric),
-                f"Value and 95{NBSP}% interval": in_its_unit(row.metric, row.value, row.low, row.high),
+                f"Value and 95{NBSP}% interval": interval(row.value, row.low, row.high, figures.is_share(row.metric)),
                 "Meaning": MEANINGS[row.metric].format(blind=math.log(len(evaluation.classes))),
             }
             for row in evaluation.metrics.itertuples()
         ]
         show_table(pd.DataFrame(rows), "metrics-table", {"Meaning": st.column_config.TextColumn(width="large")})
-
-
-def in_its_unit(metric: str, value: float, low: float, high: float) -> str:
-    """Returns a metric and its interval in per cent if it is a share, else with three decimals."""
-    if figures.is_share(metric):
-        return interval(value, low, high)
-    return "unknown" if pd.isna(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 @st.cache_data(max_entries=2, show_spinner=False)
@@ -214,13 +205,13 @@ with st.container(horizontal=True):
 evaluation = evaluation_of(run, split)
 confused = most_common_confusion(evaluation)
 failing = (
-    f"and takes {plain(confused[0])} for {plain(confused[1])} most often ({confused[2]} of {confused[3]})"
+    f"and takes {escape(confused[0])} for {escape(confused[1])} most often ({confused[2]} of {confused[3]})"
     if confused
     else "without a mistake"
 )
 answer(
     place,
-    f"{plain(run.title)} is right on {percent(evaluation.metric('accuracy')[0])} of the photos {failing}.",
+    f"{escape(run.title)} is right on {percent(evaluation.metric('accuracy')[0])} of the photos {failing}.",
     f"{count(evaluation.n, f'{SPLIT_NAMES.get(split, split)} photo')}. "
     + ("It learned from these very photos, so this is no measure of its worth." if split == "train" else ""),
 )

@@ -13,13 +13,12 @@ from garbage_app.photo import Photo, preview_of
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.charts import drawn, show
 from garbage_app.widgets.choosers import runs_or_stop
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.page_header import answer, question
 from garbage_app.widgets.photo_picker import pick_photo
-from garbage_app.widgets.shared import capital, chance, percent
 from garbage_core.errors import GarbageError
 from garbage_core.explain.heatmaps import METHOD_HINTS, METHODS
 from garbage_core.runs.run import Run
+from garbage_core.utils.text import capital, chance, escape, percent
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -83,7 +82,7 @@ def write_photo(photo: Photo, preview: bytes, method: str) -> None:
     from garbage_core import figures
 
     st.subheader("The photo", anchor=False)
-    st.markdown(f"The data set calls it **{plain(photo.label)}**" if photo.label else plain(photo.name))
+    st.markdown(f"The data set calls it **{escape(photo.label)}**" if photo.label else escape(photo.name))
     st.image(preview, width="stretch", alt=f"The photo {photo.name}")
     show(drawn(figures.heat_scale, "heat scale"), "heat-scale", toolbar=False)
     st.caption(f"{METHOD_NAMES[method]}: {METHOD_HINTS[method]}")
@@ -97,7 +96,7 @@ def write_faithfulness(wish: Wish, result: "Faithfulness", place: "DeltaGenerato
     from garbage_core import figures
 
     with place.container():
-        st.markdown(f"**{plain(wish.run.title)}**, {plain(wish.label)}")
+        st.markdown(f"**{escape(wish.run.title)}**, {escape(wish.label)}")
         draws = len(result.random)
         curve = result.to_table()
         figure = drawn(
@@ -153,7 +152,7 @@ def lay_out(photo: Photo, preview: bytes, runs: list[Run], method: str) -> dict[
         write_photo(photo, preview, method)
     for run in runs:
         with grid.cell():
-            st.subheader(plain(run.title), anchor=False)
+            st.subheader(escape(run.title), anchor=False)
             words[run.name] = st.empty()
             words[run.name].markdown(":gray[...]")
             pictures[run.name] = st.empty()
@@ -179,7 +178,7 @@ def predictions_of(photo: Photo, runs: list[Run], place: "DeltaGenerator", slots
             try:
                 found[run.name] = predict_with_heatmap(photo, run)[0]
             except GarbageError as error:
-                slots[run.name].fail(plain(str(error), 500))
+                slots[run.name].fail(escape(str(error), 500))
     return found
 
 
@@ -190,7 +189,7 @@ def results_of(works: dict[str, Work], slots: dict[str, Slots]) -> dict:
         try:
             done[name] = work.result()
         except GarbageError as error:
-            slots[name].fail(plain(str(error), 500))
+            slots[name].fail(escape(str(error), 500))
     return done
 
 
@@ -212,11 +211,11 @@ def explain(
     wishes = {}
     for run in runs:
         best = predictions[run.name]
-        slots[run.name].words.markdown(f"**{plain(capital(best.label))}**, {chance(best.confidence)}")
+        slots[run.name].words.markdown(f"**{escape(capital(best.label))}**, {chance(best.confidence)}")
         if label in (ANSWER, *run.classes):
             wishes[run.name] = Wish(run, photo, best.label if label == ANSWER else label, method, stack)
         else:
-            slots[run.name].fail(f"It knows no {plain(label)}.", icon=":material/info:")
+            slots[run.name].fail(f"It knows no {escape(label)}.", icon=":material/info:")
     if not wishes:
         opacity.empty()
         answer(place, "No model can answer this.")

@@ -10,13 +10,11 @@ from garbage_app.cache import file_key
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.page_header import answer, question
-from garbage_app.widgets.shared import capital, interval, points
 from garbage_core.errors import GarbageError
 from garbage_core.figures.studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
 from garbage_core.studies import tables as studies
-from garbage_core.utils.text import count
+from garbage_core.utils.text import capital, count, escape, interval, points
 
 ensure_routed()
 
@@ -58,10 +56,10 @@ def findings(path: str, stamp: tuple, split: str, _study: pd.DataFrame) -> Findi
     photos = int(studies.rows_of(_study, "macro_f1", split)["photos"].iloc[0])
     seeds = _study["seed"].nunique() - 1  # the rows of the mean over the seeds are named like one more
     return Findings(
-        plain(studies.imbalance_conclusion(_study, split), 600),
+        escape(studies.imbalance_conclusion(_study, split), 600),
         f"{count(photos, f'{SPLIT_NAMES[split]} photo')}, mean over {count(seeds, 'seed')}, against no remedy on the "
         "same photos. Said is only what the 95\u00a0% intervals bear out.",
-        plain(studies.rarest_precision(_study, split), 600),
+        escape(studies.rarest_precision(_study, split), 600),
         rarest,
         studies.classes_of(_study),
         numbers_table(_study, split, rarest),
@@ -73,7 +71,7 @@ def study_or_stop() -> tuple[pd.DataFrame, tuple]:
     path = studies.study_path("imbalance")
     if not path.is_file():
         st.info(
-            f"The study has not been made yet: there is no {plain(str(path), 200)}. It takes the data set's photos "
+            f"The study has not been made yet: there is no {escape(str(path), 200)}. It takes the data set's photos "
             "and, without a GPU, about half an hour. Make it, then reload this page:",
             icon=":material/experiment:",
         )
@@ -112,7 +110,7 @@ def write_strategies(study: pd.DataFrame, key: tuple, split: str, rarest: str) -
         "rarest": (
             f"{capital(rarest)} found",
             rarest,
-            f"Of the photos of {plain(rarest)}, the rarest class, how many are found.",
+            f"Of the photos of {escape(rarest)}, the rarest class, how many are found.",
         ),
         "accuracy": ("Accuracy", "", "Of all photos, how many are called by their right name."),
     }
@@ -214,7 +212,7 @@ def write_runs(split: str) -> None:
     st.subheader("In whole networks", anchor=False)
     st.markdown(f"{found.sentence} {found.precision}")
     st.caption(
-        f"Networks trained {plain(studies.strategies_setting(study))}, and different in nothing but the remedy: here "
+        f"Networks trained {escape(studies.strategies_setting(study))}, and different in nothing but the remedy: here "
         f"it acts on the features, too. {studies.ONE_TRAINING}"
     )
     st.markdown("**Recall**")

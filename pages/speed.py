@@ -8,10 +8,8 @@ from benchmarks.app_speed.table import ROWS, bench_path, read_bench
 from garbage_app.cache import file_key
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.charts import show_table
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.page_header import answer, question
-from garbage_app.widgets.shared import listing
-from garbage_core.utils.text import count
+from garbage_core.utils.text import count, escape, listing
 
 ensure_routed()
 
@@ -77,8 +75,9 @@ def runtimes() -> None:
         {"Reached": st.column_config.CheckboxColumn("Reached")},
     )
     st.caption(
-        f"One photo of {width}x{height} by {plain(content['run'])}, all in turns on {plain(content['machine'], 200)}; "
-        f"measured on {plain(content['measured'][:10])}. Accuracy lost on the validation photos when it was exported."
+        f"One photo of {width}x{height} by {escape(content['run'])}, all in turns on "
+        f"{escape(content['machine'], 200)}; measured on {escape(content['measured'][:10])}. Accuracy lost on the "
+        "validation photos when it was exported."
     )
     st.code(content["command"], language="bash")
 
@@ -110,7 +109,7 @@ answer(
     place,
     headline(rows),
     "Two ways of doing the same thing, timed in turns in one run: the ratio tells more about the program than about "
-    f"the machine. Measured on {plain('; '.join(machines), 200)}.",
+    f"the machine. Measured on {escape('; '.join(machines), 200)}.",
 )
 left_out = [name for name in ROWS if name not in {row["name"] for row in rows}]
 show_table(
@@ -140,14 +139,14 @@ for row in rows:
     with st.expander(ROWS[row["name"]].title):
         what, against = ROWS[row["name"]].what, ROWS[row["name"]].against
         st.markdown(
-            f"**Ours:** {plain(what, 200)}." + (f"  \n**Other side:** {plain(against, 200)}." if against else "")
+            f"**Ours:** {escape(what, 200)}." + (f"  \n**Other side:** {escape(against, 200)}." if against else "")
         )
         low, high = row["quartiles"]
         busy = f", while the machine had a load of {row['load']:g}" if row.get("load") is not None else ""
         detail = row["detail"][:1].upper() + row["detail"][1:]
         st.caption(
-            f"{plain(detail, 300) + '. ' if detail else ''}Half of {row['repeats']} repeats of ours lie between "
-            f"{number(low)} and {number(high)} {row['unit']}; measured on {plain(row['measured'][:10])}{busy}."
+            f"{escape(detail, 300) + '. ' if detail else ''}Half of {row['repeats']} repeats of ours lie between "
+            f"{number(low)} and {number(high)} {row['unit']}; measured on {escape(row['measured'][:10])}{busy}."
         )
         st.code(row["command"], language="bash")
 runtimes()

@@ -8,12 +8,10 @@ from garbage_app.results import training_of
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.charts import drawn, is_dark, show, show_table
 from garbage_app.widgets.choosers import runs_or_stop
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.page_header import answer, question
-from garbage_app.widgets.shared import NBSP, listing, percent
 from garbage_core.runs.history import Kept, kept_by, smaller_stages, stages_of
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import duration
+from garbage_core.utils.text import NBSP, duration, escape, listing, percent
 
 ensure_routed()
 
@@ -43,7 +41,7 @@ def choose_runs(runs: list[Run]) -> list[Run]:
 
 def sentence(run: Run, kept: Kept) -> str:
     """Says which network a training kept, and how good it is on val."""
-    epochs, name = int(run.history["epoch"].max()), plain(run.title)
+    epochs, name = int(run.history["epoch"].max()), escape(run.title)
     score = "" if pd.isna(kept.value) else f", with macro\u2011F1 {percent(kept.value)}"
     if kept.epoch is None:
         return f"{name} trained for {epochs} epochs"
@@ -106,16 +104,16 @@ def write_caveats(runs: list[Run], kept: list[Kept]) -> None:
         if smaller := smaller_stages(run):
             sizes = stages_of(run).set_index("stage").loc[smaller, ["width", "height"]].drop_duplicates()
             pixels = listing([f"{width} by {height}" for width, height in sizes.itertuples(index=False)])
-            stages = f"the stage{'s' if len(smaller) > 1 else ''} {listing([plain(name) for name in smaller])}"
+            stages = f"the stage{'s' if len(smaller) > 1 else ''} {listing([escape(name) for name in smaller])}"
             st.info(
-                f"{plain(run.title)}: {stages} used photos of {pixels} pixels, and the values of those epochs were "
+                f"{escape(run.title)}: {stages} used photos of {pixels} pixels, and the values of those epochs were "
                 f"measured on such photos. They are not comparable with the network that was kept, which takes "
                 f"{run.config.get('width')} by {run.config.get('height')} pixels and was measured with them.",
                 icon=":material/photo_size_select_small:",
             )
         if k.epoch == 0:
             st.info(
-                f"{plain(run.title)}: no epoch was better on the validation photos than the head that was fitted to "
+                f"{escape(run.title)}: no epoch was better on the validation photos than the head that was fitted to "
                 "the untouched network before the first; that is what was kept.",
                 icon=":material/start:",
             )
@@ -179,5 +177,5 @@ st.subheader("Stage by stage", anchor=False)
 show_table(stage_rows(runs), "training-stages", {"Best macro-F1 at that size": share})
 with st.expander("Every epoch as a table"):
     for run in runs:
-        st.markdown(f"**{plain(run.title)}**")
+        st.markdown(f"**{escape(run.title)}**")
         show_table(run.history, f"history-{run.name}")

@@ -10,13 +10,11 @@ from garbage_app.cache import run_key
 from garbage_app.results import evaluation_of
 from garbage_app.widgets.charts import show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.metric_tiles import share_tile
-from garbage_app.widgets.shared import interval, points
 from garbage_core import figures
 from garbage_core.audit.findings import clean_subset, leaked_or_contradictory
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import count
+from garbage_core.utils.text import count, escape, interval, points, signed
 
 if TYPE_CHECKING:
     from garbage_core.evaluation.evaluation import Evaluation
@@ -75,7 +73,7 @@ def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
     for name, title in (("accuracy", "Accuracy"), ("macro_f1", "Macro-F1"), ("ece_calibrated", "Calibration error")):
         share_tile(grid, title, *shown.metric(name))
     st.caption(
-        f"{plain(run.title)} on {count(shown.n, f'{SPLIT_NAMES.get(split, split)} photo')}"
+        f"{escape(run.title)} on {count(shown.n, f'{SPLIT_NAMES.get(split, split)} photo')}"
         + (f" of {before.n:,}." if left_out else ".")
         + (
             f" On the {len(excluded):,} others it is right {count(int(excluded['correct'].sum()), 'time')}."
@@ -112,9 +110,7 @@ def both(before: "Evaluation", after: "Evaluation") -> pd.DataFrame:
 
 
 def _row(name: str, before: tuple, after: tuple, share: bool) -> dict[str, str]:
-    if share:
-        with_all, without, change = interval(*before), interval(*after), points(after[0] - before[0])
-    else:
-        with_all, without = (f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in (before, after))
-        change = f"{after[0] - before[0]:+.3f}".replace("-", "\u2212")
+    with_all, without = interval(*before, share), interval(*after, share)
+    difference = after[0] - before[0]
+    change = points(difference) if share else signed(difference, 3)
     return {"Metric": name, "All photos": with_all, "Without them": without, "Change": change}

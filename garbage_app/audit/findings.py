@@ -7,10 +7,9 @@ import streamlit as st
 
 from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
 from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
-from garbage_app.widgets.markdown import chip, plain
-from garbage_app.widgets.shared import capital, percent
+from garbage_app.widgets.markdown import chip
 from garbage_core.audit.findings import DUPLICATES, findings_path, load_findings
-from garbage_core.utils.text import count
+from garbage_core.utils.text import capital, count, escape, percent
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
@@ -173,7 +172,7 @@ def _write_card(group: pd.DataFrame, dataset: "Dataset | None") -> None:
 
 
 def _caption(row: tuple, view: str) -> str:
-    text = f"{chip(row.label)} {plain(row.label)}, {SPLIT_NAMES.get(row.split, plain(row.split))}"
+    text = f"{chip(row.label)} {escape(row.label)}, {SPLIT_NAMES.get(row.split, escape(row.split))}"
     if view == "mislabeled":
-        text += f"; rather **{plain(row.suggested)}**?"
+        text += f"; rather **{escape(row.suggested)}**?"
     return text

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from garbage_app import cache
-from garbage_app.widgets.markdown import plain
-from garbage_app.widgets.shared import NBSP, capital, chance, listing, percent
 from garbage_core.runs.run import Run
+from garbage_core.utils.text import NBSP, capital, chance, escape, listing, percent
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
@@ -80,7 +79,7 @@ def write_choices(runs: Sequence[Run]) -> None:
         measured = [run for run in runs if (run.predictions["split"] == "val").any()]
         shares = [percent(_share_accepted(run, chosen_threshold(run))) for run in measured]
         if measured:
-            sure = listing([f"{plain(run.title)} {share}" for run, share in zip(measured, shares, strict=True)])
+            sure = listing([f"{escape(run.title)} {share}" for run, share in zip(measured, shares, strict=True)])
             st.caption(f"Answered for sure, of the validation photos: {sure}. The rest is left open.")
         st.toggle(
             "Ask about the mirror image too",
@@ -98,14 +97,14 @@ def sentence(prediction: "Prediction") -> str:
     if prediction.is_ood:
         return NOT_WASTE
     if prediction.accepted:
-        return f"{plain(capital(prediction.label))}, {chance(prediction.confidence)}"
+        return f"{escape(capital(prediction.label))}, {chance(prediction.confidence)}"
     return f"Not sure: {_either(prediction)}?"
 
 
 def if_waste(prediction: "Prediction") -> str:
     """Returns the answer for a strange photo: "If it is waste all the same: glass, 97 %, but do not rely on it."."""
     if prediction.accepted:
-        guess = f"{plain(prediction.label)}, {chance(prediction.confidence)}, but do not rely on it"
+        guess = f"{escape(prediction.label)}, {chance(prediction.confidence)}, but do not rely on it"
     else:
         guess = f"{_either(prediction)}, not sure which"
     return f"If it is waste all the same: {guess}."
@@ -113,7 +112,7 @@ def if_waste(prediction: "Prediction") -> str:
 
 def _either(prediction: "Prediction") -> str:
     first, second = sorted(prediction.probabilities, key=prediction.probabilities.get, reverse=True)[:2]
-    return f"{plain(first)} or {plain(second)}"
+    return f"{escape(first)} or {escape(second)}"
 
 
 def outcome(prediction: "Prediction") -> str:

@@ -11,11 +11,9 @@ from garbage_app.classify.decision import asks_twice, is_sure, judged, outcome
 from garbage_app.classify.one_photo import write_answer
 from garbage_app.classify.predictions import predict_all
 from garbage_app.photo import Photo
-from garbage_app.widgets.markdown import plain
-from garbage_app.widgets.shared import NBSP, capital
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import count
+from garbage_core.utils.text import NBSP, capital, count, escape
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
@@ -40,16 +38,16 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     }
     outcomes = pd.Series({place: outcome(answer) for place, answer in answers[leader.name].items()}, dtype=object)
     totals = outcomes.value_counts()
-    said = ", ".join(f"{plain(name)} {number}" for name, number in totals.items())
+    said = ", ".join(f"{escape(name)} {number}" for name, number in totals.items())
     st.header(capital(said) or "No photo could be read", anchor=False)
     st.caption(
-        f"{count(len(photos), 'file')}, as answered by {plain(leader.title)}, which is the better model on the "
+        f"{count(len(photos), 'file')}, as answered by {escape(leader.title)}, which is the better model on the "
         "validation photos. Choose a row to see why."
     )
     if asks_twice():
         keys = {(photos[place].digest, run_key(leader)) for place in read}
         changed = sum(raw[key].label != alone[key].label for key in keys)
-        st.caption(f"With the mirror images, {plain(leader.title)} gives {count(changed, 'other answer')}.")
+        st.caption(f"With the mirror images, {escape(leader.title)} gives {count(changed, 'other answer')}.")
     _write_errors([result.error for result in results if isinstance(result, Failure)])
     if not read:
         return
@@ -75,7 +73,7 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     picked = chosen.selection.rows
     photo = photos[shown[picked[0] if picked and picked[0] < len(shown) else 0]]
     st.divider()
-    st.caption(f"Photo: {plain(photo.name)}")
+    st.caption(f"Photo: {escape(photo.name)}")
     write_answer(photo, runs)
 
 
@@ -85,7 +83,7 @@ def _loads(run: Run) -> bool:
         with st.spinner("Loading the models, once per server"):
             classifier_of(run)
     except GarbageError as error:
-        st.error(f"{plain(run.title)}: {plain(str(error), 500)}", icon=":material/error:")
+        st.error(f"{escape(run.title)}: {escape(str(error), 500)}", icon=":material/error:")
         return False
     return True
 
@@ -94,7 +92,7 @@ def _write_errors(errors: list[str]) -> None:
     folded = len(errors) > MOST_ERRORS
     with st.expander(f"{len(errors)} files could not be read") if folded else st.container():
         for error in errors:
-            st.error(plain(error, 500), icon=":material/broken_image:")
+            st.error(escape(error, 500), icon=":material/broken_image:")
 
 
 def _choose_outcomes(outcomes: pd.Series, totals: pd.Series) -> list[int]:
@@ -107,7 +105,7 @@ def _choose_outcomes(outcomes: pd.Series, totals: pd.Series) -> list[int]:
         "Show only",
         list(totals.index),
         selection_mode="multi",
-        format_func=lambda name: f"{plain(capital(name))} {totals[name]}",
+        format_func=lambda name: f"{escape(capital(name))} {totals[name]}",
         key="outcomes",
     )
     return list(outcomes.index[outcomes.isin(wanted)] if wanted else outcomes.index)

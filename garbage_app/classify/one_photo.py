@@ -17,11 +17,10 @@ from garbage_app.classify.decision import (
 )
 from garbage_app.photo import Photo, preview_of
 from garbage_app.widgets.charts import show
-from garbage_app.widgets.markdown import plain
-from garbage_app.widgets.shared import chance, percent
 from garbage_core.data.classes import LOCAL_RULES, class_hint
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
+from garbage_core.utils.text import chance, escape, percent
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
@@ -32,7 +31,7 @@ def write_answer(photo: Photo, runs: list[Run]) -> None:
     try:
         preview = preview_of(photo)
     except GarbageError as error:
-        st.error(plain(str(error), 500), icon=":material/broken_image:")
+        st.error(escape(str(error), 500), icon=":material/broken_image:")
         return
     found = {}
     runs = sorted(runs, key=val_accuracy, reverse=True)
@@ -41,7 +40,7 @@ def write_answer(photo: Photo, runs: list[Run]) -> None:
             try:
                 found[run.name] = predict_with_heatmap(photo, run)
             except GarbageError as error:
-                st.error(f"{plain(run.title)}: {plain(str(error), 500)}", icon=":material/error:")
+                st.error(f"{escape(run.title)}: {escape(str(error), 500)}", icon=":material/error:")
         runs = [run for run in runs if run.name in found]
         alone = {run.name: judged(found[run.name][0], run) for run in runs}
         answers = alone
@@ -71,7 +70,7 @@ def write_headline(photo: Photo, answers: "dict[str, Prediction]", runs: list[Ru
     hint = class_hint(best.label) if best.accepted else None
     if best.is_ood:
         st.markdown(
-            f"At least not like the photos that {plain(leader.title)} learned from. Put one thing on a light, plain "
+            f"At least not like the photos that {escape(leader.title)} learned from. Put one thing on a light, plain "
             f"background, go close, and try again. {if_waste(best)}"
         )
     elif hint:
@@ -81,12 +80,12 @@ def write_headline(photo: Photo, answers: "dict[str, Prediction]", runs: list[Ru
     different = [run for run in others if answers[run.name].label != best.label]
     if different:
         says = [
-            f"{plain(run.title)} says {plain(answers[run.name].label)} ({chance(answers[run.name].confidence)})"
+            f"{escape(run.title)} says {escape(answers[run.name].label)} ({chance(answers[run.name].confidence)})"
             for run in (leader, *different)
         ]
         st.markdown(f":material/call_split: **The models disagree.** {'; '.join(says)}.")
     if photo.label:
-        st.caption(f"A test photo that no model learned from; the data set calls it **{plain(photo.label)}**.")
+        st.caption(f"A test photo that no model learned from; the data set calls it **{escape(photo.label)}**.")
 
 
 def write_changes(runs: list[Run], before: "dict[str, Prediction]", after: "dict[str, Prediction]") -> None:
@@ -94,8 +93,8 @@ def write_changes(runs: list[Run], before: "dict[str, Prediction]", after: "dict
     changes = []
     for run in runs:
         old, new = before[run.name], after[run.name]
-        was, now = (f"{plain(answer.label)} {chance(answer.confidence)}" for answer in (old, new))
-        changes.append(f"{plain(run.title)} " + (f"stays at {now}" if was == now else f"goes from {was} to {now}"))
+        was, now = (f"{escape(answer.label)} {chance(answer.confidence)}" for answer in (old, new))
+        changes.append(f"{escape(run.title)} " + (f"stays at {now}" if was == now else f"goes from {was} to {now}"))
     st.caption(f"With the mirror image, {'; '.join(changes)}.")
 
 
@@ -107,7 +106,7 @@ def write_model(
     from garbage_core.explain.heatmaps import overlay
     from garbage_core.inference.engine import to_heat
 
-    st.subheader(plain(run.title), anchor=False)
+    st.subheader(escape(run.title), anchor=False)
     st.markdown(f"**{sentence(prediction)}**")
     if prediction.is_ood:
         st.caption(
@@ -127,6 +126,6 @@ def write_model(
         picture,
         width="stretch",
         output_format="JPEG",
-        caption=f"Bright: what speaks for {plain(alone.label)}",
+        caption=f"Bright: what speaks for {escape(alone.label)}",
         alt=f"Heat map of {run.title} over the photo {photo.name}",
     )

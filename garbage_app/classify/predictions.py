@@ -12,9 +12,9 @@ from PIL import Image
 from garbage_app.cache import run_key
 from garbage_app.classifiers import classifier_of
 from garbage_app.photo import Photo
-from garbage_app.widgets.markdown import plain
 from garbage_core.data.images import PhotoFile
 from garbage_core.runs.run import Run
+from garbage_core.utils.text import escape
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Failure, Prediction
@@ -56,7 +56,7 @@ def predict_all(
         for done, (photo, predictions) in enumerate(zip(new, stream, strict=True), 1):
             for run, prediction in zip(needed, predictions, strict=True):
                 known[photo.digest, run_key(run), flip] = prediction
-            bar.progress(done / len(new), plain(photo.name))
+            bar.progress(done / len(new), escape(photo.name))
         bar.empty()
     return {key[:2]: known[key] for key in wanted}
 

@@ -5,13 +5,11 @@ import streamlit as st
 from garbage_app.cache import run_key
 from garbage_app.results import comparison_of
 from garbage_app.widgets.charts import clicked, drawn, is_dark, show, show_table
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.photo_grid import choose_order, in_order, photo_pages
-from garbage_app.widgets.shared import chance, interval
 from garbage_core import figures
 from garbage_core.evaluation.evaluation import wilson_interval
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import count
+from garbage_core.utils.text import chance, count, escape, interval
 
 FIELDS = "right-and-wrong"
 # The groups of `evaluation.evaluation.GROUPS` by the place in the table of the test: is a right, is b right.
@@ -27,7 +25,7 @@ GROUPS = {
 def explore_pair(pair: tuple[Run, Run], split: str) -> None:
     """Draws the table of the McNemar test, says what it means, and shows the photos of one of its fields."""
     comparison = comparison_of(*pair, split)
-    a, b = plain(comparison.name_a), plain(comparison.name_b)
+    a, b = escape(comparison.name_a), escape(comparison.name_b)
     names = {
         "only_b": f"Only {comparison.name_b} right",
         "only_a": f"Only {comparison.name_a} right",
@@ -60,7 +58,7 @@ def explore_pair(pair: tuple[Run, Run], split: str) -> None:
         show(figure, FIELDS, data=lambda: counts.rename_axis(comparison.name_a), on_select=_follow_click)
     photos = comparison.group(group)
     share = interval(len(photos) / comparison.n, *map(float, wilson_interval(len(photos), comparison.n)))
-    st.markdown(f"**{plain(names[group])}: {count(len(photos), 'photo')}**, {share}")
+    st.markdown(f"**{escape(names[group])}: {count(len(photos), 'photo')}**, {share}")
     if photos.empty:
         st.info("There is no such photo.", icon=":material/check:")
         return
@@ -84,10 +82,10 @@ def _follow_click() -> None:
 
 def _caption(row: tuple, a: str, b: str) -> str:
     answers = [
-        f"{model}: {'**' if right else ''}{plain(answer)}{'**' if right else ''} ({chance(confidence)})"
+        f"{model}: {'**' if right else ''}{escape(answer)}{'**' if right else ''} ({chance(confidence)})"
         for model, answer, confidence, right in (
             (a, row.predicted_a, row.confidence_a, row.correct_a),
             (b, row.predicted_b, row.confidence_b, row.correct_b),
         )
     ]
-    return "  \n".join([plain(row.label), *answers])
+    return "  \n".join([escape(row.label), *answers])

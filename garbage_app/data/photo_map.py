@@ -8,10 +8,10 @@ from garbage_app.data.views import photo_caption
 from garbage_app.widgets.charts import clicked, drawn, is_dark, show
 from garbage_app.widgets.choosers import choose_run
 from garbage_app.widgets.gallery import dataset_or_none, gallery
-from garbage_app.widgets.markdown import plain
 from garbage_core.errors import GarbageError
 from garbage_core.runs.predictions import probability_columns
 from garbage_core.runs.run import Run
+from garbage_core.utils.text import escape
 
 MAP = "photo-map"
 
@@ -30,7 +30,7 @@ def write_map(runs: list[Run]) -> None:
     try:
         points = _map_points(run_key(run), _map_stamp(run), run)
     except GarbageError as error:
-        st.info(plain(str(error).replace("`", ""), 500))
+        st.info(escape(str(error).replace("`", ""), 500))
         st.code(f"python -m garbage_core embed {run.name}", language="bash")
         return
     classes = list(run.classes)
@@ -46,7 +46,7 @@ def write_map(runs: list[Run]) -> None:
     with right:
         _write_point(points, classes, chosen)
     st.caption(
-        f"What {plain(run.title)} sees in each photo, as a point: photos that look alike to it lie close together "
+        f"What {escape(run.title)} sees in each photo, as a point: photos that look alike to it lie close together "
         "(t-SNE). Directions, distances between far groups and their sizes mean nothing. A click on a class in the "
         "legend hides it."
     )
@@ -98,7 +98,7 @@ def _write_point(points: pd.DataFrame, classes: list[str], chosen: str | None) -
         st.info("Click a point to see its photo.", icon=":material/ads_click:")
         return
     row = next(points[points["file"] == chosen].itertuples())
-    verdict = "rightly called so" if row.answer == row.label else f"taken for {plain(row.answer)}"
+    verdict = "rightly called so" if row.answer == row.label else f"taken for {escape(row.answer)}"
     dataset = dataset_or_none()
     gallery([chosen], [f"{photo_caption(row, classes)}; {verdict}"], dataset, columns=1, heat_maps=True)
     if dataset is None:

@@ -10,13 +10,12 @@ import streamlit as st
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
 from garbage_app.widgets.gallery import gallery, offer_download
-from garbage_app.widgets.markdown import chip, plain
-from garbage_app.widgets.shared import NBSP, capital, percent
+from garbage_app.widgets.markdown import chip
 from garbage_core.data import class_balance as balance
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.errors import GarbageError
 from garbage_core.studies.tables import study_path
-from garbage_core.utils.text import count
+from garbage_core.utils.text import NBSP, capital, count, escape, percent
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
@@ -94,7 +93,7 @@ def _evenness(counts: pd.DataFrame) -> str:
     label, split, there, even = balance.largest_gap(counts)
     chance = balance.stratification_p(counts)
     text = (
-        f"The largest gap: of {plain(label)}, {there:,} are {SPLIT_NAMES.get(split, split)} photos, where "
+        f"The largest gap: of {escape(label)}, {there:,} are {SPLIT_NAMES.get(split, split)} photos, where "
         f"{even:.1f} would be even."
     )
     if np.isnan(chance):
@@ -160,7 +159,7 @@ def _pills(title: str, options: list[str], key: str, name) -> str:
 
 def photo_caption(row: tuple, classes: list[str]) -> str:
     """Returns the line under a photo from its `label` and `split`."""
-    return f"{chip(row.label, classes.index(row.label))} {plain(row.label)}, {SPLIT_NAMES.get(row.split, row.split)}"
+    return f"{chip(row.label, classes.index(row.label))} {escape(row.label)}, {SPLIT_NAMES.get(row.split, row.split)}"
 
 
 @dataclass(frozen=True)
@@ -220,7 +219,7 @@ def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None
         facts = _facts(whole_key, str(path), tuple(classes), photos)
     except GarbageError as error:
         st.subheader("How large, how bright, which colors", anchor=False)
-        st.info(plain(str(error).replace("`", ""), 500))
+        st.info(escape(str(error).replace("`", ""), 500))
         st.code(statistics.COMMAND, language="bash")
         return
     st.subheader("How large the photos are", anchor=False)
@@ -229,7 +228,7 @@ def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None
     bright = facts.bright
     first, last = bright.loc[bright["median"].idxmax()], bright.loc[bright["median"].idxmin()]
     st.markdown(
-        f"Brightest are photos of {plain(first['label'])}, darkest those of {plain(last['label'])} (half of them are "
+        f"Brightest are photos of {escape(first['label'])}, darkest those of {escape(last['label'])} (half of them are "
         f"above {percent(first['median'], 0)} and {percent(last['median'], 0)} of white). The class explains "
         f"{percent(facts.explained, 0)} of the differences between photos."
     )
@@ -250,7 +249,7 @@ def _colors_in_words(facts: Facts) -> str:
     others = colors[(colors["name"] == top["name"]) & (colors["label"] != top["label"])]
     rest = f", of the other classes {percent(others['share'].min(), 0)} to {percent(others['share'].max(), 0)}"
     return (
-        f"{percent(top['share'], 0)} of the photos of {plain(top['label'])} are mostly {top['name']}"
+        f"{percent(top['share'], 0)} of the photos of {escape(top['label'])} are mostly {top['name']}"
         f"{rest if len(others) else ''}. Who knew nothing but the name of this color could guess the class of "
         f"{percent(facts.guessed, 0)} of these photos; without it, {percent(facts.blind, 0)}."
     )

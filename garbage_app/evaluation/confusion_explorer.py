@@ -8,13 +8,11 @@ from garbage_app.evaluation.tables import prediction_tables
 from garbage_app.results import evaluation_of
 from garbage_app.widgets.charts import clicked, drawn, is_dark, show, show_table
 from garbage_app.widgets.choosers import keep_valid
-from garbage_app.widgets.markdown import plain
 from garbage_app.widgets.photo_grid import ORDERS, choose_order, in_order, photo_pages, probabilities_in_words
-from garbage_app.widgets.shared import interval
 from garbage_core import figures
 from garbage_core.evaluation.evaluation import Evaluation, cell_photos, wilson_interval
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import count
+from garbage_core.utils.text import count, escape, interval
 
 MATRIX = "confusion-matrix"
 ANY = "Any class"
@@ -81,7 +79,7 @@ def photos_of(photos: pd.DataFrame, label: str, called: str) -> pd.DataFrame:
 def in_words(evaluation: Evaluation, label: str, called: str, n: int) -> str:
     """Says how many photos a choice has, and which share of their class that is, as Markdown."""
     support = evaluation.n if label == ANY else int(evaluation.confusion.loc[label].sum())
-    photos = count(support, "photo" if label == ANY else f"{plain(label)} photo")
+    photos = count(support, "photo" if label == ANY else f"{escape(label)} photo")
     share = interval(n / support, *map(float, wilson_interval(n, support))) if support else "unknown"
     if called == ANSWERED:
         return f"**{photos}**"
@@ -89,19 +87,19 @@ def in_words(evaluation: Evaluation, label: str, called: str, n: int) -> str:
         verb = "got a wrong answer" if label == ANY else "are taken for something else"
         return f"**{n:,} of {photos}** {verb}: {share}."
     if label == called:
-        return f"**{n:,} of {photos}** are rightly called {plain(called)}: {share}."
+        return f"**{n:,} of {photos}** are rightly called {escape(called)}: {share}."
     if label == ANY:
         right = int(evaluation.confusion.loc[called, called])
-        return f"**{count(n, 'photo')}** called {plain(called)}, {right:,} of them rightly."
-    return f"**{n:,} of {photos}** are taken for {plain(called)}: {share}."
+        return f"**{count(n, 'photo')}** called {escape(called)}, {right:,} of them rightly."
+    return f"**{n:,} of {photos}** are taken for {escape(called)}: {share}."
 
 
 def caption(row: tuple, classes: tuple[str, ...]) -> str:
     """Says under a photo what it is, what it was taken for, and how likely the model finds the classes."""
-    verdict = "rightly called" if row.correct else f"{plain(row.label)}, taken for"
+    verdict = "rightly called" if row.correct else f"{escape(row.label)}, taken for"
     # The probabilities are the last columns; their names need not be valid names of attributes.
     odds = dict(zip(classes, row[-len(classes) :], strict=True))
-    return f"{verdict} **{plain(row.predicted)}**  \n{probabilities_in_words(odds, row.label)}"
+    return f"{verdict} **{escape(row.predicted)}**  \n{probabilities_in_words(odds, row.label)}"
 
 
 def _choose_cell(classes: tuple[str, ...]) -> tuple[str, str]:

@@ -12,9 +12,9 @@ from PIL import Image
 from garbage_app import cache
 from garbage_app.explanations.jobs import Wish
 from garbage_app.explanations.text import METHOD_NAMES
-from garbage_app.widgets.markdown import plain
 from garbage_core.explain.heatmaps import overlay
 from garbage_core.inference.engine import to_heat
+from garbage_core.utils.text import escape
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -86,7 +86,7 @@ def jpeg(picture: np.ndarray) -> bytes:
 
 
 def _write(picture: Picture, opacity: float) -> None:
-    wish, words = picture.wish, f"what speaks for {plain(picture.wish.label)}"
+    wish, words = picture.wish, f"what speaks for {escape(picture.wish.label)}"
     picture.place.image(
         _blend(wish.key, opacity, picture),
         width="stretch",

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from garbage_app.widgets.markdown import plain
-from garbage_app.widgets.shared import capital, chance, listing, percent
 from garbage_core.inference.engine import to_heat
 from garbage_core.runs.run import Run
+from garbage_core.utils.text import capital, chance, escape, listing, percent
 
 if TYPE_CHECKING:
     from garbage_core.explain.faithfulness import Faithfulness
@@ -42,16 +41,17 @@ def conclusion(results: dict[str, str]) -> str:
     if len(results) == 2 and len(set(results.values())) == 1:
         return capital(all_of_them[next(iter(results.values()))]) + "."
     ordered = sorted(results.items(), key=lambda item: list(one).index(item[1]))
-    return capital("; ".join(one[verdict].format(plain(title)) for title, verdict in ordered)) + "."
+    return capital("; ".join(one[verdict].format(escape(title)) for title, verdict in ordered)) + "."
 
 
 def answers_in_words(runs: list[Run], found: "dict[str, Prediction]", label: str) -> str:
     """Returns what the models answer, or how likely they find the chosen class."""
     if label == ANSWER:
         pairs = [(run, found[run.name]) for run in runs]
-        return listing([f"{plain(run.title)} says {plain(a.label)} ({chance(a.confidence)})" for run, a in pairs]) + "."
+        said = [f"{escape(run.title)} says {escape(a.label)} ({chance(a.confidence)})" for run, a in pairs]
+        return listing(said) + "."
     odds = [(run, found[run.name].probabilities[label]) for run in runs]
-    return listing([f"{plain(run.title)} gives {plain(label)} {chance(odd)}" for run, odd in odds]) + "."
+    return listing([f"{escape(run.title)} gives {escape(label)} {chance(odd)}" for run, odd in odds]) + "."
 
 
 def note(method: str, stack: str, heats: list[np.ndarray]) -> str:
@@ -74,12 +74,12 @@ def in_words(result: "Faithfulness", label: str) -> str:
     """Returns the one number of a map's faithfulness and what it means."""
     if result.verdict == "little":
         return (
-            f"**Cannot be measured.** The model gives {plain(label)} only {percent(result.start)}: too little to lose."
+            f"**Cannot be measured.** The model gives {escape(label)} only {percent(result.start)}: too little to lose."
         )
     if result.verdict == "flat":
         least = min(result.hottest.min(), result.random.min())
         return (
-            f"**Cannot be measured.** Whatever is removed, the model still gives {plain(label)} at least "
+            f"**Cannot be measured.** Whatever is removed, the model still gives {escape(label)} at least "
             f"{percent(least)}: too little is lost to compare orders."
         )
     gap = f"{abs(100 * result.difference):.0f}"
@@ -91,6 +91,6 @@ def in_words(result: "Faithfulness", label: str) -> str:
     }[result.verdict]
     sign = "+" if result.difference >= 0 else "\u2212"
     return (
-        f"**{sign}{gap} points.** Hottest first, the probability of {plain(label)} stays on average {gap} points "
+        f"**{sign}{gap} points.** Hottest first, the probability of {escape(label)} stays on average {gap} points "
         f"{side} than in random order: {meaning}"
     )

@@ -6,7 +6,7 @@ from itertools import groupby
 import pandas as pd
 import streamlit as st
 
-from garbage_app.widgets.shared import NBSP
+from garbage_core.utils.text import NBSP
 
 
 def write_card(text: str) -> None:

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from garbage_app import cache
-from garbage_app.widgets.markdown import plain
-from garbage_app.widgets.shared import capital
 from garbage_core.runs.run import Run, list_runs, models_dir
+from garbage_core.utils.text import capital, escape
 
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
@@ -28,7 +27,7 @@ def runs_or_stop() -> list[Run]:
     runs = shared_runs()
     if not runs:
         st.info(
-            f"There are no trained models in {plain(str(models_dir()), 200)}. Train both, then reload this page:",
+            f"There are no trained models in {escape(str(models_dir()), 200)}. Train both, then reload this page:",
             icon=":material/model_training:",
         )
         st.code("python -m garbage_core train scratch\npython -m garbage_core train transfer", language="bash")

@@ -11,9 +11,9 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from garbage_app import cache
-from garbage_app.widgets.markdown import plain
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
+from garbage_core.utils.text import escape
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
@@ -48,7 +48,7 @@ def offer_download(why: str) -> None:
             try:
                 find_dataset()
             except GarbageError as error:
-                st.error(plain(str(error), 500), icon=":material/error:")
+                st.error(escape(str(error), 500), icon=":material/error:")
                 return
         if not st.button("Download the photos, 43 MB", icon=":material/download:", key="download_photos"):
             return
@@ -56,7 +56,7 @@ def offer_download(why: str) -> None:
             with st.spinner("Downloading and unpacking 2,527 photos", show_time=True):
                 download_dataset()
         except GarbageError as error:
-            st.error(plain(str(error), 500), icon=":material/error:")
+            st.error(escape(str(error), 500), icon=":material/error:")
             return
     st.rerun()
 
@@ -128,7 +128,7 @@ def gallery(
                 empty_tile() if photo is None else photo,
                 width="stretch",
                 # Without its folder, which is its class: on a phone the whole path would break in the middle of a word.
-                caption=f"{caption}  \n{plain(file.rpartition('/')[2])}",
+                caption=f"{caption}  \n{escape(file.rpartition('/')[2])}",
                 alt=f"{'Missing photo' if photo is None else 'Photo'} {file}",
             )
             if heat_maps and photo is not None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from garbage_app.widgets.shared import NBSP, percent, points
+from garbage_core.utils.text import NBSP, percent, points
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

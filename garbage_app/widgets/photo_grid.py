@@ -7,8 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
-from garbage_app.widgets.markdown import plain
-from garbage_app.widgets.shared import NBSP, chance
+from garbage_core.utils.text import NBSP, chance, escape
 
 TILES = 8
 ORDERS = {"surest": "Surest answers first", "unsure": "Least sure answers first", "name": "By file name"}
@@ -68,7 +67,7 @@ def probabilities_in_words(probabilities: dict[str, float], label: str, most: in
     shown = [name for name in ranked[:most] if probabilities[name] >= 0.005]
     if label not in shown:
         shown.append(label)
-    return ", ".join(f"{plain(name)}{NBSP}{_odds(probabilities[name])}" for name in shown)
+    return ", ".join(f"{escape(name)}{NBSP}{_odds(probabilities[name])}" for name in shown)
 
 
 def _odds(share: float) -> str:

@@ -11,9 +11,9 @@ from garbage_app.photo import Photo, photo_of
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import dataset_or_none, offer_download
-from garbage_app.widgets.shared import capital
 from garbage_core.data.images import MAX_BYTES
 from garbage_core.runs.run import Run
+from garbage_core.utils.text import capital
 
 # What stands on a button stands in the address, too.
 SOURCES = ("Data set", "Own photo", "Drawing")

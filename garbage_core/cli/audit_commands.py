@@ -7,9 +7,8 @@ from typing import Any, TextIO
 
 import pandas as pd
 
-from garbage_core.cli.report import table
 from garbage_core.errors import GarbageError
-from garbage_core.utils.text import count
+from garbage_core.utils.text import count, printable, text_table
 
 _TITLES = {
     "identical": "identical photos",
@@ -105,7 +104,7 @@ def audit_text(summary: dict[str, Any]) -> str:
         for kind, title in _TITLES.items()
     ]
     text = f"{count(summary['photos'], 'photo')} of the {summary['protocol']} split\n\n"
-    text += table(["", "findings", "photos"], rows)
+    text += text_table(["", "findings", "photos"], rows)
     if summary["model"] is None:
         text += "\nWithout a model, labels in doubt and photos unlike all others were not looked for.\n"
     for kind in ("identical", "near", "mislabeled", "outlier"):
@@ -119,14 +118,10 @@ def audit_text(summary: dict[str, Any]) -> str:
 
 
 def _line(finding: dict[str, Any]) -> str:
-    names = [f"{_printable(photo['file'])} ({photo['split']})" for photo in finding["photos"]]
+    names = [f"{printable(photo['file'])} ({photo['split']})" for photo in finding["photos"]]
     line = " = ".join(names) if finding["kind"] == "identical" else ", ".join(names)
     if suggested := finding["photos"][0].get("suggested"):
         line += f": {suggested}?"
     flags = {"contradictory": "different labels", "leak": "different splits"}
     notes = [note for key, note in flags.items() if finding[key]]
     return line + (f"  [{', '.join(notes)}]" if notes else "")
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)

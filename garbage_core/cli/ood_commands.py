@@ -7,10 +7,9 @@ from typing import Any, TextIO
 
 import pandas as pd
 
-from garbage_core.cli.report import table
 from garbage_core.errors import GarbageError
 from garbage_core.utils.files import write_csv
-from garbage_core.utils.text import count
+from garbage_core.utils.text import count, percent, text_table
 
 _WORDS = {
     "photo": "photos of other things",
@@ -80,10 +79,10 @@ def ood_text(summary: dict[str, Any]) -> str:
     ]
     header = ["kind", "pictures", "AUROC", "let through at 95 %", "let through", "answers right"]
     return (
-        f"{summary['run']} calls {100 * summary['val_refused']:.1f} % of its "
-        f"{count(summary['val_photos'], 'val photo')} unfamiliar, and {100 * summary['test_refused']:.1f} % of its "
-        f"{count(summary['test_photos'], 'test photo')}.\n\n"
-        + table(header, rows)
+        f"{summary['run']} calls {percent(summary['val_refused'], plain=True)} of its "
+        f"{count(summary['val_photos'], 'val photo')} unfamiliar, and "
+        f"{percent(summary['test_refused'], plain=True)} of its {count(summary['test_photos'], 'test photo')}.\n\n"
+        + text_table(header, rows)
         + "\nAUROC: the chance that a picture looks stranger than a test photo. At 95 %: where 95 % of the test photos "
         "are let through.\nAnswers right: those of the network, let through or not.\n"
         "Of each kind, the half that had no part in choosing the method.\n"

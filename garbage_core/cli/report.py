@@ -1,7 +1,8 @@
 """What the commands print for people: aligned plain text, from the same values that `--json` gives."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from garbage_core.utils.text import percent, printable, quantity, signed, text_table
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Failure, Prediction
@@ -20,43 +21,33 @@ _METRICS = {
 }
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligns columns: the first to the left, the others to the right, two spaces between them."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = []
-    for row in (header, *rows):
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines) + "\n"
-
-
 def data_text(summary: dict[str, Any]) -> str:
     """Describes a data set."""
     classes, splits = summary["classes"], summary["splits"]
     rows = [
-        [name, f"{count:,}", _percent(count / summary["photos"])]
+        [name, f"{count:,}", percent(count / summary["photos"], plain=True)]
         + [f"{summary['per_class_splits'][name][split]:,}" for split in splits]
         for name, count in classes.items()
     ]
     rows.append(["all", f"{summary['photos']:,}", "", *(f"{count:,}" for count in splits.values())])
     ratio = max(classes.values()) / min(classes.values())
     text = (
-        f"{_printable(summary['source'])}: {summary['photos']:,} photos of {len(classes)} classes; "
+        f"{printable(summary['source'])}: {summary['photos']:,} photos of {len(classes)} classes; "
         f"the largest has {ratio:.1f} times as many as the smallest.\n\n"
     )
-    text += table(["class", "photos", "share", *splits], rows)
+    text += text_table(["class", "photos", "share", *splits], rows)
     if summary["protocol"]:
         text += f"\nSplit: {summary['protocol']}.\n"
     problems = summary["problems"]
     text += f"\nFiles with problems: {len(problems):,}{':' if problems else '.'}\n"
-    return text + "".join(f"  {_printable(p['file'])}: {_printable(p['reason'])}\n" for p in problems)
+    return text + "".join(f"  {printable(p['file'])}: {printable(p['reason'])}\n" for p in problems)
 
 
 def evaluation_text(result: dict[str, Any]) -> str:
     """Describes how good a run is on a split."""
     text = f"{result['name']} on the {result['photos']:,} {result['split']} photos ({result['protocol']} split)\n\n"
     rows = [[title, *_value(result["metrics"][metric], share)] for metric, (title, share) in _METRICS.items()]
-    text += table(["metric", "value", "95 % interval"], rows) + "\n"
+    text += text_table(["metric", "value", "95 % interval"], rows) + "\n"
     header = ["class", "precision", "95 % interval", "recall", "95 % interval", "F1", "95 % interval", "photos"]
     rows = []
     for row in result["per_class"]:
@@ -64,18 +55,18 @@ def evaluation_text(result: dict[str, Any]) -> str:
         for key in ("precision", "recall", "f1"):
             cells += _value({"value": row[key], "low": row[f"{key}_low"], "high": row[f"{key}_high"]}, True)
         rows.append([*cells, f"{row['support']:,}"])
-    text += table(header, rows) + "\n"
+    text += text_table(header, rows) + "\n"
     text += "Photos of each class (rows) by answer (columns)\n"
     confusion = zip(result["classes"], result["confusion"], strict=True)
-    text += table(["", *result["classes"]], [[name, *map(str, counts)] for name, counts in confusion]) + "\n"
+    text += text_table(["", *result["classes"]], [[name, *map(str, counts)] for name, counts in confusion]) + "\n"
     text += f"Calibrated with temperature {result['temperature']:.2f}. "
     accepted = result["accepted"]
     if not accepted["accepted"]:
         return text + f"Never sure: no photo reaches the confidence chosen on val ({result['threshold']:.2f}).\n"
     return text + (
-        f"Sure from a confidence of {_percent(result['threshold'])} on: {accepted['accepted']:,} of "
-        f"{accepted['photos']:,} photos ({_percent(accepted['coverage'])}), of these "
-        f"{_percent(accepted['accuracy'])} are right.\n"
+        f"Sure from a confidence of {percent(result['threshold'], plain=True)} on: {accepted['accepted']:,} of "
+        f"{accepted['photos']:,} photos ({percent(accepted['coverage'], plain=True)}), of these "
+        f"{percent(accepted['accuracy'], plain=True)} are right.\n"
     )
 
 
@@ -88,15 +79,22 @@ def comparison_text(result: dict[str, Any]) -> str:
     rows = []
     for metric, (title, share) in _METRICS.items():
         row = result["metrics"][metric]
-        rows.append([title, _number(row["a"], share), _number(row["b"], share), *_difference(row, share)])
-    text += "\n" + table(["metric", a, b, "difference", "95 % interval"], rows) + "\n"
+        rows.append(
+            [
+                title,
+                quantity(row["a"], share, plain=True),
+                quantity(row["b"], share, plain=True),
+                *_difference(row, share),
+            ]
+        )
+    text += "\n" + text_table(["metric", a, b, "difference", "95 % interval"], rows) + "\n"
     rows = []
     for row in result["per_class"]:
-        recalls = [_number(row["recall_a"], True), _number(row["recall_b"], True)]
+        recalls = [quantity(row["recall_a"], True, plain=True), quantity(row["recall_b"], True, plain=True)]
         rows.append([row["label"], *recalls, *_difference(row, True), f"{row['support']:,}"])
-    text += table(["recall", a, b, "difference", "95 % interval", "photos"], rows) + "\n"
+    text += text_table(["recall", a, b, "difference", "95 % interval", "photos"], rows) + "\n"
     counts = result["table"]
-    text += table(
+    text += text_table(
         ["photos", f"{b} right", f"{b} wrong"],
         [
             [f"{a} right", f"{counts['both_right']:,}", f"{counts['only_a']:,}"],
@@ -117,8 +115,8 @@ def training_text(run: "Run", result: dict[str, Any]) -> str:
     return (
         f"{run.name}: {run.info['epochs']} epochs in {minutes:,.1f} minutes on {run.info['device']}, "
         f"best epoch {run.info['best_epoch']}.\n\n"
-        + table([f"{result['photos']:,} test photos", "value", "95 % interval"], rows)
-        + f"\nWritten to {_printable(str(run.path))}\n"
+        + text_table([f"{result['photos']:,} test photos", "value", "95 % interval"], rows)
+        + f"\nWritten to {printable(str(run.path))}\n"
     )
 
 
@@ -130,10 +128,13 @@ def export_text(result: dict[str, Any]) -> str:
         what = f"{check['photos']} val photos" if check["source"] == "val" else f"{check['photos']} generated pictures"
         lines.append(
             f"{what}: probabilities differ by up to {check['max_probability_difference']:.2g}, "
-            f"the same class for {_percent(check['agreement'])}"
+            f"the same class for {percent(check['agreement'], plain=True)}"
         )
         if check["accuracy"] is not None:
-            lines[-1] += f", accuracy {_percent(check['accuracy_exported'])} instead of {_percent(check['accuracy'])}"
+            lines[-1] += (
+                f", accuracy {percent(check['accuracy_exported'], plain=True)} instead of "
+                f"{percent(check['accuracy'], plain=True)}"
+            )
     if "val" not in result["check"]:
         lines.append("The photos are not on this machine, so no accuracy was measured: give --data-dir.")
     speed = result["milliseconds"]
@@ -174,49 +175,34 @@ def bench_text(rows: list[dict[str, Any]]) -> str:
         )
         for row in rows
     ]
-    return table(("row", "ours", "reference", "unit", "ratio", "goal", "met"), cells)
+    return text_table(("row", "ours", "reference", "unit", "ratio", "goal", "met"), cells)
 
 
 def prediction_line(answer: "Prediction | Failure", width: int) -> str:
     """Says in one line what is on a photo; the file's name is padded to a width."""
     from garbage_core.inference.classifier import Failure
 
-    name = _printable(answer.file).ljust(width)
+    name = printable(answer.file).ljust(width)
     if isinstance(answer, Failure):
-        return f"{name}  error: {_printable(answer.error)}"
+        return f"{name}  error: {printable(answer.error)}"
     if answer.is_ood:
-        return f"{name}  does not look like waste; at most: {answer.label} {_percent(answer.confidence)}"
+        return f"{name}  does not look like waste; at most: {answer.label} {percent(answer.confidence, plain=True)}"
     if answer.accepted:
-        return f"{name}  {answer.label}  {_percent(answer.confidence)}"
+        return f"{name}  {answer.label}  {percent(answer.confidence, plain=True)}"
     likely = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:2]
-    return f"{name}  not sure: " + " or ".join(f"{label} {_percent(share)}" for label, share in likely)
+    return f"{name}  not sure: " + " or ".join(f"{label} {percent(share, plain=True)}" for label, share in likely)
 
 
 def _value(metric: dict[str, float | None], share: bool) -> tuple[str, str]:
     """Returns a value and its interval, each as text."""
-    interval = f"{_number(metric['low'], share)} to {_number(metric['high'], share)}"
-    return _number(metric["value"], share), interval if metric["low"] is not None else "-"
+    interval = f"{quantity(metric['low'], share, plain=True)} to {quantity(metric['high'], share, plain=True)}"
+    return quantity(metric["value"], share, plain=True), interval if metric["low"] is not None else "-"
 
 
 def _difference(row: dict[str, float | None], share: bool) -> tuple[str, str]:
     """Returns a difference, of shares in percentage points, and its interval, each as text."""
     factor, digits = (100, 1) if share else (1, 3)
     value, low, high = (
-        "-" if row[k] is None else f"{factor * row[k]:+.{digits}f}" for k in ("difference", "low", "high")
+        signed(None if row[k] is None else factor * row[k], digits, plain=True) for k in ("difference", "low", "high")
     )
     return f"{value} points" if share else value, f"{low} to {high}"
-
-
-def _number(value: float | None, share: bool) -> str:
-    if value is None:
-        return "-"
-    return _percent(value) if share else f"{value:.3f}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _printable(text: str) -> str:
-    """Keeps what a file's name could do to a terminal, such as colors and line breaks, out of it."""
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -7,6 +7,8 @@ what was found instead of a photo.
 import codecs
 import re
 
+from garbage_core.utils.text import printable
+
 PHOTO_EXTENSIONS: tuple[str, ...] = (
     *("jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp"),
     *("tif", "tiff", "avif", "heic", "heif", "hif"),
@@ -132,8 +134,7 @@ def describe(data: bytes) -> str:
 
 def shown(name: str) -> str:
     """Returns a file's name fit for a sentence: printable, on one line, at most 80 characters."""
-    text = "".join(c if c.isprintable() else "?" for c in str(name)) or "photo"
-    return text if len(text) <= 80 else f"{text[:50]}...{text[-27:]}"
+    return printable(str(name), 80, tail=27) or "photo"
 
 
 def jpeg_scans(data: bytes) -> int:

@@ -23,7 +23,7 @@ from garbage_core.evaluation.evaluation import (
 from garbage_core.runs.reproduce import train_command
 from garbage_core.runs.run import CARD_FILE, Run
 from garbage_core.utils.files import write_text
-from garbage_core.utils.text import count, duration, interval, percent, table
+from garbage_core.utils.text import count, duration, interval, markdown_table, percent
 
 # Byte-identical photos that carry two labels in TrashNet.
 CONTRADICTIONS = (
@@ -87,7 +87,7 @@ def _summary(run: Run, evaluations: Sequence[Evaluation]) -> str:
     ]
     if evaluations:
         first = evaluations[0]
-        accuracy, f1 = (interval(*first.metric(metric)) for metric in ("accuracy", "macro_f1"))
+        accuracy, f1 = (interval(*first.metric(metric), plain=True) for metric in ("accuracy", "macro_f1"))
         lines += ["", f"On the {first.n:,} {first.split} photos: accuracy {accuracy}, macro-F1 {f1}."]
     lines += ["", "This file is generated from the other files in its folder; intervals are 95 % intervals."]
     return "\n".join(lines)
@@ -118,7 +118,7 @@ def _data(run: Run) -> str:
         f"Unreadable files left out: {run.info.get('data_problems', 0):,}. "
         f"Fingerprint: `{str(run.info.get('data_fingerprint', ''))[:16]}`.",
         "",
-        table(["class", "all", *counts.columns], rows),
+        markdown_table(["class", "all", *counts.columns], rows),
     ]
     facts = _facts(run.predictions, files)
     if facts:
@@ -160,7 +160,7 @@ def _training(run: Run) -> str:
     ]
     best = run.history.loc[run.history["epoch"] == info.get("best_epoch"), "val_macro_f1"]
     value = info.get("best_val_macro_f1", best.iloc[0] if len(best) else math.nan)
-    reached = "" if math.isnan(value) else f", val macro-F1 {percent(value)}"
+    reached = "" if math.isnan(value) else f", val macro-F1 {percent(value, plain=True)}"
     lines = [
         "## Training",
         "",
@@ -183,7 +183,7 @@ def _training(run: Run) -> str:
     ]
     if stages:
         header = ["stage", "epochs", "learns from", "height x width", "learning rate", "batch", "augmentation"]
-        lines += ["", table(header, stages)]
+        lines += ["", markdown_table(header, stages)]
     return "\n".join(lines)
 
 
@@ -233,19 +233,22 @@ def _teacher(info: dict[str, Any]) -> list[str]:
 def _results(evaluation: Evaluation) -> str:
     rows = []
     for metric, (title, share) in _METRICS.items():
-        rows.append([title, interval(*evaluation.metric(metric), share)])
+        rows.append([title, interval(*evaluation.metric(metric), share, plain=True)])
     classes = [
         [str(row["label"])]
-        + [interval(row[key], row[f"{key}_low"], row[f"{key}_high"]) for key in ("precision", "recall", "f1")]
+        + [
+            interval(row[key], row[f"{key}_low"], row[f"{key}_high"], plain=True)
+            for key in ("precision", "recall", "f1")
+        ]
         + [f"{row['support']:,}"]
         for row in evaluation.per_class.to_dict("records")
     ]
     text = [
         f"## Results on {evaluation.split}, {evaluation.n:,} photos",
         "",
-        table(["metric", "value (95 % interval)"], rows),
+        markdown_table(["metric", "value (95 % interval)"], rows),
         "",
-        table(["class", "precision", "recall", "F1", "photos"], classes),
+        markdown_table(["class", "precision", "recall", "F1", "photos"], classes),
     ]
     if confusion := most_common_confusion(evaluation):
         true, answer, count, of = confusion
@@ -261,7 +264,8 @@ def _calibration(run: Run, splits: Sequence[str]) -> str:
         + (
             "No confidence was high enough on val for the model to count as sure, so it never does."
             if run.threshold >= NEVER_SURE
-            else f"From a confidence of {percent(run.threshold)} on, chosen on val, the model counts as sure:"
+            else f"From a confidence of {percent(run.threshold, plain=True)} on, chosen on val, the model "
+            "counts as sure:"
         ),
     ]
     if run.threshold < NEVER_SURE:
@@ -269,8 +273,8 @@ def _calibration(run: Run, splits: Sequence[str]) -> str:
         for split in splits:
             y, p, _ = to_arrays(run.predictions, run.classes, split)
             sure = selective_metrics(y, apply_temperature(p, run.temperature), run.threshold)
-            share = interval(sure["coverage"], sure["coverage_low"], sure["coverage_high"])
-            right = interval(sure["accuracy"], sure["accuracy_low"], sure["accuracy_high"])
+            share = interval(sure["coverage"], sure["coverage_low"], sure["coverage_high"], plain=True)
+            right = interval(sure["accuracy"], sure["accuracy_low"], sure["accuracy_high"], plain=True)
             lines.append(f"- {split}: sure of {share} of the photos; of these {right} are right.")
     return "\n".join(lines)
 

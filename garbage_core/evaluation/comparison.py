@@ -16,6 +16,7 @@ from garbage_core.evaluation.intervals import bootstrap_weights, paired_interval
 from garbage_core.evaluation.metrics import METRICS, confusions, metric_intervals, scores
 from garbage_core.evaluation.photo_tables import photo_table
 from garbage_core.runs.predictions import to_arrays
+from garbage_core.utils.text import capital
 
 GROUPS: tuple[str, ...] = ("both_right", "only_a", "only_b", "both_wrong")
 # Conventional: an interval of 95 % and a test at 5 % go together.
@@ -112,7 +113,7 @@ class Comparison:
         if difference == 0:
             return f"{self.name_a} and {self.name_b} are right equally often ({interval}) on {photos}."
         return (
-            f"{_capitalized(photos)} do not settle which is better: "
+            f"{capital(photos)} do not settle which is better: "
             f"{ahead} is ahead of {behind} by {abs(difference):.1f} points ({interval})."
         )
 
@@ -295,7 +296,3 @@ def _recall_differences(
 
 def _records(table: pd.DataFrame) -> list[dict]:
     return [{key: plain_number(value) for key, value in row.items()} for row in table.to_dict("records")]
-
-
-def _capitalized(text: str) -> str:
-    return text[:1].upper() + text[1:]

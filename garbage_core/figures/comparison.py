@@ -9,21 +9,18 @@ import plotly.graph_objects as go
 from garbage_core.figures.results import matrix
 from garbage_core.figures.style import (
     LINE,
-    NBSP,
     NEUTRAL,
     PRIMARY,
     WORSE,
     bar_marker,
     figure,
-    listing,
     lower_name,
     metric_name,
     model_color,
     model_symbol,
-    number,
-    percent,
     percent_axis,
 )
+from garbage_core.utils.text import NBSP, listing, number, percent, signed
 
 _PATTERNS = ("/", "", ".", "x")
 
@@ -118,8 +115,8 @@ def recall_comparison(per_class: pd.DataFrame, title_a: str, title_b: str) -> go
     if known.any():
         best, worst = int(np.nanargmax(change)), int(np.nanargmin(change))
         alt = (
-            f"Dumbbell chart of recall per class, {title_b} minus {title_a}: from {_signed(change[worst])} points for "
-            f"{names[worst]} to {_signed(change[best])} points for {names[best]}; "
+            f"Dumbbell chart of recall per class, {title_b} minus {title_a}: from {signed(change[worst])} points for "
+            f"{names[worst]} to {signed(change[best])} points for {names[best]}; "
             f"{title_b} is higher in {int((change[known] > 0).sum())} of {int(known.sum())} classes."
         )
     return figure(
@@ -168,7 +165,7 @@ def differences(table: pd.DataFrame, title_a: str, title_b: str, of: str = "reca
     marks = np.arange(np.ceil(left / step), np.floor(right / step) + 1) * step
     notes = [
         {"x": 1, "xref": "paper", "xanchor": "right", "y": name, "yshift": 14, "showarrow": False, "font": {"size": 12}}
-        | {"text": _signed(v) if np.isnan(v) else f"<b>{_signed(v)}</b> ({_signed(lo)} to {_signed(hi)})"}
+        | {"text": signed(v) if np.isnan(v) else f"<b>{signed(v)}</b> ({signed(lo)} to {signed(hi)})"}
         for name, v, lo, hi in zip(names, value, low, high, strict=True)
     ]
     above, below = ([names[i] for i in np.flatnonzero(clear == sign)] for sign in (1, -1))
@@ -186,7 +183,7 @@ def differences(table: pd.DataFrame, title_a: str, title_b: str, of: str = "reca
         # As much below as the legend takes in `recall_comparison`, so that the rows of both stand side by side.
         margin={"l": 4, "r": 12, "t": 12, "b": 36},
         xaxis={"title": f"{title_b} minus {title_a}, points", "range": [left - room, right + room]}
-        | {"tickvals": marks, "ticktext": [_signed(mark, 0) if mark else "0" for mark in marks]},
+        | {"tickvals": marks, "ticktext": [signed(mark, 0) if mark else "0" for mark in marks]},
         yaxis={"type": "category", "range": [len(names) - 0.5, -0.6], "showgrid": False}
         | {"categoryorder": "array", "categoryarray": names},
     )
@@ -251,8 +248,3 @@ def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str, dark: 
         f"both give the same answer to {number(same)} ({percent(same / photos if photos else float('nan'))})."
     )
     return matrix(agreement, texts, hovers, alt, f"Answer of {title_a}", f"Answer of {title_b}", dark=dark)
-
-
-def _signed(points: float, digits: int = 1) -> str:
-    """Returns a difference in points with its sign, "unknown" for NaN; a true minus sign, as long as the plus."""
-    return "unknown" if np.isnan(points) else f"{points:+.{digits}f}".replace("-", "\u2212")

@@ -10,18 +10,16 @@ from garbage_core.data.classes import class_edge
 from garbage_core.figures.style import (
     DASHES,
     LINE,
-    NBSP,
     NEUTRAL,
     PRIMARY,
     faded,
     figure,
-    listing,
     model_color,
     model_dash,
     model_symbol,
-    percent,
     percent_axis,
 )
+from garbage_core.utils.text import NBSP, listing, percent
 
 # Before and after, in this order; told apart by color, dash and symbol.
 _SERIES = ((NEUTRAL, "dot", "circle"), (PRIMARY, "solid", "diamond"), ("#8E6BBF", "dash", "square"))
@@ -150,7 +148,7 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
     step = 5 if bottom >= 70 else 10
     return figure(
         traces,
-        f"Coverage curve: {listing(sentences or ['no models'], '; ')}.",
+        f"Coverage curve: {'; '.join(sentences or ['no models'])}.",
         height=400,
         shapes=shapes,
         xaxis=percent_axis("Photos answered", top=101),

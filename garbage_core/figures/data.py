@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from garbage_core.data.class_balance import expected_counts
 from garbage_core.data.classes import class_color, class_edge
-from garbage_core.figures.style import NBSP, NEUTRAL, bar_marker, figure, listing, number
+from garbage_core.figures.style import NEUTRAL, bar_marker, figure
+from garbage_core.utils.text import NBSP, listing, number
 
 # Splits are told apart by fill pattern, because the colors are the classes'.
 _PATTERNS = ("", "/", ".", "x", "-", "+")
@@ -137,7 +138,7 @@ def effective_numbers(table: pd.DataFrame) -> go.Figure:
     pairs = [f"{row.label} {number(row.photos)} and {row.effective:.1f}" for row in table.itertuples()]
     return figure(
         traces,
-        f"Bar chart of photos and effective number by class: {listing(pairs, '; ')}.",
+        f"Bar chart of photos and effective number by class: {'; '.join(pairs)}.",
         height=320,
         barmode="overlay",
         xaxis={"type": "category", "showgrid": False, "autotickangles": [0, -45]},

@@ -5,7 +5,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from garbage_core.explain.heatmaps import colorize
-from garbage_core.figures.style import NBSP, NEUTRAL, PRIMARY, faded, figure, percent, percent_axis
+from garbage_core.figures.style import NEUTRAL, PRIMARY, faded, figure, percent_axis
+from garbage_core.utils.text import NBSP, percent
 
 
 def removal_curve(table: pd.DataFrame, label: str, draws: int) -> go.Figure:

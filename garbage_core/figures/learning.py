@@ -10,20 +10,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from garbage_core.figures.style import (
-    NBSP,
-    faded,
-    figure,
-    is_share,
-    listing,
-    lower_name,
-    metric_name,
-    model_color,
-    model_symbol,
-    percent,
-)
+from garbage_core.figures.style import faded, figure, is_share, lower_name, metric_name, model_color, model_symbol
 from garbage_core.runs.history import Kept, positions, smooth
-from garbage_core.utils.text import count
+from garbage_core.utils.text import NBSP, count, listing, percent
 
 PANELS = ("loss", "accuracy", "macro_f1", "learning_rate", "seconds")
 _ON_BOTH = ("loss", "accuracy", "macro_f1")  # measured on train and on val
@@ -300,5 +289,5 @@ def _alt(trainings: Sequence[Training], panels: Sequence[str], splits: Sequence[
     return (
         f"{charts} of {listing([lower_name(name) for name in panels])}, on "
         f"{listing([_SPLIT_NAMES[name] for name in splits])} photos, with the stages on top: "
-        f"{listing(sentences, '; ')}."
+        f"{'; '.join(sentences)}."
     )

@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from garbage_core.data.classes import class_color, class_edge
 from garbage_core.data.photo_statistics import COLOR_NAMES, hex_to_rgb
-from garbage_core.figures.style import LINE, NBSP, NEUTRAL, WORSE, contrast, figure, listing, number, percent
+from garbage_core.figures.style import LINE, NEUTRAL, WORSE, contrast, figure
+from garbage_core.utils.text import NBSP, listing, number, percent
 
 # So that classes can be told apart on the map without color.
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "triangle-down", "pentagon")

@@ -10,19 +10,16 @@ from garbage_core.data.classes import class_color, class_edge
 from garbage_core.figures.style import (
     GRID,
     LINE,
-    NBSP,
     NEUTRAL,
     bar_marker,
     cell_text_color,
     figure,
-    listing,
     lower_name,
     matrix_scale,
     metric_name,
-    number,
-    percent,
     percent_axis,
 )
+from garbage_core.utils.text import NBSP, number, percent
 
 # Bars of per-class metrics: the pattern says which metric, because the color says which class.
 _PATTERNS = ("", "/", ".")
@@ -214,7 +211,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
                 f"{lower_name(metric)} from {percent(values[worst])} "
                 f"({names[worst]}) to {percent(values[best])} ({names[best]})"
             )
-    alt = f"Bars with 95{NBSP}% intervals for {len(names)} classes: {listing(sentences or ['no values'], '; ')}."
+    alt = f"Bars with 95{NBSP}% intervals for {len(names)} classes: {'; '.join(sentences or ['no values'])}."
     return figure(
         traces,
         alt,

@@ -13,7 +13,6 @@ import plotly.graph_objects as go
 from garbage_core.data.classes import class_color, class_edge
 from garbage_core.figures.style import (
     LINE,
-    NBSP,
     NEUTRAL,
     bar_marker,
     figure,
@@ -21,10 +20,9 @@ from garbage_core.figures.style import (
     metric_name,
     model_color,
     model_symbol,
-    number,
-    percent,
 )
 from garbage_core.studies.tables import BASELINE, rows_of, strategy_name
+from garbage_core.utils.text import MINUS, NBSP, number, percent
 
 _ROW = 40  # pixels of a strategy
 _CLASS_ROW = 74  # pixels of a class, with all strategies in it
@@ -105,7 +103,7 @@ def strategy_differences(table: pd.DataFrame, metric: str, split: str, label: st
     reach = 110 * max(float(np.nanmax(np.abs(rows[columns].to_numpy()))), 0.001)
     step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if reach <= 4 * step or step == 50)
     marks = [step * k for k in range(-int(reach // step), int(reach // step) + 1)]
-    texts = [f"{mark:+g}".replace("-", "\u2212") if mark else "0" for mark in (round(mark, 1) for mark in marks)]
+    texts = [f"{mark:+g}".replace("-", MINUS) if mark else "0" for mark in (round(mark, 1) for mark in marks)]
     zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": LINE, "width": 1.5}}
     axis = {"title": "Points more than without", "range": [-reach, reach], "tickvals": marks, "ticktext": texts}
     return figure(

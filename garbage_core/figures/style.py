@@ -8,8 +8,9 @@ and hovering "80.4 %". Every figure carries a sentence for those who cannot see 
 import re
 from collections.abc import Sequence
 
-import pandas as pd
 import plotly.graph_objects as go
+
+from garbage_core.utils.text import NBSP, small
 
 PRIMARY = "#0B7A75"
 NEUTRAL = "#7F7F7F"
@@ -32,9 +33,6 @@ _WORDS = {False: "#58656A", True: "#C9D1D2"}
 # Of these two at least one has a contrast of 4.5:1 on any color.
 _INKS = ("#000000", "#FFFFFF")
 
-# Space that keeps a number readable and a word whole.
-NBSP = "\u00a0"
-
 METRIC_NAMES = {
     "accuracy": "Accuracy",
     "macro_f1": "Macro-F1",
@@ -55,16 +53,6 @@ METRIC_NAMES = {
 _NOT_SHARES = ("log_loss", "log_loss_calibrated", "loss", "learning_rate", "seconds", "roc_auc")
 
 
-def percent(value: float) -> str:
-    """Returns a share as "91.4 %", and "unknown" for NaN."""
-    return "unknown" if pd.isna(value) else f"{100 * value:.1f}{NBSP}%"
-
-
-def number(value: float) -> str:
-    """Returns a count as "2,527"."""
-    return f"{value:,.0f}"
-
-
 def metric_name(metric: str) -> str:
     """Returns the name of a metric or history column as people read it."""
     return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
@@ -75,17 +63,10 @@ def is_share(metric: str) -> bool:
     return metric not in _NOT_SHARES
 
 
-def listing(words: Sequence[str], comma: str = ", ") -> str:
-    """Returns "a", "a and b", or "a, b and c"; with `comma="; "` for parts that have commas or "and" themselves."""
-    if comma != ", " or len(words) < 2:
-        return comma.join(words)
-    return f"{comma.join(words[:-1])} and {words[-1]}"
-
-
 def lower_name(metric: str) -> str:
     """Returns `metric_name` as it stands within a sentence."""
     name = metric_name(metric)
-    return name if name in ("F1", "ROC-AUC") else name[0].lower() + name[1:]
+    return name if name in ("F1", "ROC-AUC") else small(name)
 
 
 def model_color(title: str, position: int = 0) -> str:

@@ -24,6 +24,7 @@ from garbage_core.studies.imbalance_runs import check_alike
 from garbage_core.studies.measures import Measures, measure, measure_rows
 from garbage_core.studies.tables import CROSSVAL_COLUMNS, POOLED
 from garbage_core.utils.files import write_csv
+from garbage_core.utils.text import text_table
 
 MEAN, DEVIATION = "mean", "deviation"
 PROBE_STRENGTH = 0.01  # scikit-learn's C; the transfer recipe's, chosen on val of the official split
@@ -150,8 +151,6 @@ def crossval_text(table: pd.DataFrame, pairs: Sequence[tuple[str, str]] | None, 
         pairs: From `contradictions`; None where the photos are not at hand.
         tables: What `table` was made of.
     """
-    from garbage_core.cli import report
-
     rows = []
     for metric, digits, factor in (("accuracy", 1, 100), ("macro_f1", 1, 100), ("log_loss_calibrated", 3, 1)):
         found = table[(table["metric"] == metric) & (table["class"] == "")].set_index("fold")
@@ -161,7 +160,7 @@ def crossval_text(table: pd.DataFrame, pairs: Sequence[tuple[str, str]] | None, 
         low, high = (f"{factor * found[end][POOLED]:.{digits}f}" for end in ("low", "high"))
         rows.append([metric, *numbers, f"{factor * found['value'][POOLED]:.{digits}f} ({low} to {high})"])
     header = ["metric", *(f"fold {k}" for k in range(1, FOLDS + 1)), "mean", "deviation", "pooled (95 % interval)"]
-    text = report.table(header, rows)
+    text = text_table(header, rows)
     if pairs is None:
         return text + "\nThe photos are not at hand, so pairs of equal photos with different labels are not counted.\n"
     fold_of = {file: k for k, t in enumerate(tables) for file in t.loc[t["split"] == "test", "file"]}

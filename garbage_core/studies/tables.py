@@ -20,7 +20,7 @@ import pandas as pd
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run, models_dir
 from garbage_core.studies.measures import DIFFERENCE_COLUMNS, MEASURE_COLUMNS
-from garbage_core.utils.text import interval
+from garbage_core.utils.text import interval, listing, points
 
 IMBALANCE_COLUMNS = (
     *("strategy", "seed", "split", *MEASURE_COLUMNS[:3], "train_photos"),
@@ -132,7 +132,7 @@ def crossval_sentence(table: pd.DataFrame, stages: Sequence[str]) -> str:
     accuracy, macro_f1 = found.loc["accuracy"], found.loc["macro_f1"]
     folds = [name for name in accuracy.index if name.isdigit()]
     low, high = (f"{100 * end:.1f}" for end in (accuracy["value"][folds].min(), accuracy["value"][folds].max()))
-    pooled = [interval(*rows.loc[POOLED, ["value", "low", "high"]]) for rows in (accuracy, macro_f1)]
+    pooled = [interval(*rows.loc[POOLED, ["value", "low", "high"]], plain=True) for rows in (accuracy, macro_f1)]
     tried = len(table["stages"].iloc[0].split())
     part = "" if tried == len(stages) else f" (the first {tried} of its {len(stages)} stages)"
     return (
@@ -222,8 +222,7 @@ def _change(rows: pd.DataFrame, what: str) -> str:
 
 
 def _names(rows: pd.DataFrame) -> str:
-    names = [strategy_name(name).lower() for name in rows["strategy"]]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listing([strategy_name(name).lower() for name in rows["strategy"]])
 
 
 def _plural(rows: pd.DataFrame) -> bool:
@@ -237,7 +236,7 @@ def _points(values: Sequence[float]) -> str:
 
 
 def _signed(values: Sequence[float]) -> str:
-    low, high = (f"{100 * value + 0.0:+.1f}".replace("-", "\u2212") for value in (min(values), max(values)))
+    low, high = (points(value + 0.0) for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 

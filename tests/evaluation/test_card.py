@@ -11,7 +11,7 @@ from garbage_core.config.training_config import load_config
 from garbage_core.data.splits import official_splits
 from garbage_core.evaluation.card import CONTRADICTIONS, card_text, write_card
 from garbage_core.runs.reproduce import train_command
-from garbage_core.utils.text import duration, interval, table
+from garbage_core.utils.text import duration, interval, markdown_table
 from tests.fixtures.runs import fake_predictions, fake_run
 
 
@@ -165,11 +165,11 @@ def test_times_are_short(seconds, text):
 
 
 def test_values_with_intervals():
-    assert interval(0.9144, 0.886, 0.94) == "91.4 % (88.6 to 94.0)"
-    assert interval(0.35912, 0.253, 0.4841, share=False) == "0.359 (0.253 to 0.484)"
-    assert interval(float("nan"), 0, 1) == "-"
-    assert interval(0.5, float("nan"), float("nan")) == "50.0 %"
+    assert interval(0.9144, 0.886, 0.94, plain=True) == "91.4 % (88.6 to 94.0)"
+    assert interval(0.35912, 0.253, 0.4841, is_share=False, plain=True) == "0.359 (0.253 to 0.484)"
+    assert interval(float("nan"), 0, 1, plain=True) == "-"
+    assert interval(0.5, float("nan"), float("nan"), plain=True) == "50.0 %"
 
 
 def test_a_class_name_cannot_break_a_table():
-    assert table(["a", "b"], [["x|y", "1"]]).splitlines()[-1] == "| x\\|y | 1 |"
+    assert markdown_table(["a", "b"], [["x|y", "1"]]).splitlines()[-1] == "| x\\|y | 1 |"

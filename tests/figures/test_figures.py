@@ -12,7 +12,8 @@ import pytest
 from garbage_core import figures
 from garbage_core.data.classes import CLASSES, class_color, class_edge
 from garbage_core.evaluation import evaluation
-from garbage_core.figures.style import NBSP, WORSE, cell_text_color, contrast, faded, matrix_scale, percent
+from garbage_core.figures.style import WORSE, cell_text_color, contrast, faded, matrix_scale
+from garbage_core.utils.text import NBSP, percent
 from tests.fixtures.runs import fake_photos, fake_predictions
 
 NAMES = tuple(c.name for c in CLASSES)
