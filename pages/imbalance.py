@@ -14,6 +14,7 @@ from garbage_app.widgets.page_header import answer, question
 from garbage_core.errors import GarbageError
 from garbage_core.figures.studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
 from garbage_core.studies import tables as studies
+from garbage_core.training.imbalance import STRATEGIES
 from garbage_core.utils.text import capital, count, escape, interval, points
 
 ensure_routed()
@@ -224,7 +225,7 @@ def write_runs(split: str) -> None:
 def write_strategy_words() -> None:
     """Says in one line what each strategy does."""
     st.subheader("What each of them does", anchor=False)
-    st.markdown("\n".join(f"- **{name}.** {words}" for name, words in studies.STRATEGY_WORDS.values()))
+    st.markdown("\n".join(f"- **{strategy.title}.** {strategy.description}" for strategy in STRATEGIES.values()))
 
 
 def write_method() -> None:

@@ -63,7 +63,7 @@ def run_imbalance_study(
     path: str | Path,
     splits: Sequence[str] = ("val", "test"),
     say: Callable[[str], None] = print,
-    strategies: Sequence[str] = STRATEGIES,
+    strategies: Sequence[str] | None = None,
     resamples: int = 2000,
 ) -> pd.DataFrame:
     """Trains a head for every strategy and seed, and writes the table.
@@ -76,7 +76,7 @@ def run_imbalance_study(
         path: File of the table.
         splits: On which splits the heads are measured; `("val",)` while a budget is being chosen.
         say: Told of every head that is done.
-        strategies: Which to compare; `none` has to be among them.
+        strategies: Names of those to compare, `none` among them; None compares all.
         resamples: Number of draws behind the intervals.
 
     Returns:
@@ -96,7 +96,7 @@ def run_imbalance_study(
     shown = {s: (maker.pooled(files[s], averages)[0] - mean) / scale for s in {*splits, "val"}}
 
     measures: dict[tuple[str, str, int], Measures] = {}
-    for strategy in strategies:
+    for strategy in strategies or STRATEGIES:
         for seed in range(seeds):
             head = train_head(source, labels["train"], len(dataset.classes), strategy, seed, budget)
             answers = {s: _probabilities(head, features) for s, features in shown.items()}

@@ -20,6 +20,7 @@ import pandas as pd
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run, models_dir
 from garbage_core.studies.measures import DIFFERENCE_COLUMNS, MEASURE_COLUMNS
+from garbage_core.training.imbalance import STRATEGIES
 from garbage_core.utils.text import interval, listing, points
 
 IMBALANCE_COLUMNS = (
@@ -33,22 +34,6 @@ STRATEGY_RUNS = "imbalance_runs"
 STRATEGY_RUN_COLUMNS = ("start", *IMBALANCE_COLUMNS)
 ONE_TRAINING = "Chance here is that of the photos; how far one training differs from the next is not in it."
 POOLED = "pooled"  # the fold that stands for all photos together
-
-# Name and what it does, in the order of `training.imbalance.STRATEGIES`, which cannot be read without Keras.
-STRATEGY_WORDS = {
-    "none": ("No remedy", "Cross-entropy; every photo counts the same, so common classes pull harder."),
-    "class_weights": ("Class weights", "A photo counts the more the fewer its class has; all classes pull equally."),
-    "effective_number": (
-        "Effective number",
-        "Class weights of a milder kind: the hundredth photo of a class is taken to tell less than the first.",
-    ),
-    "oversample": ("Oversampling", "Photos of rare classes are shown more often, until every class is seen equally."),
-    "focal": ("Focal loss", "Photos that are already right count less, whatever their class."),
-    "logit_adjustment": (
-        "Logit adjustment",
-        "While training, common classes get a head start that is taken away afterwards.",
-    ),
-}
 
 
 def study_path(name: str) -> Path:
@@ -163,7 +148,7 @@ def rarest_class(table: pd.DataFrame) -> str:
 
 def strategy_name(strategy: str) -> str:
     """Returns a strategy's name as people read it."""
-    return STRATEGY_WORDS.get(strategy, (strategy, ""))[0]
+    return STRATEGIES[strategy].title if strategy in STRATEGIES else strategy
 
 
 def imbalance_conclusion(table: pd.DataFrame, split: str) -> str:

@@ -40,7 +40,7 @@ from garbage_core.training.checkpoint import Checkpoint
 from garbage_core.training.distillation import describe_teacher, find_teacher, load_teacher
 from garbage_core.training.distributed import Machines, from_first
 from garbage_core.training.extension import check_extends, start_of
-from garbage_core.training.imbalance import check_strategy, loss_weights
+from garbage_core.training.imbalance import find_strategy, loss_weights
 from garbage_core.training.linear_probe import fit_linear_probe
 from garbage_core.training.stages import stage_augmentation, stage_model
 from garbage_core.utils.files import file_sha256, write_json
@@ -82,7 +82,7 @@ def train(
     folder = machines.own_root(root) / check_name(config.name)
     for stage in config.stages:
         stage_augmentation(stage)  # refuses what is unknown before hours have passed
-    check_strategy(config.imbalance)
+    find_strategy(config.imbalance)
     photos = _limited(split_dataset(dataset, config.protocol or None), limit)
     protocol = config.protocol or ("official" if dataset.official else "stratified")
     teacher_run = find_teacher(config.teacher, root, dataset, protocol) if config.teacher else None

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from garbage_core.figures import studies as figures_studies
 from garbage_core.figures.style import alt_text
 from garbage_core.studies import tables as studies
+from garbage_core.training.imbalance import STRATEGIES, Strategy
 from tests.app.test_pages import ROOT, open_page, place, words  # noqa: F401 (place is a fixture)
 from tests.fixtures.studies import fake_study
 
@@ -41,8 +42,8 @@ def test_page_answers_from_the_table_alone(study):
     assert re.search(r"Class weights raise macro-F1 by \d+\.\d points, focal loss lowers it by \d+\.\d points", said)
     assert "106 test photos, mean over 2 seeds" in said
     assert len(app.get("plotly_chart")) == 4
-    for name, what in studies.STRATEGY_WORDS.values():
-        assert f"{name}. {what}" in said.replace("**", "")
+    for strategy in STRATEGIES.values():
+        assert f"{strategy.title}. {strategy.description}" in said.replace("**", "")
 
 
 def test_whole_networks_are_shown_where_they_were_compared(study):
@@ -88,7 +89,7 @@ def test_choice_of_measure_changes_the_words_and_the_table_names_the_rarest_clas
     assert not app.exception
     assert "Of the photos of trash, the rarest class, how many are found." in words(app)
     table = app.dataframe[0].value
-    assert list(table["Strategy"]) == [name for name, _ in studies.STRATEGY_WORDS.values()]
+    assert list(table["Strategy"]) == [strategy.title for strategy in STRATEGIES.values()]
     assert "Trash found" in table
     assert table["Macro-F1, points more"][0] == ""
     assert re.fullmatch(r"\+\d+\.\d \(\+\d+\.\d to \+\d+\.\d\)", table["Macro-F1, points more"][1])
@@ -148,7 +149,7 @@ def test_figures_of_strategies_draw_the_tables_numbers(table, metric, label):
     rows = studies.rows_of(table, metric, "test", label).set_index("strategy")
     values = points_of(figures_studies.strategy_values(table, metric, "test", label))
     differences = points_of(figures_studies.strategy_differences(table, metric, "test", label))
-    assert list(values) == list(differences) == [name for name, _ in studies.STRATEGY_WORDS.values()]
+    assert list(values) == list(differences) == [strategy.title for strategy in STRATEGIES.values()]
     for strategy, row in rows.iterrows():
         name = studies.strategy_name(strategy)
         np.testing.assert_allclose(values[name], 100 * row[["value", "low", "high"]].to_numpy(float))
@@ -192,3 +193,8 @@ def test_strategies_look_different_and_figures_say_what_they_show(table):
     ).replace("\u00a0", " ")
     assert "trash the fewest" in alt_text(figures_studies.training_photos(classes))
     assert "6 classes and 6 strategies" in alt_text(recall)
+
+
+def test_a_strategy_that_is_added_to_the_registry_is_described(study, monkeypatch):
+    monkeypatch.setitem(STRATEGIES, "added", Strategy("added", "Something new", "It does what it says."))
+    assert "Something new. It does what it says." in words(open_page("imbalance")).replace("**", "")

@@ -1,16 +1,22 @@
 """Each class gets its own weight, each strategy does what its paper says."""
 
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 from garbage_core.errors import GarbageError
+from garbage_core.studies.tables import strategy_name
 from garbage_core.training.imbalance import (
     STRATEGIES,
+    Strategy,
     balanced_weights,
     effective_number_weights,
     epoch_order,
+    find_strategy,
     loss_weights,
     make_loss,
 )
@@ -102,3 +108,27 @@ def test_unknown_strategy_is_refused():
 def test_losses_come_from_keras_where_it_has_them():
     assert isinstance(make_loss("focal", COUNTS), keras.losses.CategoricalFocalCrossentropy)
     assert isinstance(make_loss("class_weights", COUNTS), keras.losses.CategoricalCrossentropy)
+
+
+def test_a_strategy_that_is_added_is_trained_and_shown_everywhere(monkeypatch):
+    """One entry of the registry is enough: weights, order, loss, names in figures, errors and on the page."""
+    added = Strategy(
+        "square_root",
+        "Square root",
+        "Class weights, each its square root.",
+        class_weights=lambda counts: np.sqrt(balanced_weights(counts)),
+        order=lambda labels, rng: np.arange(len(labels))[::-1],
+        loss=lambda counts, label_smoothing: keras.losses.MeanSquaredError(),
+    )
+    monkeypatch.setitem(STRATEGIES, "square_root", added)
+    np.testing.assert_allclose(loss_weights("square_root", COUNTS) ** 2, balanced_weights(COUNTS))
+    assert list(epoch_order("square_root", np.array([0, 1, 1]), np.random.default_rng(0))) == [2, 1, 0]
+    assert isinstance(make_loss("square_root", COUNTS), keras.losses.MeanSquaredError)
+    assert strategy_name("square_root") == "Square root"
+    with pytest.raises(GarbageError, match=r"choose one of none, .*, square_root"):
+        find_strategy("magic")
+
+
+def test_strategies_are_read_without_keras():
+    code = "import sys; from garbage_core.studies.tables import STRATEGIES; sys.exit('keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
