@@ -63,13 +63,13 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     import keras
 
     from benchmarks.app_speed.training import SameBatch
-    from garbage_core.inference.runtimes import milliseconds
     from garbage_core.networks import build_network
     from garbage_core.networks.resnet import freeze
     from garbage_core.training import devices
     from garbage_core.training.backgrounds import BackgroundReplacement
     from garbage_core.training.batches import Augmented, Batches, PhotoSource
     from garbage_core.training.stages import stage_augmentation, stage_model
+    from garbage_core.utils.timing import milliseconds
 
     stage = next(stage for stage in config.stages if stage.name == name)
     size = stage.batch_size

@@ -13,7 +13,7 @@ import pandas as pd
 
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import compare, evaluate
-from garbage_core.inference.runtimes import default_file, read_export, report_path
+from garbage_core.inference.runtimes import RUNTIMES, read_export, report_path
 from garbage_core.runs.run import FIRST_RUNS, Run, list_runs, load_run, models_dir
 from garbage_core.studies.tables import (
     ONE_TRAINING,
@@ -169,7 +169,7 @@ def eight_bits(runs: Sequence[Run]) -> list[str]:
     """Says what the runs' networks for OpenVINO in 8 bits lose, as the reports beside them have it."""
     parts = []
     for run in runs:
-        path = run.path / default_file("openvino", "int8")
+        path = run.path / RUNTIMES["openvino-int8"].file
         if not report_path(path).is_file():
             continue
         export = read_export(path)

@@ -15,7 +15,8 @@ from benchmarks.app_speed.table import Measured, Settings
 from benchmarks.app_speed.timing import in_turns
 from garbage_core.errors import GarbageError
 from garbage_core.inference.classifier import Classifier, Failure, classify_together
-from garbage_core.inference.runtimes import ExportedNetwork, find_exports, keras_network
+from garbage_core.inference.engine import keras_network
+from garbage_core.inference.runtimes import ExportedNetwork, find_exports
 
 FOLDER_PHOTOS = 256
 DATASET_SIZE = (512, 384)  # width and height of TrashNet's photos

@@ -43,8 +43,8 @@ def race(run: Run, size: tuple[int, int] = SIZE, repeats: int = 25) -> list[dict
         `probability_difference` there, as found when it was exported, None where the photos were missing.
     """
     from benchmarks.app_speed.timing import in_turns, median_ratio
-    from garbage_core.inference.engine import CompiledNetwork
-    from garbage_core.inference.runtimes import ExportedNetwork, find_exports, keras_network
+    from garbage_core.inference.engine import CompiledNetwork, keras_network
+    from garbage_core.inference.runtimes import ExportedNetwork, find_exports
 
     photo = np.random.default_rng(0).integers(0, 256, (1, *size, 3)).astype(np.float32)
     network = keras_network(run)

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from garbage_core.errors import GarbageError
-from garbage_core.inference.runtimes import available_cores
 from garbage_core.runs.run import Run, models_dir
 from garbage_core.utils.files import write_json
+from garbage_core.utils.parallel import available_cores
 
 BENCH_FILE = "bench.json"
 SCHEMA_VERSION = 1

@@ -18,7 +18,7 @@ from garbage_core import __version__
 from garbage_core.cli import commands, photo_commands
 from garbage_core.errors import GarbageError
 from garbage_core.explain.heatmaps import METHODS
-from garbage_core.inference.runtimes import AUTO, RUNTIMES, SUFFIXES
+from garbage_core.inference.runtimes import AUTO, FORMATS, KERAS, RUNTIMES
 
 SPLITS = ("train", "val", "test")
 
@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = _command(parsers, "export", commands.export, "a network for another runtime, checked against the original")
     export.add_argument("name", metavar="NAME", help="name of a run")
-    export.add_argument("--format", choices=tuple(SUFFIXES), required=True, help="which runtime shall read it")
+    export.add_argument("--format", choices=FORMATS, required=True, help="which runtime shall read it")
     export.add_argument("--int8", action="store_true", help="quantize to 8 bits, with ranges from training photos")
     export.add_argument(
         "-o", "--out", metavar="OUT", help="file or folder to write to (default: the run's folder, where it is used)"
@@ -247,7 +247,7 @@ def _model(parser: argparse.ArgumentParser) -> None:
 def _runtime(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime",
-        choices=(AUTO, *RUNTIMES),
+        choices=(AUTO, KERAS, *RUNTIMES),
         help="what runs the network (default: $GARBAGE_RUNTIME, else the fastest that the run was exported to)",
     )
 

@@ -1,6 +1,6 @@
-"""Whether an exported network answers as the network that it was made from does.
+"""Checks that an exported network predicts as the network that it was made from does.
 
-Both answer the same photos: those of val, which the export's ranges were not measured on, and made-up pictures of
+Both classify the same photos: those of val, which the export's ranges were not measured on, and generated pictures of
 several shapes, which show that the exported graph takes any size.
 """
 
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import Runner, network_probabilities
 from garbage_core.runs.run import Run
+from garbage_core.utils.parallel import map_photos
 
 if TYPE_CHECKING:
     import keras
@@ -22,20 +24,20 @@ if TYPE_CHECKING:
 
 MAX_DIFFERENCE = 1e-3  # of any probability, for float32
 MAX_POINTS_LOST = 0.5  # of the accuracy on val, in percentage points, for int8
-GENERATED = 6  # pictures of other shapes that every export answers, too
+GENERATED = 6  # pictures of other shapes that every export classifies, too
 
 
 @dataclass(frozen=True)
 class Check:
-    """How an exported network's answers compare with the network's.
+    """How an exported network's predictions compare with the network's.
 
     Attributes:
-        photos: How many were answered by both.
+        photos: Number of photos that both classified.
         source: `"val"`, or `"generated"` if the photos are not on this machine.
         max_probability_difference: Largest difference of any class's probability on any photo.
-        agreement: Share of photos with the same most likely class.
-        accuracy: Share of right answers of the network; None for generated pictures, which have no right answer.
-        accuracy_exported: The same for the exported one.
+        agreement: Share of photos with the same predicted class.
+        accuracy: Accuracy of the network; None for generated pictures, which have no true class.
+        accuracy_exported: Accuracy of the exported one.
         points_lost: Difference of the two in percentage points; negative if the exported one is better.
     """
 
@@ -51,17 +53,17 @@ class Check:
 def check_export(
     network: "keras.Model", exported: Runner, run: Run, dataset: "Dataset | None", size: tuple[int, int]
 ) -> dict[str, Check]:
-    """Compares an exported network's answers with the network's.
+    """Compares an exported network's predictions with the network's.
 
     Args:
         network: The network.
         exported: The exported one.
-        run: Whose val photos are taken.
-        dataset: Where they are; None if they are not on this machine.
+        run: Run of the network, whose val photos are taken.
+        dataset: Data set with these photos; None if they are not on this machine.
         size: Height and width of the run's photos.
 
     Returns:
-        `"generated"`: on made-up pictures of several shapes; and `"val"`, if the photos are there.
+        `"generated"`: on generated pictures of several shapes; and `"val"`, if the photos are there.
     """
     checks = {"generated": compare(network, exported, generated_pictures(size), None, "generated")}
     if dataset is not None:
@@ -77,21 +79,14 @@ def compare(
     ours = network_probabilities(network, photos, batch_size=8)
     theirs = exported.probabilities(photos, batch_size=8)
     if not np.isfinite(theirs).all():
-        raise GarbageError("The exported network answers with numbers that are none: try another format.")
-    check = Check(
-        len(photos),
-        source,
-        float(np.abs(ours - theirs).max()),
-        float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean()),
-    )
+        raise GarbageError("The exported network gives probabilities that are not numbers: try another format.")
+    difference = float(np.abs(ours - theirs).max())
+    agreement = float((ours.argmax(axis=1) == theirs.argmax(axis=1)).mean())
     if labels is None:
-        return check
-    right, right_exported = ((p.argmax(axis=1) == labels).mean() for p in (ours, theirs))
-    lost = 100 * float(right - right_exported)
-    return Check(
-        *(check.photos, check.source, check.max_probability_difference, check.agreement),
-        *(float(right), float(right_exported), lost),
-    )
+        return Check(len(photos), source, difference, agreement)
+    accuracy, exported_accuracy = (float((p.argmax(axis=1) == labels).mean()) for p in (ours, theirs))
+    lost = 100 * (accuracy - exported_accuracy)
+    return Check(len(photos), source, difference, agreement, accuracy, exported_accuracy, lost)
 
 
 def refuse_if_different(checks: dict[str, Check], precision: str) -> None:
@@ -105,7 +100,7 @@ def refuse_if_different(checks: dict[str, Check], precision: str) -> None:
             )
         return
     val = checks["val"]
-    if val.points_lost > MAX_POINTS_LOST:
+    if val.points_lost is not None and val.points_lost > MAX_POINTS_LOST:
         raise GarbageError(
             f"The int8 network loses {val.points_lost:.2f} points of accuracy on {val.photos} val photos, more than "
             f"{MAX_POINTS_LOST}; it was not kept: try another format, or export without --int8."
@@ -129,12 +124,10 @@ def split_photos(
     run: Run, dataset: "Dataset", split: str, size: tuple[int, int], count: int | None = None
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Returns prepared photos of a split, all or `count` of them drawn at random, and their class numbers."""
-    from garbage_core.data.images import load_photo
-
     rows = run.predictions[run.predictions["split"] == split]
     if rows.empty:
         raise GarbageError(f"The run {run.name!r} has no {split} photos to export with: train it again.")
     if count is not None and len(rows) > count:
         rows = rows.sample(count, random_state=0)
-    photos = [load_photo(dataset.read_bytes(file), *size, file) for file in rows["file"]]
-    return photos, rows["label"].map(run.classes.index).to_numpy()
+    photos = map_photos(lambda file: load_photo(dataset.read_bytes(file), *size, file), rows["file"])
+    return list(photos), rows["label"].map(run.classes.index).to_numpy()

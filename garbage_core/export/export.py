@@ -27,20 +27,23 @@ import numpy as np
 from garbage_core.errors import GarbageError
 from garbage_core.export.checks import check_export, generated_pictures, refuse_if_different, split_photos
 from garbage_core.export.converters import check_packages, convert, plans_of, split_peaks
-from garbage_core.inference.engine import Runner, with_all_outputs
+from garbage_core.inference.engine import Runner, keras_network, with_all_outputs
 from garbage_core.inference.runtimes import (
+    FORMATS,
     OUTPUTS,
+    RUNTIMES,
     SCHEMA_VERSION,
-    SUFFIXES,
     Export,
     ExportedNetwork,
-    default_file,
-    milliseconds,
+    Runtime,
     read_export,
     report_path,
+    runtime_name,
 )
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import file_sha256, write_json
+from garbage_core.utils.parallel import available_cores
+from garbage_core.utils.timing import milliseconds
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
@@ -61,10 +64,10 @@ def export_run(
 
     Args:
         run: A trained run.
-        format: `"onnx"`, `"litert"` or `"openvino"`.
+        format: One of `runtimes.FORMATS`.
         int8: Whether to quantize weights and activations to 8 bits.
         out: File to write, or an existing folder; None for the run's folder. OpenVINO adds a file that ends in .bin.
-        data_dir: Where the photos are, see `dataset.find_dataset`. Without photos float32 is checked on generated
+        data_dir: Directory of the photos, see `dataset.find_dataset`. Without photos float32 is checked on generated
             pictures, and int8 is refused.
         progress: Called with a line about what is being done.
 
@@ -75,8 +78,10 @@ def export_run(
         GarbageError: If something that is needed is missing, or the exported network differs too much from the run's:
             then nothing is written.
     """
-    precision = "int8" if int8 else "float32"
-    target = _target(run, format, precision, out)
+    if format not in FORMATS:
+        raise GarbageError(f"There is no format {format!r}: choose one of {', '.join(FORMATS)}.")
+    runtime = RUNTIMES[runtime_name(format, "int8" if int8 else "float32")]
+    target = _target(run, runtime, out)
     check_packages(format, int8)
     dataset = _dataset_of(run, data_dir)
     if dataset is None and int8:
@@ -84,16 +89,27 @@ def export_run(
             f"An int8 network needs training photos of {run.name!r} to measure its ranges: give --data-dir, or leave "
             "--int8 out."
         )
+    # In the target's own folder, so that moving the files into place cannot fail half way.
+    with _temporary_folder(target.parent) as folder:
+        report = _export(run, runtime, dataset, folder / target.name, progress)
+        for file in (*report["files"], report_path(target).name):  # the report last: it says which files belong to it
+            os.replace(folder / file, target.parent / file)
+    return read_export(target)
+
+
+def _export(
+    run: Run, runtime: Runtime, dataset: "Dataset | None", made: Path, progress: Callable[[str], None]
+) -> dict[str, Any]:
+    """Converts a network by one plan after the other until the result is good enough; returns the report."""
     import keras
 
-    from garbage_core.networks.weights import load_network
-
     size = int(run.config["height"]), int(run.config["width"])
-    network = load_network(run.model_path, run.weights_sha256)
+    network = keras_network(run)
+    int8 = runtime.precision == "int8"
     graph, widths = with_all_outputs(split_peaks(network) if int8 else network)
     named = keras.Model(graph.input, dict(zip(OUTPUTS, graph.outputs, strict=True)))
     head = network.get_layer("predictions").get_weights()[0]
-    calibration = split_photos(run, dataset, "train", size, CALIBRATION_PHOTOS)[0] if int8 else []
+    calibration = split_photos(run, dataset, "train", size, CALIBRATION_PHOTOS)[0] if int8 and dataset else []
     about = {
         "outputs": list(OUTPUTS),
         "classes": len(run.classes),
@@ -103,44 +119,39 @@ def export_run(
     }
     data = base64.b64encode(np.ascontiguousarray(head, "<f4").tobytes()).decode()
     last = {"head": {"shape": list(head.shape), "data": data}}  # last in the report: it is long
-    # In the target's own folder, so that moving the files into place cannot fail half way.
-    with _temporary_folder(target.parent) as folder:
-        made = folder / target.name
-        plans = plans_of(format) if int8 else plans_of(format)[:1]
-        for plan in plans:
-            progress(f"Converting to {format} {precision}" + (f", {sum(plan)} layers in float32" if any(plan) else ""))
-            convert(named, format, made, calibration, plan)
-            report = _origin(run, format, precision, made) | about
-            report["floating_convolutions"] = {"first": plan[0], "last": plan[1]} if int8 else None
-            write_json(report | last, report_path(made))  # without it the file is not opened
-            exported = ExportedNetwork(read_export(made))
-            progress("Comparing its answers with the network's")
-            checks = check_export(network, exported, run, dataset, size)
-            try:
-                refuse_if_different(checks, precision)
-                break
-            except GarbageError:
-                if plan == plans[-1]:
-                    raise
-                progress(f"Not good enough ({checks['val'].points_lost:.2f} points lost): more layers stay in float32")
-                del exported  # the files are written anew
-        report["check"] = {name: asdict(check) for name, check in checks.items()}
-        report["milliseconds"] = _speed(exported, size)
-        del exported
-        write_json(report | last, report_path(made))
-        for file in (*report["files"], report_path(made).name):  # the report last: it says which files belong to it
-            os.replace(folder / file, target.parent / file)
-    return read_export(target)
+    plans = plans_of(runtime.format) if int8 else plans_of(runtime.format)[:1]
+    for plan in plans:
+        floating = f", {sum(plan)} layers in float32" if any(plan) else ""
+        progress(f"Converting to {runtime.format} {runtime.precision}{floating}")
+        convert(named, runtime.format, made, calibration, plan)
+        report = _origin(run, runtime, made) | about
+        report["floating_convolutions"] = {"first": plan[0], "last": plan[1]} if int8 else None
+        write_json(report | last, report_path(made))  # without it the file is not opened
+        exported = ExportedNetwork(read_export(made))
+        progress("Comparing its predictions with the network's")
+        checks = check_export(network, exported, run, dataset, size)
+        try:
+            refuse_if_different(checks, runtime.precision)
+            break
+        except GarbageError:
+            if plan == plans[-1]:
+                raise
+            progress(f"Not good enough ({checks['val'].points_lost:.2f} points lost): more layers stay in float32")
+            del exported  # the files are written anew
+    report["check"] = {name: asdict(check) for name, check in checks.items()}
+    report["milliseconds"] = _speed(exported, size)
+    write_json(report | last, report_path(made))
+    return report
 
 
-def _origin(run: Run, format: str, precision: str, made: Path) -> dict[str, Any]:
+def _origin(run: Run, runtime: Runtime, made: Path) -> dict[str, Any]:
     """Returns what a report says of where the files beside it come from."""
     files = [file for file in sorted(made.parent.iterdir()) if file != report_path(made)]
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run.name,
-        "format": format,
-        "precision": precision,
+        "format": runtime.format,
+        "precision": runtime.precision,
         "weights_sha256": run.weights_sha256,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "files": {file.name: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for file in files},
@@ -166,14 +177,12 @@ def _dataset_of(run: Run, data_dir: str | Path | None) -> "Dataset | None":
     return None
 
 
-def _target(run: Run, format: str, precision: str, out: str | Path | None) -> Path:
-    if format not in SUFFIXES:
-        raise GarbageError(f"There is no format {format!r}: choose one of {', '.join(SUFFIXES)}.")
-    path = run.path if out is None else Path(out)
+def _target(run: Run, runtime: Runtime, out: str | Path | None) -> Path:
+    path, suffix = run.path if out is None else Path(out), Path(runtime.file).suffix
     if path.is_dir():
-        return path / default_file(format, precision)
-    if path.suffix.lower() != SUFFIXES[format]:
-        raise GarbageError(f"A network for {format} is a file that ends in {SUFFIXES[format]}, not {str(out)!r}.")
+        return path / runtime.file
+    if path.suffix.lower() != suffix:
+        raise GarbageError(f"A network for {runtime.title} is a file that ends in {suffix}, not {str(out)!r}.")
     if not path.parent.is_dir():
         raise GarbageError(f"There is no folder {str(path.parent)!r} to write {path.name!r} to: make it first.")
     return path
@@ -189,8 +198,6 @@ def _versions() -> dict[str, str]:
 
 def _speed(exported: Runner, size: tuple[int, int]) -> dict[str, Any]:
     """Returns how long one photo takes, which is worth what the machine's other work leaves of it."""
-    from garbage_core.inference.runtimes import available_cores
-
     photo = generated_pictures(size, 1)[0][np.newaxis]
     return {"median": round(milliseconds(lambda: exported(photo)), 2), "size": list(size), "cores": available_cores()}
 

@@ -19,10 +19,10 @@ import numpy as np
 from garbage_core.data.images import PhotoFile, load_photo
 from garbage_core.data.sources import read_file
 from garbage_core.errors import GarbageError
-from garbage_core.inference.engine import CompiledNetwork, Outputs, softmax, to_heat
-from garbage_core.inference.ood_detector import Detector
+from garbage_core.inference.engine import CompiledNetwork, Outputs, Runner, keras_network, softmax, to_heat
+from garbage_core.inference.ood_detector import OODDetector
 from garbage_core.inference.ood_detector import load as load_detector
-from garbage_core.inference.runtimes import KERAS, ExportedNetwork, choose, keras_network
+from garbage_core.inference.runtimes import KERAS, ExportedNetwork, choose
 from garbage_core.runs.run import Run
 from garbage_core.utils.parallel import in_batches, map_photos
 
@@ -104,7 +104,7 @@ class Classifier:
         size: tuple[int, int],
         temperature: float = 1.0,
         threshold: float = 0.0,
-        detector: Detector | None = None,
+        detector: OODDetector | None = None,
     ) -> None:
         """Compiles the network.
 
@@ -114,27 +114,28 @@ class Classifier:
             size: Height and width that photos are brought to, see `images.prepare_photo`.
             temperature: Divides the logits; 1 leaves them uncalibrated.
             threshold: Smallest calibrated confidence that is accepted, 0..1.
-            detector: What tells unfamiliar photos, fitted to this network; None calls no photo unfamiliar.
+            detector: OOD detector, fitted to this network; None for none.
 
         Raises:
             GarbageError: If the network has another number of outputs than there are classes.
         """
-        exported = isinstance(network, ExportedNetwork)
-        outputs = network.number_of_classes if exported else network.output.shape[-1]
+        self._network: keras.Model | None = None
+        self._load_network: Callable[[], keras.Model] | None = None
+        self._forward: Runner
+        if isinstance(network, ExportedNetwork):
+            self.runtime, self._forward = network.export.runtime, network
+            self._class_weights = network.class_weights  # (channels, classes)
+        else:
+            self.runtime, self._forward, self._network = KERAS, CompiledNetwork(network), network
+            self._class_weights = network.get_layer("predictions").get_weights()[0]
+        outputs = self._forward.number_of_classes
         if outputs != len(classes):
             raise GarbageError(f"The network has {outputs} outputs for {len(classes)} classes: restore its run.json.")
-        self.runtime = network.export.runtime if exported else KERAS
-        self._network = None if exported else network
-        self._load_network: Callable[[], keras.Model] | None = None
         self.classes = tuple(classes)
         self.size = (int(size[0]), int(size[1]))
         self.temperature = temperature
         self.threshold = threshold
         self.detector = detector
-        self._forward = network if exported else CompiledNetwork(network)
-        self._class_weights = (  # (channels, classes)
-            network.class_weights if exported else network.get_layer("predictions").get_weights()[0]
-        )
 
     @classmethod
     def from_run(cls, run: Run, runtime: str | None = None, threads: int | None = None) -> "Classifier":

@@ -5,6 +5,7 @@ and the pooled features of the last stacks, so that a class activation map and o
 second forward pass. Importing this module does not load Keras.
 """
 
+import importlib.util
 import os
 import threading
 import weakref
@@ -14,10 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from garbage_core.errors import GarbageError
 from garbage_core.utils.parallel import in_batches
 
 if TYPE_CHECKING:
     import keras
+
+    from garbage_core.runs.run import Run
 
 # A compiled call takes photos, float32 (N, h, w, 3), and returns the network's outputs, as arrays or tensors.
 Call = Callable[[np.ndarray], Sequence[Any]]
@@ -234,6 +238,24 @@ def _pooled_features(network: "keras.Model") -> "list[keras.KerasTensor]":
     shortcuts = sorted(layer.name for layer in network.layers if layer.name.endswith("_block1_0_conv"))
     entering = [keras.ops.mean(network.get_layer(name).input, axis=(1, 2)) for name in shortcuts[-2:]]
     return [*entering, network.get_layer("avg_pool").output]
+
+
+def keras_is_installed() -> bool:
+    """Whether Keras and its backend can be loaded here; loads nothing."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    return all(importlib.util.find_spec(module) is not None for module in ("keras", backend))
+
+
+def keras_network(run: "Run") -> "keras.Model":
+    """Loads the network of a run in Keras. Raises GarbageError, also where Keras and its backend are not installed."""
+    if not keras_is_installed():
+        raise GarbageError(
+            f"This needs the network of {run.name!r} in TensorFlow, which is not installed here: "
+            "install requirements.txt."
+        )
+    from garbage_core.networks.weights import load_network
+
+    return load_network(run.model_path, run.weights_sha256)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

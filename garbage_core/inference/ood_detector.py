@@ -1,20 +1,20 @@
-"""Telling photos that are unlike everything the network learned from (out-of-distribution detection).
+"""The OOD detector: photos unlike the training photos are told by their features (out-of-distribution detection).
 
     detector = fit(train_features, val_features, classifier.feature_widths, run.weights_sha256)
-    detector.familiarity(features)  # (N,), 0..1: the share of val photos that look at least as strange
-    save(detector, run)             # models/<name>/novelty.npz
+    detector.ood_p_value(features)  # (N,), 0..1: the share of val photos at least as far from the training photos
+    save(detector, run)             # models/<name>/ood.npz
     load(run)                       # None where there is no such file for these weights
 
-Features are those of `inference.engine.Outputs`: they come with the answer, so judging a photo costs a small matrix
-product. Which of the known methods is used here, and why, is measured by `garbage_core.studies.ood`.
+Features are those of `engine.Outputs`: they come with the prediction, so detection costs a small matrix product. Which
+of the known methods is used here, and why, is measured by `garbage_core.studies.ood`.
 
 The distance of a photo is Mahalanobis' to one Gaussian over the training photos' features (Lee et al. 2018,
 arXiv:1807.03888; without a mean for each class, as Kamoi and Kobayashi 2020, arXiv:2003.00402, found to do as well).
 The Gaussian is that of probabilistic principal components (Tipping and Bishop 1999): a full covariance along the first
 few directions, one common variance along all others, because there are more features than photos. Distances become
-familiarities through the val photos, as conformal p-values do (Bates et al. 2023, arXiv:2104.08279): were val and a new
-photo drawn alike, at most a share of `level` of such photos would be called unfamiliar. The val photos are taken as
-they are, and altered as another camera would show them, see `novelty_study`.
+conformal p-values through the val photos (Bates et al. 2023, arXiv:2104.08279): were val and a new photo drawn alike,
+at most a share of `level` of such photos would be called out of distribution. The val photos are taken as they are, and
+altered as another camera would show them, see `garbage_core.studies.ood`.
 
 Nothing here loads Keras. The file holds plain numbers, is read without pickle, and names the weights it was fitted to.
 """
@@ -33,8 +33,9 @@ from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_bytes
 
-OOD_FILE = "novelty.npz"
-LEVEL = 0.05  # share of the val photos, half of them altered, that may be called unfamiliar
+OOD_FILE = "ood.npz"
+EARLIER_FILE = "novelty.npz"  # its name in runs of earlier versions
+LEVEL = 0.05  # share of the val photos, half of them altered, that may be called out of distribution
 LAYERS = ("conv4",)  # of `LAYER_NAMES`; each gets the same weight, whatever its range
 COMPONENTS = 64  # directions with a variance of their own; 32 to 128 do equally well
 LAYER_NAMES = ("conv3", "conv4", "conv5")  # where the parts of `Outputs.features` come from, in a ResNet-50
@@ -45,19 +46,19 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Detector:
-    """What the training photos look like to a network, and how far from it the val photos lie.
+class OODDetector:
+    """Distribution of the training photos' features, and the distances of the val photos from it.
 
     Attributes:
-        columns: Which of the features are looked at, int32 (D,).
+        columns: Places of the features that are used, int32 (D,).
         mean: Mean of the training photos' features, float32 (D,).
-        scale: What each feature is divided by, float32 (D,).
+        scale: Divisor of each feature, float32 (D,).
         directions: The first principal directions of the scaled features, float32 (D, K), orthonormal.
         variances: Variance along each direction, float32 (K,).
         rest: Variance along any other direction.
         val_distances: Distances of the val photos, ascending, float32 (M,).
-        weights_sha256: Of the network's file that gave the features.
-        level: A photo of lower familiarity is called unfamiliar.
+        weights_sha256: SHA-256 of the network's file that gave the features.
+        level: P-value below which a photo is out of distribution.
     """
 
     columns: np.ndarray = field(repr=False)
@@ -80,15 +81,15 @@ class Detector:
     def ood_p_value(self, features: np.ndarray) -> np.ndarray:
         """Returns the share of val photos at least as far out, counting the photo itself: float64 (N,), above 0 to 1.
 
-        Not a number among the features makes a photo as unfamiliar as can be.
+        Not a number among the features counts as the largest distance.
         """
-        largest = np.finfo(np.float32).max
+        largest = float(np.finfo(np.float32).max)
         distances = np.clip(np.nan_to_num(self.distance(features), nan=largest), 0, largest).astype(np.float32)
         farther = len(self.val_distances) - np.searchsorted(self.val_distances, distances)
         return (1 + farther) / (1 + len(self.val_distances))
 
     def is_ood(self, ood_p_value: float) -> bool:
-        """Returns whether a photo of such a familiarity does not look like the training photos."""
+        """Returns whether a photo of such a p-value is out of distribution."""
         return ood_p_value < self.level
 
 
@@ -99,16 +100,16 @@ def fit(
     weights_sha256: str,
     layers: Sequence[str] = LAYERS,
     level: float = LEVEL,
-) -> Detector:
+) -> OODDetector:
     """Fits a detector.
 
     Args:
-        train: Features of the training photos, (N, D), as `inference.engine.Outputs` gives them.
+        train: Features of the training photos, (N, D), as in `engine.Outputs`.
         val: Features of the val photos, as they are and altered, (M, D): photos the network has not learned from.
         widths: Number of features of each of `LAYER_NAMES`, in order.
-        weights_sha256: Of the network's file.
-        layers: Which of `LAYER_NAMES` to look at; each gets the same weight, whatever the range of its features.
-        level: Share of val photos that may be called unfamiliar, 0 to below 1.
+        weights_sha256: SHA-256 of the network's file.
+        layers: Names of the layers to use, of `LAYER_NAMES`; each gets the same weight, whatever its features' range.
+        level: Share of val photos that may be called out of distribution, 0 to below 1.
 
     Raises:
         GarbageError: If there are fewer than two photos to learn from or none to compare with, or the features are not
@@ -116,7 +117,7 @@ def fit(
     """
     if len(train) < 2 or not len(val):
         raise GarbageError(
-            f"{len(train)} training and {len(val)} val photos are too few to tell what is unlike them: take 2 and 1."
+            f"{len(train)} training and {len(val)} val photos are too few to fit an OOD detector: take 2 and 1."
         )
     ends = np.cumsum(widths)
     parts = [np.arange(ends[i] - widths[i], ends[i]) for i in map(LAYER_NAMES.index, layers)]
@@ -143,11 +144,11 @@ def fit(
         directions,
         variances.astype(np.float32),
     )
-    draft = Detector(*arrays, float(rest), np.empty(0, np.float32), weights_sha256, level)
-    return Detector(*arrays, float(rest), np.sort(draft.distance(val).astype(np.float32)), weights_sha256, level)
+    draft = OODDetector(*arrays, float(rest), np.empty(0, np.float32), weights_sha256, level)
+    return OODDetector(*arrays, float(rest), np.sort(draft.distance(val).astype(np.float32)), weights_sha256, level)
 
 
-def save(detector: Detector, run: Run) -> Path:
+def save(detector: OODDetector, run: Run) -> Path:
     """Writes a detector into the folder of its run, atomically. Returns the path."""
     buffer = io.BytesIO()
     np.savez_compressed(
@@ -165,23 +166,29 @@ def save(detector: Detector, run: Run) -> Path:
     return write_bytes(buffer.getvalue(), run.path / OOD_FILE)
 
 
-def load(run: Run) -> Detector | None:
+def detector_file(run: Run) -> Path:
+    """Returns where the detector of a run lies, whether or not it is there."""
+    earlier = run.path / EARLIER_FILE
+    return earlier if earlier.is_file() and not (run.path / OOD_FILE).is_file() else run.path / OOD_FILE
+
+
+def load(run: Run) -> OODDetector | None:
     """Reads the detector of a run.
 
     Returns:
         The detector, or None if the run has none for its present weights. A file that was fitted to other weights, or
-        is damaged, is passed over with a warning in the log: photos are classified, but none is called unfamiliar.
+        is damaged, is passed over with a warning in the log: photos are classified without detection.
     """
-    path = run.path / OOD_FILE
+    path = detector_file(run)
     if not path.is_file():
         return None
     try:
         detector = _read(path)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        _LOG.warning("%s cannot be read (%s), so no photo is called unfamiliar: %s", path, error, _again(run))
+        _LOG.warning("%s cannot be read (%s), so no photo is called out of distribution: %s", path, error, _again(run))
         return None
     if detector.weights_sha256 != run.weights_sha256:
-        _LOG.warning("%s was fitted to other weights, so no photo is called unfamiliar: %s", path, _again(run))
+        _LOG.warning("%s was fitted to other weights, so no photo is called out of distribution: %s", path, _again(run))
         return None
     return detector
 
@@ -190,25 +197,23 @@ def _again(run: Run) -> str:
     return f"make it anew with `python -m garbage_core novelty {run.name}`."
 
 
-def _read(path: Path) -> Detector:
+def _read(path: Path) -> OODDetector:
     """Reads and checks a file; what is wrong with it ends in one of the exceptions that `load` expects."""
     with zipfile.ZipFile(path) as archive:
         if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
             raise ValueError("it is too large")
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    real = {name: np.asarray(arrays[name], dtype=np.float32) for name in _ARRAYS}
+    mean, scale, directions, variances, distances = (np.asarray(arrays[name], np.float32) for name in _ARRAYS)
     columns = np.asarray(arrays["columns"], dtype=np.int32)
     rest, level = float(arrays["rest"]), float(arrays["level"])
-    mean, variances, distances = real["mean"], real["variances"], real["val_distances"]
-    shapes = columns.shape == real["scale"].shape == mean.shape
-    shapes = shapes and real["directions"].shape == (*mean.shape, *variances.shape)
+    shapes = columns.shape == scale.shape == mean.shape and directions.shape == (*mean.shape, *variances.shape)
     if not shapes or mean.ndim != 1 or distances.ndim != 1 or not len(distances):
         raise ValueError("its arrays do not fit together")
-    numbers = all(np.isfinite(array).all() for array in real.values()) and 0 <= level < 1
-    positive = min(rest, *real["scale"], *variances) > 0 <= columns.min(initial=0)
+    numbers = all(np.isfinite(part).all() for part in (mean, scale, directions, variances, distances))
+    numbers = numbers and 0 <= level < 1
+    positive = min(rest, *scale, *variances) > 0 <= columns.min(initial=0)
     if not (numbers and positive and np.diff(distances).min(initial=0) >= 0):
         raise ValueError("its numbers are out of range")
-    return Detector(
-        columns, *(real[name] for name in _ARRAYS[:4]), rest, distances, str(arrays["weights_sha256"]), level
-    )
+    weights = str(arrays["weights_sha256"])
+    return OODDetector(columns, mean, scale, directions, variances, rest, distances, weights, level)

@@ -1,17 +1,17 @@
-"""Other runtimes: a trained network as an exported file, run by ONNX Runtime, OpenVINO or LiteRT, without TensorFlow.
+"""The runtimes: a trained network in Keras, or as an exported file in OpenVINO, ONNX Runtime or LiteRT.
 
     for export in find_exports(run):  # fastest first, only what is whole, of this very network, and can be run here
-        network = ExportedNetwork(export)  # takes the place of inference.CompiledNetwork
+        network = ExportedNetwork(export)  # takes the place of engine.CompiledNetwork
 
-Beside each exported file lies its report, written by `export.export`: hashes, how far its answers are from the
-network's, and the weights of the last layer, which the class activation map needs. Nothing here loads Keras.
+`RUNTIMES` is the one list of them. Beside each exported file lies its report, written by `garbage_core.export`: hashes,
+how far its outputs are from the network's, and the weights of the last layer, which the class activation map needs.
+Nothing here loads Keras.
 """
 
 import base64
 import importlib.util
 import json
 import logging
-import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,31 +21,128 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from garbage_core.errors import GarbageError
-from garbage_core.inference.engine import Runner
+from garbage_core.inference.engine import Call, Runner, keras_is_installed
+from garbage_core.utils.files import file_sha256
+from garbage_core.utils.parallel import available_cores
 
 if TYPE_CHECKING:
-    import keras
-
     from garbage_core.runs.run import Run
 
 SCHEMA_VERSION = 1
 REPORT_SUFFIX = ".json"  # after the whole name of the exported file
-OUTPUTS = ("logits", "maps", "features")  # what the exported graph hands out, see inference.engine.Outputs
+OUTPUTS = ("logits", "maps", "features")  # of the exported graph, see engine.Outputs
 KERAS = "keras"
 AUTO = "auto"
 VARIABLE = "GARBAGE_RUNTIME"
-
-SUFFIXES = {"onnx": ".onnx", "litert": ".tflite", "openvino": ".xml"}
-MODULES = {"onnx": "onnxruntime", "litert": "ai_edge_litert", "openvino": "openvino"}
-# Fastest first, as measured on two cores (`python -m garbage_core export` says how long a photo takes where it runs).
-ORDER = ("openvino-int8", "litert-int8", "onnx-int8", "openvino", "onnx", "litert")
-RUNTIMES = (KERAS, *ORDER)
-
 # Photos in one call. More are no faster on a processor, and sixteen took so much memory that a host with 1 GB ran out.
 LARGEST_BATCH = 4
 
-Forward = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What runs exported networks of one precision.
+
+    Attributes:
+        name: Word for it in commands and reports: its format, `"onnx"`, and `"-int8"` for 8 bits.
+        title: Name as shown to people.
+        module: Python module that it needs.
+        file: Name of the exported file in the folder of its run.
+        open_file: Function from the path of an exported file and a number of processor threads to the compiled call.
+    """
+
+    name: str
+    title: str
+    module: str
+    file: str
+    open_file: Callable[[Path, int], Call] = field(repr=False)
+
+    @property
+    def format(self) -> str:
+        """Format of the exported file, the same for both precisions."""
+        return self.name.removesuffix("-int8")
+
+    @property
+    def precision(self) -> str:
+        """`"float32"` or `"int8"`."""
+        return "int8" if self.name.endswith("-int8") else "float32"
+
+    @property
+    def package(self) -> str:
+        """Name of its package, for pip."""
+        return self.module.replace("_", "-")
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether it can be loaded here; loads nothing."""
+        return importlib.util.find_spec(self.module) is not None
+
+
+def _open_onnx(path: Path, threads: int) -> Call:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors only
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda photos: session.run(OUTPUTS, {name: photos})
+
+
+def _open_openvino(path: Path, threads: int) -> Call:
+    import openvino
+
+    options = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        # Pinned, the single threads of several processes would all sit on the first core.
+        "ENABLE_CPU_PINNING": False,
+        # On processors with bfloat16 OpenVINO would calculate in it, and be further off than what was checked.
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+    compiled = openvino.Core().compile_model(str(path), "CPU", options)
+    request, ports = compiled.create_infer_request(), [compiled.output(name) for name in OUTPUTS]
+
+    def call(photos: np.ndarray) -> tuple[np.ndarray, ...]:
+        request.infer({0: photos})
+        return tuple(np.array(request.get_tensor(port).data) for port in ports)  # copies: the next call writes there
+
+    return call
+
+
+def _open_litert(path: Path, threads: int) -> Call:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(path), num_threads=threads)
+    run = interpreter.get_signature_runner()
+
+    def call(photos: np.ndarray) -> tuple[np.ndarray, ...]:
+        # One photo at a time: a batch is no faster, and every new shape is prepared for anew.
+        parts = [run(photos=photo[np.newaxis]) for photo in photos]
+        return tuple(np.concatenate([part[name] for part in parts]) for name in OUTPUTS)
+
+    return call
+
+
+# Fastest first, as measured on two cores (`python -m garbage_core export` says how long a photo takes where it runs).
+RUNTIMES: dict[str, Runtime] = {
+    runtime.name: runtime
+    for runtime in (
+        Runtime("openvino-int8", "OpenVINO, 8 bits", "openvino", "model.int8.xml", _open_openvino),
+        Runtime("litert-int8", "LiteRT, 8 bits", "ai_edge_litert", "model.int8.tflite", _open_litert),
+        Runtime("onnx-int8", "ONNX Runtime, 8 bits", "onnxruntime", "model.int8.onnx", _open_onnx),
+        Runtime("openvino", "OpenVINO", "openvino", "model.xml", _open_openvino),
+        Runtime("onnx", "ONNX Runtime", "onnxruntime", "model.onnx", _open_onnx),
+        Runtime("litert", "LiteRT", "ai_edge_litert", "model.tflite", _open_litert),
+    )
+}
+FORMATS = tuple(dict.fromkeys(runtime.format for runtime in RUNTIMES.values()))
+
+
+def runtime_name(format: str, precision: str = "float32") -> str:
+    """Returns the name of the runtime for exports of a format and a precision."""
+    return format if precision == "float32" else f"{format}-{precision}"
 
 
 @dataclass(frozen=True)
@@ -54,7 +151,7 @@ class Export:
 
     Attributes:
         path: The file that the runtime opens; OpenVINO's has its weights in a second one beside it.
-        format: `"onnx"`, `"litert"` or `"openvino"`.
+        format: One of `FORMATS`.
         precision: `"float32"` or `"int8"`.
         weights_sha256: SHA-256 of the `model.keras` that it was made from.
         report: The whole report.
@@ -68,8 +165,8 @@ class Export:
 
     @property
     def runtime(self) -> str:
-        """One of `ORDER`."""
-        return self.format if self.precision == "float32" else f"{self.format}-{self.precision}"
+        """Name of what runs it, one of `RUNTIMES`."""
+        return runtime_name(self.format, self.precision)
 
     @property
     def class_weights(self) -> np.ndarray:
@@ -79,30 +176,15 @@ class Export:
 
     def check(self) -> None:
         """Raises GarbageError if a file is missing or is not the one that was checked when it was exported."""
-        from garbage_core.utils.files import file_sha256
-
         for name, recorded in self.report["files"].items():
             path = self.path.with_name(name)
             if not path.is_file() or file_sha256(path) != recorded["sha256"]:
                 raise GarbageError(f"{str(path)!r} is not the file that was exported: export the network again.")
 
 
-def default_file(format: str, precision: str = "float32") -> str:
-    """Returns how an exported file is called in the folder of its run, where `find_exports` looks for it."""
-    return f"model{'.int8' if precision == 'int8' else ''}{SUFFIXES[format]}"
-
-
 def report_path(path: Path) -> Path:
     """Returns where the report of an exported file lies."""
     return path.with_name(path.name + REPORT_SUFFIX)
-
-
-def is_installed(runtime: str) -> bool:
-    """Whether a runtime, one of `RUNTIMES` or a format, can be loaded here; loads nothing."""
-    if runtime != KERAS:
-        return importlib.util.find_spec(MODULES[runtime.removesuffix("-int8")]) is not None
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    return all(importlib.util.find_spec(module) is not None for module in (KERAS, backend))
 
 
 def read_export(path: str | Path) -> Export:
@@ -113,7 +195,7 @@ def read_export(path: str | Path) -> Export:
         if report["schema_version"] > SCHEMA_VERSION:
             raise GarbageError(f"{str(report_path(path))!r} is from a newer version: update the program.")
         export = Export(path, report["format"], report["precision"], report["weights_sha256"], report)
-        if export.runtime not in ORDER or path.name not in report["files"]:
+        if export.runtime not in RUNTIMES or path.name not in report["files"]:
             raise ValueError(f"it is for {export.runtime!r}")
         if export.class_weights.shape != (report["channels"], report["classes"]):
             raise ValueError("its weights of the last layer have another shape")
@@ -130,10 +212,9 @@ def find_exports(run: "Run") -> list[Export]:
     What cannot be used is passed over, with a line in the log: a file that is not whole, or made from other weights.
     """
     found = []
-    for runtime in ORDER:
-        format, _, precision = runtime.partition("-")
-        path = run.path / default_file(format, precision or "float32")
-        if not report_path(path).is_file() or not is_installed(runtime):
+    for runtime in RUNTIMES.values():
+        path = run.path / runtime.file
+        if not report_path(path).is_file() or not runtime.is_installed:
             continue
         try:
             export = read_export(path)
@@ -148,24 +229,24 @@ def find_exports(run: "Run") -> list[Export]:
 
 
 def choose(run: "Run", runtime: str | None = None) -> Export | None:
-    """Returns the export that answers for a run, or None if Keras does.
+    """Returns the export that classifies for a run, or None if Keras does.
 
     Args:
         run: A trained run.
-        runtime: One of `RUNTIMES`; `"auto"` for the fastest that is there, else Keras; None for $GARBAGE_RUNTIME, or
-            `"auto"` if that is not set.
+        runtime: Name of one of `RUNTIMES`, or `"keras"`; `"auto"` for the fastest that is there, else Keras; None for
+            $GARBAGE_RUNTIME, or `"auto"` if that is not set.
 
     Raises:
         GarbageError: For an unknown runtime, or one that cannot be used for this run.
     """
     runtime = runtime or os.environ.get(VARIABLE) or AUTO
-    if runtime not in (AUTO, *RUNTIMES):
-        raise GarbageError(f"There is no runtime {runtime!r}: choose {AUTO} or one of {', '.join(RUNTIMES)}.")
+    if runtime not in (AUTO, KERAS, *RUNTIMES):
+        raise GarbageError(f"There is no runtime {runtime!r}: choose {', '.join((AUTO, KERAS, *RUNTIMES))}.")
     if runtime == KERAS:
         return None
     exports = find_exports(run)
     if runtime == AUTO:
-        if not exports and not is_installed(KERAS):
+        if not exports and not keras_is_installed():
             raise GarbageError(
                 f"TensorFlow is not installed and {run.name!r} has no exported network that can be used here: "
                 "install requirements.txt, or export the network where TensorFlow is installed."
@@ -174,49 +255,38 @@ def choose(run: "Run", runtime: str | None = None) -> Export | None:
     for export in exports:
         if export.runtime == runtime:
             return export
-    format, _, precision = runtime.partition("-")
-    if not is_installed(runtime):
-        raise GarbageError(f"{MODULES[format]} is not installed: install it with pip, or choose another runtime.")
-    command = f"python -m garbage_core export {run.name} --format {format}{' --int8' if precision else ''}"
+    wanted = RUNTIMES[runtime]
+    if not wanted.is_installed:
+        raise GarbageError(f"{wanted.title} is not installed: pip install {wanted.package}, or choose another runtime.")
+    int8 = " --int8" if wanted.precision == "int8" else ""
+    command = f"python -m garbage_core export {run.name} --format {wanted.format}{int8}"
     raise GarbageError(f"{run.name!r} has no export for {runtime} that fits its network: run `{command}`.")
 
 
 def can_classify(run: "Run") -> bool:
     """Whether photos can be classified with a run here: with its network or with an export of it."""
-    return (run.has_weights and is_installed(KERAS)) or bool(find_exports(run))
-
-
-def keras_network(run: "Run") -> "keras.Model":
-    """Loads the network of a run in Keras. Raises GarbageError, also where Keras and its backend are not installed."""
-    if not is_installed(KERAS):
-        raise GarbageError(
-            f"This needs the network of {run.name!r} in TensorFlow, which is not installed here: "
-            "install requirements.txt."
-        )
-    from garbage_core.networks.weights import load_network
-
-    return load_network(run.model_path, run.weights_sha256)
+    return (run.has_weights and keras_is_installed()) or bool(find_exports(run))
 
 
 class ExportedNetwork(Runner):
-    """From photos to logits, features and last feature map, as `inference.Runner`, by an exported file. Thread-safe."""
+    """A `Runner` by an exported file. Thread-safe."""
 
     def __init__(self, export: Export, threads: int | None = None) -> None:
         """Opens an exported network.
 
         Args:
-            export: From `find_exports` or `read_export`; `Export.check` is the caller's business.
-            threads: Processor threads to use; None for all cores that this process may use.
+            export: Export from `find_exports` or `read_export`; its files are not checked again.
+            threads: Number of processor threads; None for all cores that this process may use.
 
         Raises:
             GarbageError: If the runtime is not installed or refuses the file.
         """
-        open_file = {"onnx": _open_onnx, "litert": _open_litert, "openvino": _open_openvino}[export.format]
+        runtime = RUNTIMES[export.runtime]
         try:
-            forward = open_file(export.path, threads or available_cores())
+            call = runtime.open_file(export.path, threads or available_cores())
         except ImportError as error:
             raise GarbageError(
-                f"{MODULES[export.format]} cannot be loaded ({error}): install it, or choose another runtime."
+                f"{runtime.title} cannot be loaded ({error}): pip install {runtime.package}, or choose another runtime."
             ) from error
         except Exception as error:  # each runtime has its own classes of errors
             raise GarbageError(
@@ -224,79 +294,10 @@ class ExportedNetwork(Runner):
             ) from error
         # Each call keeps all cores busy, and not every runtime takes two at once.
         super().__init__(
-            *(forward, export.report["classes"], export.report["feature_widths"]),
-            at_once=1,
-            largest_batch=LARGEST_BATCH,
+            call, export.report["classes"], export.report["feature_widths"], at_once=1, largest_batch=LARGEST_BATCH
         )
         self.export = export
         self.class_weights = export.class_weights
-
-
-def available_cores() -> int:
-    """Returns how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _open_onnx(path: Path, threads: int) -> Forward:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda photos: tuple(session.run(OUTPUTS, {name: photos}))
-
-
-def _open_openvino(path: Path, threads: int) -> Forward:
-    import openvino
-
-    compiled = openvino.Core().compile_model(
-        str(path),
-        "CPU",
-        {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
-            # Pinned, the single threads of several processes would all sit on the first core.
-            "ENABLE_CPU_PINNING": False,
-            # On processors with bfloat16 OpenVINO would calculate in it, and be further off than what was checked.
-            "INFERENCE_PRECISION_HINT": "f32",
-        },
-    )
-    request, ports = compiled.create_infer_request(), [compiled.output(name) for name in OUTPUTS]
-
-    def forward(photos: np.ndarray) -> tuple[np.ndarray, ...]:
-        request.infer({0: photos})
-        return tuple(np.array(request.get_tensor(port).data) for port in ports)  # copies: the next call writes there
-
-    return forward
-
-
-def _open_litert(path: Path, threads: int) -> Forward:
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(str(path), num_threads=threads)
-    run = interpreter.get_signature_runner()
-
-    def forward(photos: np.ndarray) -> tuple[np.ndarray, ...]:
-        # One photo at a time: a batch is no faster, and every new shape is prepared for anew.
-        parts = [run(photos=photo[np.newaxis]) for photo in photos]
-        return tuple(np.concatenate([part[name] for part in parts]) for name in OUTPUTS)
-
-    return forward
-
-
-def milliseconds(forward: Callable[[], Any], repeats: int = 5) -> float:
-    """Returns the median time of a call in milliseconds, after one call to warm up; NaN for no repeats."""
-    import time
-
-    forward()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        forward()
-        times.append(1000 * (time.perf_counter() - start))
-    return float(np.median(times)) if times else math.nan
 
 
 def _first_line(error: Exception) -> str:

@@ -31,7 +31,7 @@ from garbage_core.data.file_types import PHOTO_EXTENSIONS
 from garbage_core.data.images import MAX_BYTES, decode_image, load_photo, prepare_photo
 from garbage_core.data.sources import read_file
 from garbage_core.errors import GarbageError
-from garbage_core.inference.ood_detector import LEVEL, Detector, fit
+from garbage_core.inference.ood_detector import LEVEL, OODDetector, fit
 from garbage_core.runs.run import Run
 from garbage_core.studies.ood_methods import KEPT, LEARNED, METHODS, Seen
 from garbage_core.synthetic.foreground import on_background
@@ -125,7 +125,7 @@ def look_at_all(
     )
 
 
-def fit_seen(seen: Seen, run: Run) -> Detector:
+def fit_seen(seen: Seen, run: Run) -> OODDetector:
     """Fits a run's detector on what its network saw; `novelty.save` keeps it."""
     train, val = (seen.features[np.isin(seen.kinds, wanted)] for wanted in (LEARNED, COMPARED))
     return fit(train, val, seen.widths, run.weights_sha256)
@@ -169,7 +169,7 @@ def measure(seen: Seen, scores: np.ndarray, level: float) -> pd.DataFrame:
 
     scores = np.nan_to_num(np.asarray(scores, dtype=np.float64), nan=np.finfo(np.float64).max)
     val = np.sort(scores[np.isin(seen.kinds, COMPARED)])
-    # As `Detector.familiarity`: refused is what fewer than this share of val photos exceed or equal.
+    # As `OODDetector.ood_p_value`: refused is what fewer than this share of val photos exceed or equal.
     ood_p_value = (1 + len(val) - np.searchsorted(val, scores)) / (1 + len(val))
     refused = ood_p_value < level
     right = seen.logits.argmax(axis=1) == seen.labels

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -17,7 +17,7 @@ def map_photos(
     progress: Callable[[int], object] = lambda done: None,
     workers: int | None = None,
     ahead: int = 64,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Applies a function that reads or decodes a photo to many items, in threads; decoders release Python's lock.
 
     Args:
@@ -33,7 +33,7 @@ def map_photos(
     """
     source = iter(items)
     pending: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="photos")
+    pool = ThreadPoolExecutor(workers or available_cores(), thread_name_prefix="photos")
     try:
         while True:
             pending.extend(pool.submit(function, item) for item in islice(source, ahead - len(pending)))
@@ -51,3 +51,8 @@ def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     source = iter(items)
     while batch := list(islice(source, size)):
         yield batch
+
+
+def available_cores() -> int:
+    """Returns how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

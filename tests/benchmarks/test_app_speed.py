@@ -171,7 +171,7 @@ def test_race_times_every_export_and_says_what_it_lost(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "garbage_core.inference.engine.CompiledNetwork", lambda network: lambda photo: network.predict(photo, 0)
     )
-    monkeypatch.setattr("garbage_core.inference.runtimes.keras_network", lambda run: Slow())
+    monkeypatch.setattr("garbage_core.inference.engine.keras_network", lambda run: Slow())
     rows = race(run, (24, 32), 5)
     assert [one["runtime"] for one in rows] == ["predict", "keras, compiled", "openvino"]
     exported = rows[2]

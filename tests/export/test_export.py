@@ -25,9 +25,8 @@ from garbage_core.inference.classifier import Classifier
 from garbage_core.inference.engine import CompiledNetwork
 from garbage_core.inference.runtimes import (
     LARGEST_BATCH,
-    ORDER,
+    RUNTIMES,
     ExportedNetwork,
-    available_cores,
     can_classify,
     choose,
     find_exports,
@@ -37,6 +36,7 @@ from garbage_core.inference.runtimes import (
 from garbage_core.networks.weights import load_network
 from garbage_core.runs.run import load_run
 from garbage_core.utils.files import write_json
+from garbage_core.utils.parallel import available_cores
 from tests.fixtures.networks import miniature, miniature_run, picture
 
 CLASSES = ("can", "jar", "lid")
@@ -280,7 +280,7 @@ def test_refused_export_leaves_nothing_behind(run, made, tmp_path, monkeypatch):
     [
         ("onnx", "model.tflite", "ends in .onnx, not"),
         ("openvino", "nowhere/model.xml", "no folder"),
-        ("caffe", "model.caffe", "no format 'caffe': choose one of onnx"),
+        ("caffe", "model.caffe", "no format 'caffe': choose one of openvino"),
     ],
 )
 def test_wrong_target_is_refused_before_anything_is_loaded(format, out, message, run, tmp_path):
@@ -321,7 +321,7 @@ def test_fastest_export_comes_first(own_run, made):
         if file.suffix in (".xml", ".bin") or ".xml" in file.suffixes:
             shutil.copy(file, own_run.path)
     found = [export.runtime for export in find_exports(own_run)]
-    assert found == [name for name in ORDER if name in ("onnx", "openvino")]
+    assert found == [name for name in RUNTIMES if name in ("onnx", "openvino")]
 
 
 @pytest.mark.slow

@@ -130,6 +130,17 @@ def test_what_is_kept_is_what_was_fitted(tmp_path):
     assert kept.level == 0.03
 
 
+def test_a_file_under_its_earlier_name_is_read_until_there_is_a_new_one(tmp_path):
+    run = fake_run(tmp_path, "mini")
+    train, val = made_up_features(400, 0), made_up_features(199, 2)
+    path = save(fit(train, val, WIDTHS, run.weights_sha256, level=0.03), run)
+    assert path.name == "ood.npz"
+    path.rename(run.path / "novelty.npz")
+    assert load(run).level == 0.03
+    save(fit(train, val, WIDTHS, run.weights_sha256, level=0.04), run)
+    assert load(run).level == 0.04
+
+
 def test_a_run_without_the_file_has_no_detector(tmp_path, caplog):
     assert load(fake_run(tmp_path, "mini")) is None
     assert caplog.text == ""
