@@ -3,7 +3,7 @@
     python benchmarks/scale.py PHOTOS transfer --photos 5000 --workers 1 2 --price 0.05 --record
 
 Makes a folder of links to the photos found (over and over, until there are enough), classifies all of them with Ray
-once for every number of workers, and prints the rates with a sizing table. Needs requirements-scale.txt. A price is
+once for every number of workers, and prints the rates with a sizing table. Needs the extra `scale`. A price is
 that of one core (with `--gpus` of one GPU) for an hour, in any currency. `--record` keeps the outcome in
 benchmarks/results, see `benchmarks/record.py`.
 

