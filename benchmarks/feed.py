@@ -74,7 +74,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     stage = next(stage for stage in config.stages if stage.name == name)
     size = stage.batch_size
     keras.config.set_dtype_policy(devices.precision(config.precision))
-    network = build_network(config.to_dict(), len(dataset.classes))
+    network = build_network(config, len(dataset.classes))
     freeze(network, stage.train_from, stage.train_batch_norms)
     source = PhotoSource(dataset, files, *config.size(stage), cache_gb=4)
     if stage.background_replacement:

@@ -32,7 +32,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         run = load_run(args.name)
-        size = tuple(args.size or (run.config["height"], run.config["width"]))
+        size = tuple(args.size or run.photo_size)
         rows = race(run, size, args.repeats)
         if args.keep:
             write_race(run, size, rows, args.repeats)

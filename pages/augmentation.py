@@ -79,7 +79,7 @@ with st.spinner("Loading Keras, once per server"):
 
 used = {}
 for run in list_runs():
-    for used_name in dict.fromkeys(stage.get("augmentation") for stage in run.config.get("stages", [])):
+    for used_name in dict.fromkeys(stage.augmentation for stage in run.config.stages):
         if used_name in PIPELINES:
             used.setdefault(used_name, []).append(run.title)
 

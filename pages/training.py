@@ -108,7 +108,7 @@ def write_caveats(runs: list[Run], kept: list[Kept]) -> None:
             st.info(
                 f"{escape(run.title)}: {stages} used photos of {pixels} pixels, and the values of those epochs were "
                 f"measured on such photos. They are not comparable with the network that was kept, which takes "
-                f"{run.config.get('width')} by {run.config.get('height')} pixels and was measured with them.",
+                f"{run.config.width} by {run.config.height} pixels and was measured with them.",
                 icon=":material/photo_size_select_small:",
             )
         if k.epoch == 0:

@@ -97,7 +97,7 @@ def embed(
 
     network = load_network(run.model_path, run.weights_sha256)
     files = dataset.photos["file"]
-    size = int(run.config["height"]), int(run.config["width"])
+    size = run.photo_size
     photos = map_photos(lambda file: load_photo(dataset.read_bytes(file), *size, file), files, ahead=2 * batch_size)
     features = _pooled(network, photos, batch_size, progress)
     vectors = principal(next(reversed(features.values())))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from garbage_core.config.training_config import Stage
 from garbage_core.data.splits import official_splits
 from garbage_core.evaluation.evaluation import (
     NEVER_SURE,
@@ -78,7 +79,7 @@ def card_text(run: Run) -> str:
 
 def _summary(run: Run, evaluations: Sequence[Evaluation]) -> str:
     names = ", ".join(run.classes)
-    version = run.config.get("version", "v2")
+    version = run.config.version
     lines = [
         f"# {run.title}",
         "",
@@ -148,15 +149,15 @@ def _training(run: Run) -> str:
     software = info.get("software") or {}
     stages = [
         [
-            str(stage.get("name", "")),
-            str((run.history["stage"] == stage.get("name")).sum()),
-            str(stage.get("train_from", "all")),
-            f"{stage.get('height') or config.get('height', '')} x {stage.get('width') or config.get('width', '')}",
-            f"{stage['learning_rate']:g}" if "learning_rate" in stage else "",
-            str(stage.get("batch_size", "")),
+            stage.name,
+            str((run.history["stage"] == stage.name).sum()),
+            stage.train_from,
+            " x ".join(map(str, config.size(stage))),
+            f"{stage.learning_rate:g}",
+            str(stage.batch_size),
             _augmentation(stage),
         ]
-        for stage in config.get("stages", [])
+        for stage in config.stages
     ]
     best = run.history.loc[run.history["epoch"] == info.get("best_epoch"), "val_macro_f1"]
     value = info.get("best_val_macro_f1", best.iloc[0] if len(best) else math.nan)
@@ -168,12 +169,12 @@ def _training(run: Run) -> str:
         f"{info.get('precision', 'unknown precision')}; {count(info.get('epochs', len(run.history)), 'epoch')}.",
         f"- Best epoch, by macro-F1 on val: {info.get('best_epoch', 'unknown')}{reached}. Its weights are the model"
         f"{', with the head as it was fitted before the first epoch' if info.get('best_epoch') == 0 else ''}.",
-        f"- {_origin_details(info.get('starting_weights') or {}, config.get('version', 'v2'))}",
-        *_teacher(info),
-        f"- Parameters: {info.get('parameters', 0):,}. Photos are made {config.get('width')} x {config.get('height')} "
+        f"- {_origin_details(info.get('starting_weights') or {}, config.version)}",
+        *_teacher(run),
+        f"- Parameters: {info.get('parameters', 0):,}. Photos are made {config.width} x {config.height} "
         "pixels large without squashing them.",
-        f"- Against imbalance: {config.get('imbalance', 'unknown')}. "
-        f"Label smoothing: {config.get('label_smoothing', 0)}. Dropout: {config.get('dropout', 0)}. "
+        f"- Against imbalance: {config.imbalance}. "
+        f"Label smoothing: {config.label_smoothing}. Dropout: {config.dropout}. "
         f"Seed: {info.get('seed', 'unknown')}.",
         f"- Software: Python {software.get('python', '?')}, Keras {software.get('keras', '?')} on "
         f"{software.get('backend', '?')} {software.get('backend_version', '')}, "
@@ -187,9 +188,9 @@ def _training(run: Run) -> str:
     return "\n".join(lines)
 
 
-def _augmentation(stage: dict[str, Any]) -> str:
-    share = stage.get("background_replacement", stage.get("grounds"))
-    return str(stage.get("augmentation", "")) + (f", {100 * share:g} % on drawn grounds" if share else "")
+def _augmentation(stage: Stage) -> str:
+    share = stage.background_replacement
+    return stage.augmentation + (f", {100 * share:g} % on drawn grounds" if share else "")
 
 
 def _origin_sentence(started: dict[str, Any], version: str) -> str:
@@ -215,18 +216,18 @@ def _origin_details(started: dict[str, Any], version: str) -> str:
     return f"Starting weights: {file}{slim}: {count(len(loaded), 'layer')}{rest}."
 
 
-def _teacher(info: dict[str, Any]) -> list[str]:
+def _teacher(run: Run) -> list[str]:
     """Says whose answers were learned beside the labels, if any were."""
-    teacher, config = info.get("teacher"), info.get("config", {})
-    taught = [stage for stage in config.get("stages", []) if stage.get("teacher_weight")]
+    teacher, config = run.info.get("teacher"), run.config
+    taught = [stage for stage in config.stages if stage.teacher_weight]
     if not teacher or not taught:
         return []
-    words = ", ".join(f"{stage['name']} (weight {stage['teacher_weight']:g})" for stage in taught)
+    words = ", ".join(f"{stage.name} (weight {stage.teacher_weight:g})" for stage in taught)
     network = {"efficientnet_lite2": ", an EfficientNet-Lite2 from ImageNet weights (Apache-2.0)"}
     return [
         f"- Teacher: the run `{teacher['name']}`{network.get(teacher.get('version'), '')}, trained on the same photos, "
         f"SHA-256 of its weights `{teacher['sha256'][:16]}`. Its answers, at temperature "
-        f"{config['teacher_temperature']:g}, were learned beside the labels in: {words}."
+        f"{config.teacher_temperature:g}, were learned beside the labels in: {words}."
     ]
 
 

@@ -103,7 +103,7 @@ def _export(
     """Converts a network by one plan after the other until the result is good enough; returns the report."""
     import keras
 
-    size = int(run.config["height"]), int(run.config["width"])
+    size = run.photo_size
     network = keras_network(run)
     int8 = runtime.precision == "int8"
     graph, widths = with_all_outputs(split_peaks(network) if int8 else network)

@@ -151,13 +151,7 @@ class Classifier:
         """
         export = choose(run, runtime)
         network = keras_network(run) if export is None else ExportedNetwork(export, threads)
-        try:
-            size = int(run.config["height"]), int(run.config["width"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise GarbageError(
-                f"{run.path / 'run.json'} names no height and width: restore it or train again."
-            ) from error
-        classifier = cls(network, run.classes, size, run.temperature, run.threshold, load_detector(run))
+        classifier = cls(network, run.classes, run.photo_size, run.temperature, run.threshold, load_detector(run))
         classifier._load_network = partial(keras_network, run)
         return classifier
 

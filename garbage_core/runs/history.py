@@ -81,25 +81,25 @@ def stages_of(run: "Run") -> pd.DataFrame:
     """Returns the stages of a training in order, as far as it went.
 
     Returns:
-        Columns `stage`, `first` and `last` (epochs), `epochs`, `height` and `width` (pixels of the photos; 0 where that
-        is not recorded), `seconds` and `best_val_macro_f1` (of its epochs, on photos of its size; NaN if not measured).
+        Columns `stage`, `first` and `last` (epochs), `epochs`, `height` and `width` (pixels of the photos; 0 for a
+        stage that the configuration lacks), `seconds` and `best_val_macro_f1` (of its epochs, on photos of its size;
+        NaN if not measured).
     """
-    history, known = run.history, {stage.get("name"): stage for stage in _stages(run)}
+    history, sizes = run.history, {stage.name: run.config.size(stage) for stage in run.config.stages}
     rows = []
     for _, part in history.groupby(history["stage"].ne(history["stage"].shift()).cumsum()):
         name, first, last = part["stage"].iloc[0], part["epoch"].iloc[0], part["epoch"].iloc[-1]
-        size = [_pixels(known.get(name, {}).get(side)) or _pixels(run.config.get(side)) for side in ("height", "width")]
-        rows.append((name, first, last, len(part), *size, part["seconds"].sum(), part["val_macro_f1"].max()))
+        size, best = sizes.get(name, (0, 0)), part["val_macro_f1"].max()
+        rows.append((name, first, last, len(part), *size, part["seconds"].sum(), best))
     columns = ["stage", "first", "last", "epochs", "height", "width", "seconds", "best_val_macro_f1"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def smaller_stages(run: "Run") -> list[str]:
     """Returns the names of the stages whose photos have another size than those of the final network."""
-    final = tuple(_pixels(run.config.get(side)) for side in ("height", "width"))
     stages = stages_of(run)
     sizes = zip(stages["stage"], stages["height"], stages["width"], strict=True)
-    return [name for name, height, width in sizes if 0 not in (height, width) and (height, width) != final]
+    return [name for name, height, width in sizes if 0 not in (height, width) and (height, width) != run.photo_size]
 
 
 def positions(history: pd.DataFrame, epochs: float | np.ndarray, along: str = "epoch") -> np.ndarray:
@@ -146,12 +146,3 @@ def _macro_f1(run: "Run") -> float:
         return math.nan
     answers = rows[probability_columns(run.classes)].idxmax(axis=1).str.removeprefix("p_")
     return float(f1_score(rows["label"], answers, labels=list(run.classes), average="macro", zero_division=0))
-
-
-def _stages(run: "Run") -> list[dict]:
-    stages = run.config.get("stages")
-    return [stage for stage in stages if isinstance(stage, dict)] if isinstance(stages, list) else []
-
-
-def _pixels(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

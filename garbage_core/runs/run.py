@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from garbage_core.config.training_config import TrainingConfig
 from garbage_core.errors import GarbageError
 from garbage_core.runs.history import HISTORY_FILE, read_history
 from garbage_core.runs.predictions import PREDICTIONS_FILE, read_predictions
@@ -69,10 +70,15 @@ class Run:
         """Names of the classes, in the order of the network's outputs."""
         return tuple(self.info["classes"])
 
+    @cached_property
+    def config(self) -> TrainingConfig:
+        """Full training configuration; `info["config"]` is what was recorded. Raises GarbageError."""
+        return read_config(self.info, self.path / RUN_FILE)
+
     @property
-    def config(self) -> dict[str, Any]:
-        """Full training configuration, as recorded."""
-        return self.info["config"]
+    def photo_size(self) -> tuple[int, int]:
+        """Height and width in pixels of the photos that the network is meant for."""
+        return self.config.height, self.config.width
 
     @property
     def start(self) -> str:
@@ -235,7 +241,13 @@ def read_info(path: Path) -> dict[str, Any]:
         )
     if fault := _fault(info):
         raise GarbageError(f"{path} cannot be used because {fault}; restore it or train the run again.")
+    read_config(info, path)
     return info
+
+
+def read_config(info: dict[str, Any], path: Path) -> TrainingConfig:
+    """Reads the training configuration in a `run.json`. Raises GarbageError, which names the file."""
+    return TrainingConfig.from_dict(info["config"], f"config of {path}")
 
 
 def _fault(info: dict[str, Any]) -> str | None:

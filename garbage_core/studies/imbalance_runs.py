@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from garbage_core.config.training_config import TrainingConfig
 from garbage_core.errors import GarbageError
 from garbage_core.runs.predictions import to_arrays
 from garbage_core.runs.run import Run
@@ -39,7 +38,7 @@ def measure_strategies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFra
     """
     by_strategy: dict[str, dict[int, Run]] = {}
     for run in runs:
-        strategy, seed = str(run.config.get("imbalance")), int(run.info.get("seed", 0))
+        strategy, seed = run.config.imbalance, int(run.info.get("seed", 0))
         if seed in by_strategy.setdefault(strategy, {}):
             raise GarbageError(
                 f"The runs {by_strategy[strategy][seed].name!r} and {run.name!r} have the same strategy, "
@@ -108,8 +107,7 @@ def check_alike(first: Run, other: Run, own: Sequence[str], advice: str) -> None
 
     def recipe(run: Run) -> dict:
         """The config without what may differ; a run from before a key existed has its default."""
-        config = TrainingConfig.from_dict(run.config, f"run.json of {run.name!r}").to_dict()
-        return {key: value for key, value in config.items() if key not in own}
+        return {key: value for key, value in run.config.to_dict().items() if key not in own}
 
     a, b = recipe(first), recipe(other)
     different = sorted(key for key in a if a[key] != b[key])

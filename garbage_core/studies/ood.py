@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from garbage_core.config.training_config import TrainingConfig
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.file_types import PHOTO_EXTENSIONS
 from garbage_core.data.images import MAX_BYTES, decode_image, load_photo, prepare_photo
@@ -103,7 +102,7 @@ def look_at_all(
     size = classifier.size
     pictures = list(_own_photos(run, dataset, ("train", "val", "test"), size))
     pictures += [picture for kind in FIRST_SEED for picture in _altered_photos(run, dataset, kind, size)]
-    if any(stage.background_replacement for stage in TrainingConfig.from_dict(run.config).stages):
+    if any(stage.background_replacement for stage in run.config.stages):
         pictures += _photos_on_backgrounds(run, dataset, size)
     pictures += [
         *_placed_photos(run, dataset, size),

@@ -96,8 +96,7 @@ def read_crossval(path: str | Path | None = None) -> pd.DataFrame:
 
 def stage_names(run: Run) -> list[str]:
     """Returns the names of the stages that a run was trained in, in order; none if its config does not say."""
-    stages = run.config.get("stages")
-    return [str(stage.get("name")) for stage in stages] if isinstance(stages, list) else []
+    return [stage.name for stage in run.config.stages]
 
 
 def is_recipe_of(table: pd.DataFrame, stages: Sequence[str]) -> bool:

@@ -179,12 +179,12 @@ class Checkpoint:
             run: The run.
             network: The network with its weights.
         """
-        size = [run.config["height"], run.config["width"]]
+        size = list(run.photo_size)
         best = {"value": run.info["best_val_macro_f1"], "epoch": run.info["best_epoch"], "size": size}
         best["file"] = f"best-{best['epoch']:04d}.weights.h5"
         network.save_weights(self.folder / best["file"])
         self._began -= run.info["duration_seconds"]
-        self._state |= {"stage": len(run.config["stages"]), "rows": run.history.to_dict("records"), "best": best}
+        self._state |= {"stage": len(run.config.stages), "rows": run.history.to_dict("records"), "best": best}
         self._write_state()
         self._write_history()
 

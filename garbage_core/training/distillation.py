@@ -5,6 +5,7 @@ turned and mixed alike (Beyer et al. 2022, arXiv:2106.05237, "a good teacher is 
 then carry what one label cannot, how much plastic there is in a picture of glass.
 """
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -79,13 +80,13 @@ def find_teacher(name: str, root: str | Path, dataset: Dataset, protocol: str) -
 
 def describe_teacher(run: Run) -> dict[str, str]:
     """Returns what `run.json` records of a teacher."""
-    return {"name": run.name, "version": run.config["version"], "sha256": run.weights_sha256}
+    return {"name": run.name, "version": run.config.version, "sha256": run.weights_sha256}
 
 
 def load_teacher(run: Run) -> keras.Model:
     """Returns a run's network, not to be trained, in the precision of the training under way."""
     # Built anew: a network that is read from a file computes in float32, whatever the training does.
-    network = build_network(run.config | {"dropout": 0.0}, len(run.classes))
+    network = build_network(dataclasses.replace(run.config, dropout=0.0), len(run.classes))
     network.set_weights(load_network(run.model_path, run.weights_sha256).get_weights())
     network.trainable = False
     network.name = "teacher"

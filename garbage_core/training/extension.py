@@ -32,7 +32,7 @@ def check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol: 
     Raises:
         GarbageError: If it is not, with the first difference.
     """
-    earlier = TrainingConfig.from_dict(run.config, f"run.json of {run.name!r}")
+    earlier = run.config
     for place, stage in enumerate(earlier.stages):
         longer = config.stages[place] if place < len(config.stages) else None
         if stage != longer:

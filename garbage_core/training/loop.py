@@ -108,7 +108,7 @@ def train(
                 checkpoint.share(from_first)
             precision = devices.precision(config.precision)
             keras.config.set_dtype_policy(precision)
-            network = build_network(config.to_dict(), len(dataset.classes))
+            network = build_network(config, len(dataset.classes))
             started = start_of(extend) if extend else load_starting_weights(network, config.weights or None)
             say(str(started))
             if extend and checkpoint.stage == 0:  # not yet taken over
@@ -125,7 +125,7 @@ def train(
         keras.config.set_dtype_policy(previous_policy)
     if machines.number > 0:
         return None
-    final = build_network(config.to_dict(), len(dataset.classes))  # in float32, whatever the training computed in
+    final = build_network(config, len(dataset.classes))  # in float32, whatever the training computed in
     final.load_weights(checkpoint.best_file)
     return _finish(config, final, started, teacher_run, dataset, photos, protocol, checkpoint, folder, precision)
 

@@ -7,7 +7,7 @@ import shlex
 import pandas as pd
 import pytest
 
-from garbage_core.config.training_config import load_config
+from garbage_core.config.training_config import TrainingConfig, load_config
 from garbage_core.data.splits import official_splits
 from garbage_core.evaluation.card import CONTRADICTIONS, card_text, write_card
 from garbage_core.runs.reproduce import train_command
@@ -140,18 +140,18 @@ def overrides(command: str) -> list[str]:
 )
 def test_the_command_describes_the_training(changes):
     config = load_config("transfer", ["weights=w.weights.h5", *changes])
-    command, toml = train_command(config.to_dict(), config.name)
+    command, toml = train_command(config, config.name)
     assert toml is None
     assert shlex.split(command)[:5] == ["python", "-m", "garbage_core", "train", "transfer"]
     assert load_config("transfer", overrides(command)) == config
     recorded = json.loads(json.dumps(config.to_dict()))  # as run.json has it
-    assert train_command(recorded, config.name) == (command, None)
+    assert train_command(TrainingConfig.from_dict(recorded), config.name) == (command, None)
     assert "blocks" not in command
 
 
 def test_a_training_like_no_preset_is_given_as_a_file(tmp_path):
     config = load_config("scratch", ["name=mine", "stages.small.name=first"])
-    command, toml = train_command(config.to_dict(), "mine")
+    command, toml = train_command(config, "mine")
     (tmp_path / "mine.toml").write_text(toml)
     assert command == "python -m garbage_core train mine.toml"
     assert load_config(tmp_path / "mine.toml") == config

@@ -53,7 +53,7 @@ def color_run(root):
     from openvino import opset13 as ops
 
     run = fake_run(root, "transfer", classes=CLASSES, counts={"train": 4, "val": 2, "test": 2})
-    content = run.info | {"config": run.config | {"height": SIZE[0], "width": SIZE[1]}, "threshold": 0.5}
+    content = run.info | {"config": run.info["config"] | {"height": SIZE[0], "width": SIZE[1]}, "threshold": 0.5}
     write_json(content, run.path / "run.json")
     weights = (40 * np.eye(3)).astype(np.float32)
     photos = ops.parameter([-1, -1, -1, 3], np.float32, name="photos")

@@ -379,11 +379,8 @@ def test_other_grounds_are_learned_where_the_network_has_learned_them(data):
     kinds = Counter(look_at_all(run, dataset, classifier).kinds.tolist())
     assert kinds["train"] == 24
     assert not {kind for kind in kinds if kind.endswith("on other grounds")}
-    write_json(
-        run.info
-        | {"config": run.config | {"stages": [{"name": "x", "epochs": 1, "learning_rate": 0.1, "grounds": 0.4}]}},
-        run.path / "run.json",
-    )
+    stages = [{"name": "x", "epochs": 1, "learning_rate": 0.1, "grounds": 0.4}]
+    write_json(run.info | {"config": run.info["config"] | {"stages": stages}}, run.path / "run.json")
     seen = look_at_all(ood_study_run(data), dataset, classifier)
     kinds = Counter(seen.kinds.tolist())
     assert (kinds["train on other grounds"], kinds["val on other grounds"]) == (12, 6)

@@ -588,7 +588,7 @@ def strategy_runs(tmp_path):
         for seed in range(2):
             run = fake_run(tmp_path, f"{strategy}-{seed}", counts={"train": 2, "val": 2, "test": 2})
             write_predictions(fake_predictions(photos, share, seed=seed), run.path / "predictions.csv")
-            config = run.config | {"imbalance": strategy, "seed": seed}
+            config = run.info["config"] | {"imbalance": strategy, "seed": seed}
             write_json(run.info | {"config": config, "seed": seed}, run.path / "run.json")
     return tmp_path
 
@@ -628,7 +628,7 @@ def test_remedies_in_whole_networks_are_measured_without_loading_keras(strategy_
 
 def test_a_run_from_before_a_key_existed_is_compared_by_its_default(strategy_runs):
     old = load_run("none-0", strategy_runs)
-    config = {key: value for key, value in old.config.items() if not key.startswith("teacher")}
+    config = {key: value for key, value in old.info["config"].items() if not key.startswith("teacher")}
     stages = [{key: value for key, value in stage.items() if key != "grounds"} for stage in config["stages"]]
     write_json(old.info | {"config": config | {"stages": stages}}, old.path / "run.json")
     table = measure_strategies([load_run(name, strategy_runs) for name in ("none-0", "class_weights-0")], 20)
@@ -655,7 +655,7 @@ def test_a_run_from_before_a_key_existed_is_compared_by_its_default(strategy_run
 def test_runs_that_tell_nothing_of_a_remedy_are_refused(strategy_runs, names, words):
     other = load_run("class_weights-0", strategy_runs)
     shutil.copytree(other.path, strategy_runs / "longer", dirs_exist_ok=True)
-    info = other.info | {"name": "longer", "config": other.config | {"label_smoothing": 0.3}}
+    info = other.info | {"name": "longer", "config": other.info["config"] | {"label_smoothing": 0.3}}
     write_json(info, strategy_runs / "longer" / "run.json")
     with pytest.raises(GarbageError, match=words):
         measure_strategies([load_run(name, strategy_runs) for name in names], 20)
