@@ -18,7 +18,7 @@ import streamlit as st
 
 from garbage_app.garbage_collector import settle
 from garbage_app.theme import follow_theme
-from garbage_app.uploads import forget_photos_elsewhere
+from garbage_app.uploads import forget_photos_elsewhere, keep_in_memory
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import escape
 
@@ -34,6 +34,7 @@ def page(title: str, icon: str, name: str, **options) -> "st.Page":
 
 def route() -> None:
     """Draws the frame and runs the page that was asked for in it."""
+    keep_in_memory()  # before any page has something to upload with
     # First, or the browser would fetch the chosen page's icon from Google for its tab.
     st.set_page_config(
         page_title="Garbage classification",

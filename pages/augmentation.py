@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import streamlit as st
 
+from garbage_app import cache
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import TILE, dataset_or_none
@@ -40,8 +41,12 @@ def in_words(name: str, value: float) -> str:
     }.get(name, f"{name} {value}")
 
 
-def choose_photo() -> tuple[np.ndarray, list[np.ndarray]]:
-    """Lets the reader hand over a photo or draw samples; returns it and partners for mixing, each (h, w, 3)."""
+def choose_photo() -> tuple[np.ndarray, list[np.ndarray], bool]:
+    """Lets the reader upload a photo or draw samples.
+
+    Returns:
+        The photo, partners for mixing, each uint8 of shape (h, w, 3), and whether the photo is the reader's own.
+    """
     dataset = dataset_or_none()
     file = st.file_uploader("Your own photo", key="augment_file", max_upload_size=25)
     samples = [drawing(0), drawing(1)]
@@ -50,12 +55,18 @@ def choose_photo() -> tuple[np.ndarray, list[np.ndarray]]:
         rows = np.random.default_rng(turn).permutation(len(dataset.photos))[:4]
         samples = [decode_image(dataset.read_bytes(dataset.photos["file"].iloc[row])) for row in rows]
     if file is None:
-        return samples[0], samples[1:]
-    return decode_image(file.getvalue(), file.name, at_least=(480, 640)), samples
+        return samples[0], samples[1:], False
+    return decode_image(file.getvalue(), file.name, at_least=(480, 640)), samples, True
 
 
-@st.cache_data(max_entries=24, show_spinner="Loading Keras, once per server, and drawing")
-def changed_copies(digest: str, kind: str, name: str, strength: float, seed: int, _batch: np.ndarray) -> np.ndarray:
+@cache.data(
+    max_entries=24,
+    show_spinner="Loading Keras, once per server, and drawing",
+    private=lambda digest, private, *rest: private,
+)
+def changed_copies(
+    digest: str, private: bool, kind: str, name: str, strength: float, seed: int, _batch: np.ndarray
+) -> np.ndarray:
     """Returns an augmented batch, uint8 of the batch's shape; TensorFlow loads here and not before."""
     from garbage_core.training.augmentation import augment_batch, pipeline, single
 
@@ -107,7 +118,7 @@ with right:
         help="Multiplies every range; 1 is what training uses.",
     )
 with st.expander("Use your own photo"):
-    photo, partners = choose_photo()
+    photo, partners, private = choose_photo()
 with st.container(horizontal=True):
     if st.button("New random numbers", icon=":material/casino:"):
         st.session_state["augment_seed"] = st.session_state.get("augment_seed", 0) + 1
@@ -133,7 +144,7 @@ answer(
 )
 
 st.subheader("The whole pipeline", anchor=False)
-copies = changed_copies(digest, "pipeline", name, strength, seed, batch)[:COPIES]
+copies = changed_copies(digest, private, "pipeline", name, strength, seed, batch)[:COPIES]
 tiles([(photo, "original"), *((copy, f"copy {i + 1}") for i, copy in enumerate(copies))])
 
 st.subheader("Each transformation alone", anchor=False)
@@ -142,7 +153,7 @@ alone = []
 middle = batch[COPIES - TRIES : COPIES + TRIES]
 for key in TRANSFORMATIONS:
     value = getattr(single(key, strength), key)
-    copies = changed_copies(digest, "single", key, strength, seed + 1, middle)[:TRIES]
+    copies = changed_copies(digest, private, "single", key, strength, seed + 1, middle)[:TRIES]
     # A flip leaves every second copy as it is; the one that changed most shows what the transformation does. A mixture
     # that changed most is the other photo alone; the least changed but one still shows both.
     order = np.abs(copies.astype(np.int16) - photo).mean(axis=(1, 2, 3)).argsort()

@@ -7,7 +7,7 @@ from garbage_app.classify.many_photos import write_batch
 from garbage_app.classify.one_photo import write_answer
 from garbage_app.classify.photo_input import ask_for_photos
 from garbage_app.router import ensure_routed
-from garbage_app.uploads import forget_photos, keep_in_memory
+from garbage_app.uploads import forget_photos
 from garbage_app.widgets.choosers import runs_or_stop
 from garbage_app.widgets.markdown import chip
 from garbage_core.data.classes import LOCAL_RULES, class_hint
@@ -15,7 +15,6 @@ from garbage_core.runs.run import Run
 from garbage_core.utils.text import capital, escape
 
 ensure_routed()
-keep_in_memory()  # before the page has anything to upload with
 
 
 def write_welcome(runs: list[Run]) -> None:
