@@ -13,6 +13,7 @@ import pandas as pd
 
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import compare, evaluate
+from garbage_core.evaluation.metrics import METRICS
 from garbage_core.inference.runtimes import RUNTIMES, read_export, report_path
 from garbage_core.runs.run import FIRST_RUNS, Run, list_runs, load_run, models_dir
 from garbage_core.studies.tables import (
@@ -35,6 +36,8 @@ START, END = "<!-- results:start -->", "<!-- results:end -->"
 README = Path(__file__).resolve().parent.parent / "README.md"
 # The class whose recall is worth a column: the rarest one of TrashNet.
 _RAREST = "trash"
+# Metrics of the table; the recall of the rarest class stands behind the second.
+_COLUMNS = ("accuracy", "macro_f1", "log_loss_calibrated", "ece_calibrated")
 # What `results_table` calls each study, and its file.
 _STUDIES = {
     "study": "imbalance.csv",
@@ -71,25 +74,18 @@ def results_table(
     if not runs:
         return f"{START}\n\nThere are no runs yet.\n\n{END}"
     rarest = all(_RAREST in run.classes for run in runs)
-    header = ["model", "starts from", "accuracy", "macro-F1"]
-    header += [*([f"{_RAREST} recall"] if rarest else []), "log loss", "calibration error", "trained"]
+    titles = [METRICS[name].lower.removesuffix(", calibrated") for name in _COLUMNS]
+    header = ["model", "starts from", *titles[:2], *([f"{_RAREST} recall"] if rarest else []), *titles[2:], "trained"]
     rows, photos = [], set()
     for run in runs:
         result = evaluate(run.predictions, run.classes, split, run.temperature)
         photos.add(result.n)
-        row = [
-            run.title,
-            run.start,
-            *(interval(*result.metric(metric), plain=True) for metric in ("accuracy", "macro_f1")),
-        ]
+        values = [interval(*result.metric(name), METRICS[name].is_share, plain=True) for name in _COLUMNS]
         if rarest:
             recall = result.per_class.set_index("label").loc[_RAREST]
-            row.append(interval(recall["recall"], recall["recall_low"], recall["recall_high"], plain=True))
-        row.append(interval(*result.metric("log_loss_calibrated"), is_share=False, plain=True))
-        row.append(interval(*result.metric("ece_calibrated"), plain=True))
-        rows.append(
-            [*row, f"{duration(run.info.get('duration_seconds'))}, {run.info.get('device', 'unknown machine')}"]
-        )
+            values.insert(2, interval(recall["recall"], recall["recall_low"], recall["recall_high"], plain=True))
+        trained = f"{duration(run.info.get('duration_seconds'))}, {run.info.get('device', 'unknown machine')}"
+        rows.append([run.title, run.start, *values, trained])
     protocols = " and ".join(sorted({str(run.info.get("protocol")) for run in runs}))
     count = " or ".join(f"{n:,}" for n in sorted(photos))
     note = (

@@ -15,19 +15,16 @@ from garbage_app.widgets.page_header import answer, question
 from garbage_core import figures
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import Comparison
+from garbage_core.evaluation.metrics import METRICS, lookup
 from garbage_core.runs.run import Run, list_runs
-from garbage_core.utils.text import NBSP, count, duration, escape, interval, percent, quantity, signed_interval
+from garbage_core.utils.text import NBSP, count, duration, escape, interval, listing, percent, quantity, signed_interval
 
 ensure_routed()
 
 Pair = tuple[Run, Run]
 
-HELP = {
-    "accuracy": "Of all photos, how many are called by their right name.",
-    "macro_f1": "The mean over the classes of F1; rare classes weigh as much as common ones.",
-    "balanced_accuracy": "The mean over the classes of the share found.",
-}
-HISTORY = {"macro_f1": "Macro-F1", "accuracy": "Accuracy", "loss": "Loss"}
+HEADLINES = ("accuracy", "macro_f1", "balanced_accuracy")
+HISTORY = ("macro_f1", "accuracy", "loss")
 
 
 def choose_pair(runs: list[Run]) -> Pair:
@@ -48,9 +45,9 @@ def choose_pair(runs: list[Run]) -> Pair:
 def write_differences(pair: Pair, split: str, comparison: Comparison) -> None:
     """Writes the paired differences of the headline metrics, and all metrics side by side."""
     grid = st.grid(3, min_column_width=200)
-    for name, help_text in HELP.items():
+    for name in HEADLINES:
         minus = f"{comparison.name_b} minus {comparison.name_a} on the same photos, in percentage points."
-        difference_tile(grid, figures.metric_name(name), *comparison.metric(name), f"{help_text} {minus}")
+        difference_tile(grid, METRICS[name].title, *comparison.metric(name), f"{METRICS[name].meaning} {minus}")
 
     def draw():
         return figures.metric_comparison([(run.title, evaluation_of(run, split).metrics) for run in pair])
@@ -63,19 +60,20 @@ def write_differences(pair: Pair, split: str, comparison: Comparison) -> None:
     with st.expander("All metrics"):
         columns = ["Metric", pair[0].title, pair[1].title, f"Difference and 95{NBSP}% interval"]
         rows = [
-            (figures.metric_name(row.metric), *in_its_unit(row.metric, row.a, row.b, row.difference, row.low, row.high))
+            (lookup(row.metric).title, *in_its_unit(row.metric, row.a, row.b, row.difference, row.low, row.high))
             for row in comparison.metrics.itertuples()
         ]
         show_table(pd.DataFrame(rows, columns=columns), "metrics-table")
+        less = [metric.lower for metric in METRICS.values() if metric.lower_is_better and ", " not in metric.title]
         st.caption(
-            f"{escape(comparison.name_b)} minus {escape(comparison.name_a)}. Of log loss and calibration error less is "
-            "better, of all others more."
+            f"{escape(comparison.name_b)} minus {escape(comparison.name_a)}. Of {listing(less)} less is better, of all "
+            "others more."
         )
 
 
 def in_its_unit(metric: str, a: float, b: float, difference: float, low: float, high: float) -> tuple[str, str, str]:
     """Returns a metric of two models and its difference, in per cent and points if it is a share."""
-    share = figures.is_share(metric)
+    share = lookup(metric).is_share
     return quantity(a, share), quantity(b, share), signed_interval(difference, low, high, share)
 
 
@@ -135,10 +133,10 @@ def write_trainings(pair: Pair) -> None:
         st.subheader("How they learned", anchor=False)
         metric = st.segmented_control(
             "Measured in",
-            list(HISTORY),
+            HISTORY,
             default="macro_f1",
             required=True,
-            format_func=HISTORY.get,
+            format_func=lambda name: lookup(name).title,
             label_visibility="collapsed",
             key="history",
             bind="query-params",

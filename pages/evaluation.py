@@ -17,40 +17,21 @@ from garbage_app.widgets.page_header import answer, question
 from garbage_core import figures
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import Evaluation, most_common_confusion
+from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS, lookup
 from garbage_core.runs.run import Run
 from garbage_core.studies.tables import crossval_sentence, is_recipe_of, read_crossval, stage_names, study_path
-from garbage_core.utils.text import NBSP, count, escape, interval, percent
+from garbage_core.utils.text import NBSP, count, escape, interval, percent, small
 
 ensure_routed()
 
+# Metrics in large type; what they mean is said at greater length than in the table of all metrics.
 HEADLINES = {
-    "accuracy": ("Accuracy", "Of all photos, how many the model calls by their right name."),
-    "macro_f1": (
-        "Macro-F1",
-        "The mean over the classes of F1, which is high only where few photos of a class are missed and few others are "
-        "taken for it. Rare classes weigh as much as common ones.",
-    ),
-    "ece_calibrated": (
-        "Calibration error",
-        "How far confidence and share of right answers lie apart on average: at 5 %, answers given with 90 % are right "
-        "in about 85 or 95 of 100 cases. After temperature scaling, as the app shows them.",
-    ),
-}
-# Short enough for a line of the table.
-MEANINGS = {
-    "accuracy": "Of all photos, how many are called by their right name.",
-    "macro_f1": "Mean over the classes of F1; rare ones weigh as much as common ones.",
-    "balanced_accuracy": "Mean over the classes of the share of photos found.",
-    "log_loss": "How surprised it is by the true classes: 0 is best, blind guesses have {blind:.2f}.",
-    "log_loss_calibrated": "The same, after temperature scaling.",
-    "ece": "How far confidence and share of right answers lie apart, on average.",
-    "ece_calibrated": "The same, after temperature scaling: as the app shows its answers.",
-    "roc_auc": "How often a photo of a class is ranked above others; mean over the classes.",
-}
-METRICS = {
-    "recall": ("Recall", "of the photos of a class, how many are found."),
-    "precision": ("Precision", "of the photos called by a class's name, how many are of it."),
-    "f1": ("F1", "high only where both recall and precision are."),
+    "accuracy": "Of all photos, how many the model predicts as their true class.",
+    "macro_f1": "The mean over the classes of F1, which is high only where few photos of a class are missed and few "
+    "others are taken for it. Rare classes weigh as much as common ones.",
+    "ece_calibrated": "How far confidence and share of right predictions lie apart on average: at 5 %, predictions "
+    "with a confidence of 90 % are right in about 85 or 95 of 100 cases. After temperature scaling, as the app "
+    "shows them.",
 }
 CURVES = {
     "roc": (
@@ -67,15 +48,16 @@ CURVES = {
 def write_headlines(evaluation: Evaluation) -> None:
     """Writes the three numbers that sum a model up, each with its interval, and folds away the others."""
     grid = st.grid(3, min_column_width=200)
-    for name, (title, help_text) in HEADLINES.items():
+    for name, help_text in HEADLINES.items():
+        title = METRICS[name].title.removesuffix(", calibrated")
         interval_text = "The interval: what other photos of the same kind might have given."
         share_tile(grid, title, *evaluation.metric(name), f"{help_text} {interval_text}")
     with st.expander("All metrics"):
         rows = [
             {
-                "Metric": figures.metric_name(row.metric),
-                f"Value and 95{NBSP}% interval": interval(row.value, row.low, row.high, figures.is_share(row.metric)),
-                "Meaning": MEANINGS[row.metric].format(blind=math.log(len(evaluation.classes))),
+                "Metric": lookup(row.metric).title,
+                f"Value and 95{NBSP}% interval": interval(row.value, row.low, row.high, lookup(row.metric).is_share),
+                "Meaning": lookup(row.metric).meaning.format(blind=math.log(len(evaluation.classes))),
             }
             for row in evaluation.metrics.itertuples()
         ]
@@ -111,23 +93,24 @@ def write_per_class(run: Run, split: str) -> None:
         st.subheader("Which classes are hard", anchor=False)
         metric = st.segmented_control(
             "Metric",
-            list(METRICS),
+            list(CLASS_METRICS),
             default="recall",
             required=True,
-            format_func=lambda name: METRICS[name][0],
+            format_func=lambda name: CLASS_METRICS[name].title,
             label_visibility="collapsed",
             key="metric",
             bind="query-params",
         )
-    title, meaning = METRICS[metric]
+    title, meaning = CLASS_METRICS[metric].title, small(CLASS_METRICS[metric].meaning)
     st.caption(f"{title}: {meaning} The lines are 95{NBSP}% intervals: the fewer photos, the wider.")
     rows = evaluation.per_class
     bars = drawn(lambda: figures.per_class_bars(rows, [metric]), "per-class", run_key(run), split, metric)
     show(bars, "per-class", data=rows)
     with st.expander("All numbers"):
         columns = {"Class": rows["label"], "Photos": rows["support"], "Called so": rows["predicted"]}
-        for key, (name, _) in METRICS.items():
-            columns[name] = [interval(*values) for values in rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()]
+        for key, class_metric in CLASS_METRICS.items():
+            ends = rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()
+            columns[class_metric.title] = [interval(*values, class_metric.is_share) for values in ends]
         show_table(pd.DataFrame(columns), "per-class-table")
 
 

@@ -12,6 +12,7 @@ from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_app.widgets.page_header import answer, question
 from garbage_core.errors import GarbageError
+from garbage_core.evaluation.metrics import METRICS
 from garbage_core.figures.studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
 from garbage_core.studies import tables as studies
 from garbage_core.training.imbalance import STRATEGIES
@@ -113,7 +114,7 @@ def write_strategies(study: pd.DataFrame, key: tuple, split: str, rarest: str) -
             rarest,
             f"Of the photos of {escape(rarest)}, the rarest class, how many are found.",
         ),
-        "accuracy": ("Accuracy", "", "Of all photos, how many are called by their right name."),
+        "accuracy": ("Accuracy", "", METRICS["accuracy"].meaning),
     }
     measure = st.segmented_control(
         "Measure",

@@ -11,8 +11,8 @@ from garbage_app.results import evaluation_of
 from garbage_app.widgets.charts import show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_app.widgets.metric_tiles import share_tile
-from garbage_core import figures
 from garbage_core.audit.findings import clean_subset, leaked_or_contradictory
+from garbage_core.evaluation.metrics import CLASS_METRICS, lookup
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import count, escape, interval, points, signed
 
@@ -100,12 +100,12 @@ def both(before: "Evaluation", after: "Evaluation") -> pd.DataFrame:
     rows = []
     for name in before.metrics["metric"]:
         values = before.metric(name), after.metric(name)
-        rows.append(_row(figures.metric_name(name), *values, figures.is_share(name)))
-    for title, column in (("Recall", "recall"), ("Precision", "precision"), ("F1", "f1")):
+        rows.append(_row(lookup(name).title, *values, lookup(name).is_share))
+    for column, metric in CLASS_METRICS.items():
         columns = [column, f"{column}_low", f"{column}_high"]
         for label in before.classes:
             values = (e.per_class.set_index("label").loc[label, columns].tolist() for e in (before, after))
-            rows.append(_row(f"{title}, {label}", *values, True))
+            rows.append(_row(f"{metric.title}, {label}", *values, metric.is_share))
     return pd.DataFrame(rows)
 
 

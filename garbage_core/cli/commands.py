@@ -189,7 +189,7 @@ def _evaluation(run, split: str) -> dict:
     """Returns everything the card says about a run on a split: metrics, classes, confusion, calibration, threshold."""
     from garbage_core.evaluation.evaluation import apply_temperature, selective_metrics, to_arrays
     from garbage_core.evaluation.evaluation import evaluate as evaluate_predictions
-    from garbage_core.evaluation.intervals import plain_number
+    from garbage_core.utils.files import json_value
 
     result = evaluate_predictions(run.predictions, run.classes, split, run.temperature).to_dict()
     labels, probabilities, _ = to_arrays(run.predictions, run.classes, split)
@@ -199,5 +199,5 @@ def _evaluation(run, split: str) -> dict:
         "protocol": run.info.get("protocol"),
         **result,
         "threshold": run.threshold,
-        "accepted": {key: plain_number(value) for key, value in selective.items() if key != "threshold"},
+        "accepted": json_value({key: value for key, value in selective.items() if key != "threshold"}),
     }

@@ -8,18 +8,6 @@ if TYPE_CHECKING:
     from garbage_core.inference.classifier import Failure, Prediction
     from garbage_core.runs.run import Run
 
-# Metric -> what to call it, and whether it is a share shown in percent.
-_METRICS = {
-    "accuracy": ("accuracy", True),
-    "macro_f1": ("macro F1", True),
-    "balanced_accuracy": ("balanced accuracy", True),
-    "log_loss": ("log loss", False),
-    "log_loss_calibrated": ("log loss, calibrated", False),
-    "ece": ("calibration error", True),
-    "ece_calibrated": ("calibration error, calibrated", True),
-    "roc_auc": ("ROC AUC", False),
-}
-
 
 def data_text(summary: dict[str, Any]) -> str:
     """Describes a data set."""
@@ -45,17 +33,20 @@ def data_text(summary: dict[str, Any]) -> str:
 
 def evaluation_text(result: dict[str, Any]) -> str:
     """Describes how good a run is on a split."""
+    from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS
+
     text = f"{result['name']} on the {result['photos']:,} {result['split']} photos ({result['protocol']} split)\n\n"
-    rows = [[title, *_value(result["metrics"][metric], share)] for metric, (title, share) in _METRICS.items()]
+    rows = [[metric.lower, *_value(result["metrics"][name], metric.is_share)] for name, metric in METRICS.items()]
     text += text_table(["metric", "value", "95 % interval"], rows) + "\n"
-    header = ["class", "precision", "95 % interval", "recall", "95 % interval", "F1", "95 % interval", "photos"]
+    titles = [title for metric in CLASS_METRICS.values() for title in (metric.lower, "95 % interval")]
     rows = []
     for row in result["per_class"]:
         cells = [row["label"]]
-        for key in ("precision", "recall", "f1"):
-            cells += _value({"value": row[key], "low": row[f"{key}_low"], "high": row[f"{key}_high"]}, True)
+        for key, metric in CLASS_METRICS.items():
+            ends = {"value": row[key], "low": row[f"{key}_low"], "high": row[f"{key}_high"]}
+            cells += _value(ends, metric.is_share)
         rows.append([*cells, f"{row['support']:,}"])
-    text += text_table(header, rows) + "\n"
+    text += text_table(["class", *titles, "photos"], rows) + "\n"
     text += "Photos of each class (rows) by answer (columns)\n"
     confusion = zip(result["classes"], result["confusion"], strict=True)
     text += text_table(["", *result["classes"]], [[name, *map(str, counts)] for name, counts in confusion]) + "\n"
@@ -72,21 +63,17 @@ def evaluation_text(result: dict[str, Any]) -> str:
 
 def comparison_text(result: dict[str, Any]) -> str:
     """Describes how two runs differ on the same photos."""
+    from garbage_core.evaluation.metrics import METRICS
+
     a, b = result["a"], result["b"]
     text = result["sentence"] + "\n"
     if result["left_out"]:
         text += f"{result['left_out']:,} photos that only one of the two has in this split are left out.\n"
     rows = []
-    for metric, (title, share) in _METRICS.items():
-        row = result["metrics"][metric]
-        rows.append(
-            [
-                title,
-                quantity(row["a"], share, plain=True),
-                quantity(row["b"], share, plain=True),
-                *_difference(row, share),
-            ]
-        )
+    for name, metric in METRICS.items():
+        row = result["metrics"][name]
+        values = (quantity(row[side], metric.is_share, plain=True) for side in ("a", "b"))
+        rows.append([metric.lower, *values, *_difference(row, metric.is_share)])
     text += "\n" + text_table(["metric", a, b, "difference", "95 % interval"], rows) + "\n"
     rows = []
     for row in result["per_class"]:
@@ -106,11 +93,12 @@ def comparison_text(result: dict[str, Any]) -> str:
 
 def training_text(run: "Run", result: dict[str, Any]) -> str:
     """Says what a training left behind."""
+    from garbage_core.evaluation.metrics import METRICS
+
     minutes = run.info["duration_seconds"] / 60
     rows = [
-        [title, *_value(result["metrics"][key], share)]
-        for key, (title, share) in _METRICS.items()
-        if key in ("accuracy", "macro_f1")
+        [METRICS[name].lower, *_value(result["metrics"][name], METRICS[name].is_share)]
+        for name in ("accuracy", "macro_f1")
     ]
     return (
         f"{run.name}: {run.info['epochs']} epochs in {minutes:,.1f} minutes on {run.info['device']}, "

@@ -21,6 +21,7 @@ from garbage_core.evaluation.evaluation import (
     selective_metrics,
     to_arrays,
 )
+from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS
 from garbage_core.runs.reproduce import train_command
 from garbage_core.runs.run import CARD_FILE, Run
 from garbage_core.utils.files import write_text
@@ -32,17 +33,6 @@ CONTRADICTIONS = (
     ("glass/glass176.jpg", "plastic/plastic152.jpg"),
     ("glass/glass389.jpg", "plastic/plastic332.jpg"),
 )
-# Metric -> what to call it, and whether it is a share.
-_METRICS = {
-    "accuracy": ("Accuracy", True),
-    "macro_f1": ("Macro-F1", True),
-    "balanced_accuracy": ("Balanced accuracy", True),
-    "roc_auc": ("ROC-AUC, one class against the others, mean", False),
-    "log_loss": ("Log loss", False),
-    "log_loss_calibrated": ("Log loss, calibrated", False),
-    "ece": ("Calibration error, 15 bins", True),
-    "ece_calibrated": ("Calibration error, calibrated", True),
-}
 _SLIM = "TensorFlow-Slim's `resnet_v2_50`, trained on ImageNet, Apache-2.0"
 
 
@@ -232,24 +222,27 @@ def _teacher(run: Run) -> list[str]:
 
 
 def _results(evaluation: Evaluation) -> str:
-    rows = []
-    for metric, (title, share) in _METRICS.items():
-        rows.append([title, interval(*evaluation.metric(metric), share, plain=True)])
-    classes = [
-        [str(row["label"])]
-        + [
-            interval(row[key], row[f"{key}_low"], row[f"{key}_high"], plain=True)
-            for key in ("precision", "recall", "f1")
+    rows = [
+        [
+            f"{metric.title}, {metric.detail}" if metric.detail else metric.title,
+            interval(*evaluation.metric(name), metric.is_share, plain=True),
         ]
-        + [f"{row['support']:,}"]
-        for row in evaluation.per_class.to_dict("records")
+        for name, metric in METRICS.items()
     ]
+    classes = []
+    for row in evaluation.per_class.to_dict("records"):
+        values = ([row[name], row[f"{name}_low"], row[f"{name}_high"]] for name in CLASS_METRICS)
+        cells = [
+            interval(*ends, metric.is_share, plain=True)
+            for ends, metric in zip(values, CLASS_METRICS.values(), strict=True)
+        ]
+        classes.append([str(row["label"]), *cells, f"{row['support']:,}"])
     text = [
         f"## Results on {evaluation.split}, {evaluation.n:,} photos",
         "",
         markdown_table(["metric", "value (95 % interval)"], rows),
         "",
-        markdown_table(["class", "precision", "recall", "F1", "photos"], classes),
+        markdown_table(["class", *(metric.lower for metric in CLASS_METRICS.values()), "photos"], classes),
     ]
     if confusion := most_common_confusion(evaluation):
         true, answer, count, of = confusion

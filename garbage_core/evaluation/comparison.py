@@ -1,21 +1,23 @@
 """Is one model better than the other? Both answers to the same photos, side by side.
 
-The photos are the same, so most of the chance in them cancels: differences are computed per draw of the bootstrap, with
-the same draw for both models, and the test looks only at photos that exactly one of them got right.
+The photos are the same, so most of the chance in them cancels: differences are computed per resample of the
+bootstrap, with the same resample for both models, and the test looks only at photos that exactly one of them got right.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature
-from garbage_core.evaluation.intervals import bootstrap_weights, paired_interval, plain_number, wilson_interval
-from garbage_core.evaluation.metrics import METRICS, confusions, metric_intervals, scores
-from garbage_core.evaluation.photo_tables import photo_table
+from garbage_core.evaluation.confusion_matrix import confusion_table, photo_table
+from garbage_core.evaluation.intervals import paired_interval, wilson_interval
+from garbage_core.evaluation.metrics import METRICS, bootstrap, metric_intervals, metric_values
 from garbage_core.runs.predictions import to_arrays
+from garbage_core.utils.files import json_value
 from garbage_core.utils.text import capital
 
 GROUPS: tuple[str, ...] = ("both_right", "only_a", "only_b", "both_wrong")
@@ -117,15 +119,15 @@ class Comparison:
             f"{ahead} is ahead of {behind} by {abs(difference):.1f} points ({interval})."
         )
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Returns everything but the single photos as plain lists, numbers and strings, ready for JSON."""
-        return {
+        content = {
             "split": self.split,
             "photos": self.n,
             "left_out": self.left_out,
             "a": self.name_a,
             "b": self.name_b,
-            "classes": list(self.classes),
+            "classes": self.classes,
             "sentence": self.sentence,
             "better": self.better,
             "p_value": self.p_value,
@@ -135,12 +137,13 @@ class Comparison:
                 "only_b": int(self.table.iloc[1, 0]),
                 "both_wrong": int(self.table.iloc[1, 1]),
             },
-            "metrics": {row.pop("metric"): row for row in _records(self.metrics)},
-            "per_class": _records(self.per_class),
+            "metrics": self.metrics.set_index("metric").to_dict("index"),
+            "per_class": self.per_class.to_dict("records"),
             "agreement_rate": self.agreement_rate,
             "agreement_by_chance": self.agreement_by_chance,
-            "agreement": self.agreement.to_numpy().tolist(),
+            "agreement": self.agreement.to_numpy(),
         }
+        return json_value(content)
 
 
 def compare(
@@ -167,8 +170,8 @@ def compare(
         name_b: Name of the second.
         temperature_a: Fitted on the first model's val photos.
         temperature_b: Fitted on the second's.
-        resamples: Number of draws of the paired bootstrap.
-        seed: Of the draws.
+        resamples: Number of resamples of the paired bootstrap.
+        seed: Seed of the resamples.
 
     Returns:
         A `Comparison`; its rows are sorted by file.
@@ -186,24 +189,13 @@ def compare(
             "compare runs that were trained on the same data set."
         )
     q_a, q_b = apply_temperature(p_a, temperature_a), apply_temperature(p_b, temperature_b)
-    answers_a, answers_b = p_a.argmax(axis=1), p_b.argmax(axis=1)
-
-    once = np.ones((len(y), 1))
-    values_a, values_b = scores(y, p_a, q_a, once)[:, 0], scores(y, p_b, q_b, once)[:, 0]
-    difference = values_b - values_a
-    draws = [
-        scores(y, p_b, q_b, weights) - scores(y, p_a, q_a, weights)
-        for weights in bootstrap_weights(len(y), resamples, seed)
-    ]
-    low, high = metric_intervals(difference, np.concatenate([np.empty((len(METRICS), 0)), *draws], axis=1))
-
-    right_a, right_b = answers_a == y, answers_b == y
+    values_a, values_b = metric_values(y, p_a, q_a), metric_values(y, p_b, q_b)
+    resampled_a, resampled_b = (bootstrap(y, p, q, resamples, seed) for p, q in ((p_a, q_a), (p_b, q_b)))
+    low, high = metric_intervals(values_b - values_a, resampled_b - resampled_a)
+    metrics = {"metric": list(METRICS), "a": values_a, "b": values_b, "difference": values_b - values_a}
+    predicted_a, predicted_b = p_a.argmax(axis=1), p_b.argmax(axis=1)
+    right_a, right_b = predicted_a == y, predicted_b == y
     table, p_value = mcnemar_test(right_a, right_b)
-    photos_a, photos_b = photo_table(a, classes, None, temperature_a), photo_table(b, classes, None, temperature_b)
-    columns = ["predicted", "confidence", "correct"]
-    photos = photos_a[["file", "label"]].join([photos_a[columns].add_suffix("_a"), photos_b[columns].add_suffix("_b")])
-    which = 2 * (1 - right_a.astype(int)) + (1 - right_b.astype(int))
-    photos["group"] = np.asarray(GROUPS, dtype=object)[which]
     return Comparison(
         split=split,
         n=len(y),
@@ -211,18 +203,12 @@ def compare(
         name_a=name_a,
         name_b=name_b,
         classes=tuple(classes),
-        metrics=pd.DataFrame(
-            {"metric": METRICS, "a": values_a, "b": values_b, "difference": difference, "low": low, "high": high}
-        ),
+        metrics=pd.DataFrame(metrics | {"low": low, "high": high}),
         per_class=_recall_differences(y, right_a, right_b, classes),
         table=table,
         p_value=p_value,
-        agreement=pd.DataFrame(
-            confusions(answers_a, answers_b, len(classes), once)[0].astype(int),
-            index=pd.Index(classes, name=name_a),
-            columns=pd.Index(classes, name=name_b),
-        ),
-        photos=photos,
+        agreement=confusion_table(predicted_a, predicted_b, classes, name_a, name_b),
+        photos=_photo_pairs(*(photo_table(t, classes, None, at) for t, at in ((a, temperature_a), (b, temperature_b)))),
     )
 
 
@@ -268,6 +254,14 @@ def _same_photos(
     return a.loc[common].reset_index(drop=True), b.loc[common].reset_index(drop=True), left_out
 
 
+def _photo_pairs(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """Builds `Comparison.photos` from the photo tables of both models, whose rows are the same photos."""
+    columns = ["predicted", "confidence", "correct"]
+    photos = a[["file", "label"]].join([a[columns].add_suffix("_a"), b[columns].add_suffix("_b")])
+    place = 2 * (~a["correct"]).astype(int) + (~b["correct"]).astype(int)
+    return photos.assign(group=np.asarray(GROUPS, dtype=object)[place])
+
+
 def _recall_differences(
     y: np.ndarray, right_a: np.ndarray, right_b: np.ndarray, classes: Sequence[str]
 ) -> pd.DataFrame:
@@ -292,7 +286,3 @@ def _recall_differences(
     for side, right in (("a", right_a), ("b", right_b)):
         table[f"recall_{side}_low"], table[f"recall_{side}_high"] = wilson_interval(photos(right), some)
     return pd.DataFrame(table)
-
-
-def _records(table: pd.DataFrame) -> list[dict]:
-    return [{key: plain_number(value) for key, value in row.items()} for row in table.to_dict("records")]

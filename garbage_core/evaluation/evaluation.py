@@ -11,6 +11,7 @@ Everything about results can be imported from here; the parts lie in `prediction
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,15 +28,12 @@ from garbage_core.evaluation.calibration import (
     selective_metrics,
 )
 from garbage_core.evaluation.comparison import GROUPS, Comparison, compare, mcnemar_test
+from garbage_core.evaluation.confusion_matrix import cell_photos, confident_mistakes, confusion_table, photo_table
 from garbage_core.evaluation.curves import area_table, pr_table, roc_table
-from garbage_core.evaluation.intervals import (
-    bootstrap_weights,
-    plain_number,
-    wilson_interval,
-)
-from garbage_core.evaluation.metrics import METRICS, confusions, metric_intervals, scores
-from garbage_core.evaluation.photo_tables import cell_photos, confident_mistakes, photo_table
+from garbage_core.evaluation.intervals import wilson_interval
+from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS, bootstrap, metric_intervals, metric_values
 from garbage_core.runs.predictions import to_arrays
+from garbage_core.utils.files import json_value
 
 __all__ = [
     "GROUPS",
@@ -79,9 +77,9 @@ class Evaluation:
         classes: Names of the classes, in order.
         temperature: The temperature behind the calibrated metrics.
         metrics: Columns `metric`, `value`, `low`, `high` (95 % bootstrap interval); one row per name in `METRICS`.
-        per_class: Columns `label`, `precision`, `recall`, `f1`, each also with `_low` and `_high`, and `support` and
-            `predicted` (photos); one row per class.
-        confusion: Photos of each true class (rows, index `label`) by answer (columns, `predicted`), integers.
+        per_class: Columns `label`, those of `CLASS_METRICS` (`precision`, ...), each also with `_low` and `_high`, and
+            `support` and `predicted` (photos); one row per class.
+        confusion: Photos of each true class (rows, index `label`) by predicted class (columns, `predicted`), integers.
     """
 
     split: str
@@ -97,22 +95,18 @@ class Evaluation:
         row = self.metrics.set_index("metric").loc[name]
         return float(row["value"]), float(row["low"]), float(row["high"])
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """Returns everything as plain lists, numbers and strings, ready for JSON; undefined numbers are None."""
-        return {
+        content = {
             "split": self.split,
             "photos": self.n,
-            "classes": list(self.classes),
+            "classes": self.classes,
             "temperature": self.temperature,
-            "metrics": {
-                row["metric"]: {key: plain_number(row[key]) for key in ("value", "low", "high")}
-                for row in self.metrics.to_dict("records")
-            },
-            "per_class": [
-                {key: plain_number(value) for key, value in row.items()} for row in self.per_class.to_dict("records")
-            ],
-            "confusion": self.confusion.to_numpy().tolist(),
+            "metrics": self.metrics.set_index("metric").to_dict("index"),
+            "per_class": self.per_class.to_dict("records"),
+            "confusion": self.confusion.to_numpy(),
         }
+        return json_value(content)
 
 
 def evaluate(
@@ -125,17 +119,16 @@ def evaluate(
 ) -> Evaluation:
     """Computes every metric of one model on one split, with 95 % intervals.
 
-    The metrics are accuracy; macro F1 and balanced accuracy (means over classes); log loss and expected calibration
-    error, before and after temperature scaling; and the macro one-vs-rest area under the ROC curve. Their intervals
-    come from the bootstrap over photos, see `resampling`; those per class from `per_class_table`.
+    The metrics are those of `METRICS`, with intervals from the bootstrap over photos, see `intervals`; those of every
+    class are `CLASS_METRICS`, with intervals of their own.
 
     Args:
         predictions: Table as for `to_arrays`.
         classes: Names of the classes, in order.
         split: Name of the split; None takes every photo.
         temperature: Fitted on val, see `fit_temperature`.
-        resamples: Number of draws; 0 leaves the intervals of the metrics undefined (NaN).
-        seed: Of the draws.
+        resamples: Number of resamples; 0 leaves the intervals of the metrics undefined (NaN).
+        seed: Seed of the resamples.
 
     Returns:
         An `Evaluation`.
@@ -145,55 +138,34 @@ def evaluate(
     """
     y, p, _ = to_arrays(predictions, classes, split)
     calibrated = apply_temperature(p, temperature)
-    once = np.ones((len(y), 1))
-    values = scores(y, p, calibrated, once)[:, 0]
-    draws = [scores(y, p, calibrated, weights) for weights in bootstrap_weights(len(y), resamples, seed)]
-    low, high = metric_intervals(values, np.concatenate([np.empty((len(METRICS), 0)), *draws], axis=1))
-    confusion = pd.DataFrame(
-        confusions(y, p.argmax(axis=1), len(classes), once)[0].astype(int),
-        index=pd.Index(classes, name="label"),
-        columns=pd.Index(classes, name="predicted"),
-    )
+    values = metric_values(y, p, calibrated)
+    low, high = metric_intervals(values, bootstrap(y, p, calibrated, resamples, seed))
+    confusion = confusion_table(y, p.argmax(axis=1), classes, "label", "predicted")
     return Evaluation(
         split="all" if split is None else split,
         n=len(y),
         classes=tuple(classes),
         temperature=float(temperature),
-        metrics=pd.DataFrame({"metric": METRICS, "value": values, "low": np.maximum(low, 0), "high": high}),
+        metrics=pd.DataFrame({"metric": list(METRICS), "value": values, "low": np.maximum(low, 0), "high": high}),
         per_class=per_class_table(confusion),
         confusion=confusion,
     )
 
 
 def per_class_table(confusion: pd.DataFrame) -> pd.DataFrame:
-    """Computes precision, recall and F1 of every class from a confusion matrix, with 95 % Wilson intervals.
-
-    Wilson and not the bootstrap, because a class may have few photos: of 29 photos with 28 right the bootstrap's
-    interval is too narrow, and with 29 right it is a single point (see `wilson_interval` for the source). Recall is a
-    share of the photos of the class, precision one of the photos given its name. F1 = 2J / (1 + J) rises with J, the
-    share of right ones among the photos that have the class or were given it, so its interval is that of J, mapped.
+    """Computes the metrics of every class from a confusion matrix.
 
     Args:
-        confusion: Photos by true class (rows) and answer (columns).
+        confusion: Photos by true class (rows) and predicted class (columns).
 
     Returns:
-        Columns as in `Evaluation.per_class`. Precision and F1 are 0 for a class that is present but never predicted, as
-        with scikit-learn's `zero_division=0` (the interval of that precision is 0..1: nothing is known). Recall is NaN
-        for a class without photos, and so is F1 if that class is never predicted either.
+        Columns as in `Evaluation.per_class`; see the functions of `CLASS_METRICS` for what is undefined.
     """
     counts = confusion.to_numpy()
-    right, support, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    some_support = np.where(support > 0, support, np.nan)
-    either = np.where(support + predicted > 0, support + predicted - right, np.nan)
-    shares = {
-        "precision": (right / np.maximum(predicted, 1), *wilson_interval(right, predicted)),
-        "recall": (right / some_support, *wilson_interval(right, some_support)),
-        "f1": tuple(2 * j / (1 + j) for j in (right / either, *wilson_interval(right, either))),
-    }
-    table = {"label": list(confusion.index)}
-    for name, (value, low, high) in shares.items():
-        table |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    return pd.DataFrame(table | {"support": support, "predicted": predicted})
+    table: dict[str, object] = {"label": list(confusion.index)}
+    for name, metric in CLASS_METRICS.items():
+        table |= dict(zip((name, f"{name}_low", f"{name}_high"), metric.compute(counts), strict=True))
+    return pd.DataFrame(table | {"support": counts.sum(axis=1), "predicted": counts.sum(axis=0)})
 
 
 def most_common_confusion(evaluation: Evaluation) -> tuple[str, str, int, int] | None:

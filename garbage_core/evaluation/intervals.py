@@ -128,10 +128,3 @@ def divide(a: np.ndarray, b: np.ndarray, otherwise: float) -> np.ndarray:
     """Returns a / b, and `otherwise` where b is 0."""
     a, b = np.broadcast_arrays(a, b)
     return np.divide(a, b, out=np.full(a.shape, otherwise), where=b != 0)
-
-
-def plain_number(value: object) -> object:
-    """Returns a NumPy number as one that JSON can hold: NaN and infinity become None."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value

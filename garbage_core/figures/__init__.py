@@ -22,7 +22,7 @@ from garbage_core.figures.data import class_distribution, file_sizes, photo_size
 from garbage_core.figures.explain import heat_scale, removal_curve
 from garbage_core.figures.learning import Training, learning_curves
 from garbage_core.figures.results import confusion_matrix, matrix, per_class_bars, probability_bars
-from garbage_core.figures.style import MODEL_COLORS, NEUTRAL, PRIMARY, alt_text, is_share, metric_name, model_color
+from garbage_core.figures.style import MODEL_COLORS, NEUTRAL, PRIMARY, alt_text, model_color
 
 __all__ = [
     "MODEL_COLORS",
@@ -37,11 +37,9 @@ __all__ = [
     "differences",
     "file_sizes",
     "heat_scale",
-    "is_share",
     "learning_curves",
     "matrix",
     "metric_comparison",
-    "metric_name",
     "model_color",
     "per_class_bars",
     "photo_sizes",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.results import matrix
 from garbage_core.figures.style import (
     LINE,
@@ -14,8 +15,6 @@ from garbage_core.figures.style import (
     WORSE,
     bar_marker,
     figure,
-    lower_name,
-    metric_name,
     model_color,
     model_symbol,
     percent_axis,
@@ -38,7 +37,7 @@ def metric_comparison(
     Returns:
         Horizontal bars from zero in the models' colors.
     """
-    labels = [metric_name(metric) for metric in metrics]
+    labels = [lookup(metric).title for metric in metrics]
     traces, sentences = [], []
     for position, (title, table) in enumerate(models):
         rows = table.set_index("metric").loc[list(metrics)]
@@ -58,10 +57,9 @@ def metric_comparison(
                 "%{customdata[1]:.1f} %<extra></extra>",
             )
         )
-        sentences.append(f"{title} has {lower_name(metrics[0])} {percent(value[0] / 100)}")
-    alt = (
-        f"Bars with 95{NBSP}% intervals of {listing([lower_name(metric) for metric in metrics])}: {listing(sentences)}."
-    )
+        sentences.append(f"{title} has {lookup(metrics[0]).lower} {percent(value[0] / 100)}")
+    names = listing([lookup(metric).lower for metric in metrics])
+    alt = f"Bars with 95{NBSP}% intervals of {names}: {listing(sentences)}."
     return figure(
         traces,
         alt,

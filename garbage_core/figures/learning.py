@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from garbage_core.figures.style import faded, figure, is_share, lower_name, metric_name, model_color, model_symbol
+from garbage_core.evaluation.metrics import lookup
+from garbage_core.figures.style import faded, figure, model_color, model_symbol
 from garbage_core.runs.history import Kept, positions, smooth
 from garbage_core.utils.text import NBSP, count, listing, percent
 
@@ -81,14 +82,14 @@ def learning_curves(
         shapes += _edges(training, position, along, single=rows == 1)
     for panel, (metric, top) in enumerate(zip(panels, tops, strict=True)):
         axis = f"y{panel + 2}"
-        unit = {"ticksuffix": f"{NBSP}%"} if is_share(metric) else {"exponentformat": "power"}
+        unit = {"ticksuffix": f"{NBSP}%"} if lookup(metric).is_share else {"exponentformat": "power"}
         if metric == "learning_rate":
             unit |= {"tickformat": "~g"}
         axes[f"yaxis{panel + 2}"] = {
             **{"domain": [max(top - panel_height / inner, 0), top], "anchor": "x", "nticks": 5, **unit},
             "rangemode": "tozero" if metric in ("seconds", "learning_rate") else "normal",
         }
-        notes.append(_heading(metric_name(metric), top))
+        notes.append(_heading(lookup(metric).title, top))
         for position, training in enumerate(trainings):
             traces += _curves(training, position, metric, axis, smoothing, along, splits, legend=panel == 0)
     return figure(
@@ -214,7 +215,7 @@ def _curves(
     history, color = training.history, model_color(training.title, position)
     both = metric in _ON_BOTH
     x = positions(history, history["epoch"].to_numpy(), along)
-    scale = 100 if is_share(metric) else 1
+    scale = 100 if lookup(metric).is_share else 1
     traces = []
     for split in [name for name in ("train", "val") if name in splits] if both else [""]:
         column = f"val_{metric}" if split == "val" else metric
@@ -287,7 +288,7 @@ def _alt(trainings: Sequence[Training], panels: Sequence[str], splits: Sequence[
         sentences.append(text)
     charts = "Line charts one below another" if len(panels) > 1 else "Line chart"
     return (
-        f"{charts} of {listing([lower_name(name) for name in panels])}, on "
+        f"{charts} of {listing([lookup(name).lower for name in panels])}, on "
         f"{listing([_SPLIT_NAMES[name] for name in splits])} photos, with the stages on top: "
         f"{'; '.join(sentences)}."
     )

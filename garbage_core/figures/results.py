@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from garbage_core.data.classes import class_color, class_edge
+from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.style import (
     GRID,
     LINE,
@@ -14,9 +15,7 @@ from garbage_core.figures.style import (
     bar_marker,
     cell_text_color,
     figure,
-    lower_name,
     matrix_scale,
-    metric_name,
     percent_axis,
 )
 from garbage_core.utils.text import NBSP, number, percent
@@ -178,7 +177,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
     traces = []
     for k, metric in enumerate(metrics):
         value, low, high = (100 * per_class[metric + end].to_numpy(float) for end in ("", "_low", "_high"))
-        common = {"offsetgroup": metric, "legendgroup": metric, "name": metric_name(metric), "orientation": "h"}
+        common = {"offsetgroup": metric, "legendgroup": metric, "name": lookup(metric).title, "orientation": "h"}
         traces.append(
             go.Bar(
                 **common,
@@ -187,7 +186,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
                 showlegend=False,
                 marker=bar_marker(fills, edges, 0.4, _PATTERNS[k % 3]),
                 customdata=np.stack([low, high, per_class["support"]], axis=1),
-                hovertemplate=f"%{{y}}: {lower_name(metric)} %{{x:.1f}} %<br>95 % interval "
+                hovertemplate=f"%{{y}}: {lookup(metric).lower} %{{x:.1f}} %<br>95 % interval "
                 "%{customdata[0]:.1f} to %{customdata[1]:.1f} %<br>%{customdata[2]:,} photos<extra></extra>",
             )
         )
@@ -208,7 +207,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
         if np.isfinite(values).any():
             worst, best = np.nanargmin(values), np.nanargmax(values)
             sentences.append(
-                f"{lower_name(metric)} from {percent(values[worst])} "
+                f"{lookup(metric).lower} from {percent(values[worst])} "
                 f"({names[worst]}) to {percent(values[best])} ({names[best]})"
             )
     alt = f"Bars with 95{NBSP}% intervals for {len(names)} classes: {'; '.join(sentences or ['no values'])}."
@@ -218,7 +217,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
         height=80 + len(names) * (14 + 20 * len(metrics)),
         barmode="group",
         bargap=0.25,
-        xaxis=percent_axis(metric_name(metrics[0]) if len(metrics) == 1 else None, top=102),
+        xaxis=percent_axis(lookup(metrics[0]).title if len(metrics) == 1 else None, top=102),
         yaxis={"type": "category", "range": [len(names) - 0.5, -0.5], "showgrid": False},
     )
 

@@ -11,13 +11,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from garbage_core.data.classes import class_color, class_edge
+from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.style import (
     LINE,
     NEUTRAL,
     bar_marker,
     figure,
-    lower_name,
-    metric_name,
     model_color,
     model_symbol,
 )
@@ -71,7 +70,7 @@ def strategy_values(table: pd.DataFrame, metric: str, split: str, label: str = "
         f"Dot plot with 95{NBSP}% intervals of {what} for {len(rows)} strategies: from {percent(rows['value'].min())} "
         f"to {percent(best['value'])}, the highest with {strategy_name(best['strategy']).lower()}."
     )
-    axis = _upper_axis(rows["low"].min()) | {"title": f"Recall of {label}" if label else metric_name(metric)}
+    axis = _upper_axis(rows["low"].min()) | {"title": f"Recall of {label}" if label else lookup(metric).title}
     return figure(traces, alt, height=84 + _ROW * len(rows), xaxis=axis, yaxis=_categories(names), showlegend=False)
 
 
@@ -255,4 +254,4 @@ def _categories(names: list[str]) -> dict:
 
 
 def _what(metric: str, label: str) -> str:
-    return f"{lower_name(metric)} of {label}" if label else lower_name(metric)
+    return f"{lookup(metric).lower} of {label}" if label else lookup(metric).lower

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from garbage_core.utils.text import NBSP, small
+from garbage_core.utils.text import NBSP
 
 PRIMARY = "#0B7A75"
 NEUTRAL = "#7F7F7F"
@@ -32,41 +32,6 @@ _PAGES = {False: "#FFFFFF", True: "#12171A"}
 _WORDS = {False: "#58656A", True: "#C9D1D2"}
 # Of these two at least one has a contrast of 4.5:1 on any color.
 _INKS = ("#000000", "#FFFFFF")
-
-METRIC_NAMES = {
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro-F1",
-    "balanced_accuracy": "Balanced accuracy",
-    "log_loss": "Log loss",
-    "log_loss_calibrated": "Log loss, calibrated",
-    "ece": "Calibration error",
-    "ece_calibrated": "Calibration error, calibrated",
-    "roc_auc": "ROC-AUC",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "loss": "Loss",
-    "learning_rate": "Learning rate",
-    "seconds": "Seconds per epoch",
-}
-# Everything else is a share of one, and is shown in per cent.
-_NOT_SHARES = ("log_loss", "log_loss_calibrated", "loss", "learning_rate", "seconds", "roc_auc")
-
-
-def metric_name(metric: str) -> str:
-    """Returns the name of a metric or history column as people read it."""
-    return METRIC_NAMES.get(metric, metric.replace("_", " ").capitalize())
-
-
-def is_share(metric: str) -> bool:
-    """Says whether a metric is a share of one, and so shown in per cent."""
-    return metric not in _NOT_SHARES
-
-
-def lower_name(metric: str) -> str:
-    """Returns `metric_name` as it stands within a sentence."""
-    name = metric_name(metric)
-    return name if name in ("F1", "ROC-AUC") else small(name)
 
 
 def model_color(title: str, position: int = 0) -> str:

@@ -11,18 +11,18 @@ import numpy as np
 import pandas as pd
 
 from garbage_core.evaluation.calibration import apply_temperature
+from garbage_core.evaluation.confusion_matrix import confusions
 from garbage_core.evaluation.evaluation import per_class_table
-from garbage_core.evaluation.intervals import bootstrap_weights, paired_interval
-from garbage_core.evaluation.metrics import METRICS, confusions, metric_intervals, scores
+from garbage_core.evaluation.intervals import paired_interval
+from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS, bootstrap, metric_intervals, metric_values
 
-CLASS_METRICS = ("precision", "recall", "f1")
 MEASURE_COLUMNS = ("metric", "class", "photos", "value", "low", "high")
 DIFFERENCE_COLUMNS = ("difference", "difference_low", "difference_high")
 
 
 @dataclass(frozen=True)
 class Measures:
-    """Metrics of S models on the same N photos, averaged over the models, with draws of the bootstrap over the photos.
+    """Metrics of S models on the same N photos, averaged over the models, with resamples of the bootstrap.
 
     Attributes:
         classes: Names of the C classes, in order.
@@ -30,7 +30,7 @@ class Measures:
         right: Whether each model is right on each photo, shape (S, N).
         confusion: Photos of each true class (rows) by answer, mean over the models, shape (C, C).
         values: Metrics in the order of `METRICS`, shape (M,).
-        draws: The same for every draw, shape (M, R).
+        resampled: The same for every resample, shape (M, R).
     """
 
     classes: tuple[str, ...]
@@ -38,7 +38,7 @@ class Measures:
     right: np.ndarray
     confusion: np.ndarray
     values: np.ndarray
-    draws: np.ndarray
+    resampled: np.ndarray
 
 
 def measure(
@@ -56,9 +56,9 @@ def measure(
         probabilities: Uncalibrated, shape (N, C).
         classes: C names, in order.
         temperature: For the calibrated metrics: one, or one for each photo, shape (N,).
-        resamples: Number of draws.
-        seed: Of the draws. Measures of the same photos with the same seed have the same draws, and can be averaged and
-            compared draw by draw.
+        resamples: Number of resamples.
+        seed: Seed of the resamples. Measures of the same photos with the same seed are resampled alike, and can be
+            averaged and compared resample by resample.
 
     Returns:
         The measures; their intervals are those that `evaluate` gives.
@@ -70,23 +70,19 @@ def measure(
         for value in np.unique(temperature):
             rows = temperature == value
             calibrated[rows] = apply_temperature(probabilities[rows], float(value))
-    answers, once = probabilities.argmax(axis=1), np.ones((len(labels), 1))
-    draws = [
-        scores(labels, probabilities, calibrated, weights)
-        for weights in bootstrap_weights(len(labels), resamples, seed)
-    ]
+    predicted, once = probabilities.argmax(axis=1), np.ones((len(labels), 1))
     return Measures(
         classes=tuple(classes),
         labels=np.asarray(labels),
-        right=(answers == labels)[None],
-        confusion=confusions(labels, answers, len(classes), once)[0],
-        values=scores(labels, probabilities, calibrated, once)[:, 0],
-        draws=np.concatenate([np.empty((len(METRICS), 0)), *draws], axis=1),
+        right=(predicted == labels)[None],
+        confusion=confusions(labels, predicted, len(classes), once)[0],
+        values=metric_values(labels, probabilities, calibrated),
+        resampled=bootstrap(labels, probabilities, calibrated, resamples, seed),
     )
 
 
 def average(measures: Sequence[Measures]) -> Measures:
-    """Averages models on the same photos: metric by metric, draw by draw.
+    """Averages models on the same photos: metric by metric, resample by resample.
 
     The intervals of the average say how far it moves with other photos; how far it moves with other seeds is seen in
     the single models.
@@ -98,7 +94,7 @@ def average(measures: Sequence[Measures]) -> Measures:
         right=np.concatenate([one.right for one in measures]),
         confusion=np.mean([one.confusion for one in measures], axis=0),
         values=np.mean([one.values for one in measures], axis=0),
-        draws=np.mean([one.draws for one in measures], axis=0),
+        resampled=np.mean([one.resampled for one in measures], axis=0),
     )
 
 
@@ -107,7 +103,7 @@ def measure_rows(measures: Measures, baseline: Measures | None = None) -> pd.Dat
 
     Args:
         measures: The models.
-        baseline: As many others on the same photos, with the same draws; None leaves the differences undefined.
+        baseline: As many others on the same photos, resampled alike; None leaves the differences undefined.
 
     Returns:
         Columns `MEASURE_COLUMNS` and `DIFFERENCE_COLUMNS`. First one row for each of `METRICS`, with `class` empty and
@@ -115,12 +111,14 @@ def measure_rows(measures: Measures, baseline: Measures | None = None) -> pd.Dat
         of metrics by the bootstrap, per class by Wilson's method on the mean confusion matrix. The difference from the
         baseline is paired: by the bootstrap for metrics, see `paired_interval` for recall; precision and F1 have none.
     """
-    low, high = metric_intervals(measures.values, measures.draws)
-    overall = pd.DataFrame({"metric": METRICS, "class": "", "photos": len(measures.labels), "value": measures.values})
+    low, high = metric_intervals(measures.values, measures.resampled)
+    overall = pd.DataFrame(
+        {"metric": list(METRICS), "class": "", "photos": len(measures.labels), "value": measures.values}
+    )
     overall = overall.assign(low=np.maximum(low, 0), high=high)
     if baseline is not None:
         difference = measures.values - baseline.values
-        low, high = metric_intervals(difference, measures.draws - baseline.draws)
+        low, high = metric_intervals(difference, measures.resampled - baseline.resampled)
         overall = overall.assign(difference=difference, difference_low=low, difference_high=high)
     confusion = pd.DataFrame(measures.confusion, index=list(measures.classes), columns=list(measures.classes))
     per_class = per_class_table(confusion)

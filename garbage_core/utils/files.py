@@ -34,7 +34,7 @@ def write_bytes(data: bytes, path: str | Path) -> Path:
 
 def write_json(value: Any, path: str | Path) -> Path:
     """Writes a value as JSON, atomically; NumPy numbers become plain ones, NaN and infinity become null."""
-    return write_text(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
+    return write_text(json.dumps(json_value(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 
 def write_csv(table: pd.DataFrame, path: str | Path, float_format: str | None = None) -> Path:
@@ -48,14 +48,14 @@ def file_sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _plain(value: Any) -> Any:
-    """Turns what NumPy, pandas and pathlib hand out into what JSON knows."""
+def json_value(value: Any) -> Any:
+    """Returns what NumPy, pandas and pathlib hand out as what JSON knows; NaN and infinity become None."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [_plain(item) for item in value]
+        return [json_value(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return json_value(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return str(value) if isinstance(value, Path) else value

@@ -1,5 +1,6 @@
 """The pages Evaluation and Comparison through Streamlit's AppTest: from a number to the photos behind it."""
 
+import dataclasses
 import io
 import json
 import re
@@ -13,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from garbage_app.widgets.downloads import css_class, csv
 from garbage_app.widgets.photo_grid import TILES, in_order, probabilities_in_words
 from garbage_core.evaluation.evaluation import compare, evaluate, photo_table
+from garbage_core.evaluation.metrics import METRICS
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, words
 from tests.fixtures.photos import small_dataset, write_folder
@@ -378,3 +380,20 @@ def test_tables_are_written_with_the_index_that_has_a_name():
 
 def test_class_of_a_key_is_the_one_streamlit_writes():
     assert css_class("confusion-a run.v2") == "confusion-a-run-v2"
+
+
+@pytest.mark.parametrize("page", ["evaluation", "comparison"])
+def test_a_metric_that_is_added_stands_in_the_table_of_all_metrics(place, monkeypatch, page):
+    """Its entry in the registry is all it takes."""
+    added = dataclasses.replace(METRICS["accuracy"], name="hits", title="Hits", meaning="Said again.")
+    monkeypatch.setitem(METRICS, "hits", added)
+    for table in (table.value for table in open_page(page).dataframe if "Metric" in table.value):
+        if {"Accuracy", "Hits"} <= set(table["Metric"]):
+            rows = table.set_index("Metric")
+            assert (
+                rows.loc["Hits"]
+                .drop("Meaning", errors="ignore")
+                .equals(rows.loc["Accuracy"].drop("Meaning", errors="ignore").rename("Hits"))
+            )
+            return
+    pytest.fail("There is no table of all metrics with the added one.")

@@ -79,7 +79,7 @@ def test_a_shared_link_opens_the_same_view(study):
     app.query_params["split"], app.query_params["measure"] = "Validation", "Accuracy"
     app.run()
     assert "106 validation photos" in words(app)
-    assert "Of all photos, how many are called by their right name." in words(app)
+    assert "Of all photos, how many are predicted as their true class." in words(app)
 
 
 def test_choice_of_measure_changes_the_words_and_the_table_names_the_rarest_class(study):

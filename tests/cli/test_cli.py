@@ -312,7 +312,7 @@ def test_train_hands_everything_on(training, tmp_path, capsys):
     assert sum(stage.epochs for stage in config.stages) == 7
     assert (dataset.classes, out_dir, resume, limit) == (("glass", "tin"), str(tmp_path / "runs"), True, 60)
     assert out.startswith("2026: 12 epochs in ")
-    assert "macro F1" in out
+    assert "macro-F1" in out
 
 
 def test_train_takes_the_presets_as_they_are(training, tmp_path, capsys):

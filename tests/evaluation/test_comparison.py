@@ -210,20 +210,20 @@ def test_recalls_have_the_intervals_they_have_alone():
 @pytest.mark.timeout(1800)
 def test_paired_intervals_of_all_metrics_hold_the_truth():
     """Draws many test sets from one huge set that both models have answered."""
-    from garbage_core.evaluation.metrics import metric_intervals, scores
+    from garbage_core.evaluation.metrics import Sample, compute_metrics, metric_intervals, metric_values
     from tests.evaluation.test_evaluation import random_answers
 
     y, p = random_answers(60_000, 9, 3.0)
     noise = random_answers(60_000, 10, 1.0)[1]
     pair = [p, np.sqrt(p * noise) / np.sqrt(p * noise).sum(axis=1, keepdims=True)]
-    everything = [scores(y, q, q, np.ones((len(y), 1)))[:, 0] for q in pair]
+    everything = [metric_values(y, q, q) for q in pair]
     truth = everything[1] - everything[0]
     rng, cases, values, lows, highs = np.random.default_rng(9), 300, [], [], []
     for case in range(cases):
         drawn = rng.integers(0, len(y), 431)
 
         def differences(weights, drawn=drawn):
-            both = [scores(y[drawn], q[drawn], q[drawn], weights) for q in pair]
+            both = [compute_metrics(Sample(y[drawn], q[drawn], q[drawn], weights)) for q in pair]
             return both[1] - both[0]
 
         values.append(differences(np.ones((431, 1)))[:, 0])
@@ -231,7 +231,7 @@ def test_paired_intervals_of_all_metrics_hold_the_truth():
         lows.append(low)
         highs.append(high)
     for name in ("ece", "ece_calibrated"):
-        truth[METRICS.index(name)] = np.mean(values, axis=0)[METRICS.index(name)]
+        truth[list(METRICS).index(name)] = np.mean(values, axis=0)[list(METRICS).index(name)]
     held = ((np.array(lows) <= truth) & (truth <= np.array(highs))).mean(axis=0)
     shares = dict(zip(METRICS, held, strict=True))
     assert all(0.91 <= share <= (1.0 if "ece" in name else 0.98) for name, share in shares.items()), shares

@@ -11,6 +11,7 @@ from sklearn import metrics as sk
 
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature, reliability_table, selective_metrics
+from garbage_core.evaluation.confusion_matrix import accuracy, confusions, macro_f1
 from garbage_core.evaluation.evaluation import (
     METRICS,
     accuracy_sentence,
@@ -27,7 +28,7 @@ from garbage_core.evaluation.evaluation import (
     wilson_interval,
 )
 from garbage_core.evaluation.intervals import auc_interval, bootstrap_weights, percentile_interval
-from garbage_core.evaluation.metrics import auc, confusion_scores, confusions, metric_intervals, scores
+from garbage_core.evaluation.metrics import Sample, auc, compute_metrics, metric_intervals, metric_values
 
 CLASSES = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 SHARES = np.array([70, 82, 68, 108, 74, 29]) / 431
@@ -83,10 +84,10 @@ def test_every_draw_of_the_bootstrap_is_scored_like_a_table_with_these_photos():
     y, p = random_answers(60, 3, strength=1.0)
     weights = next(bootstrap_weights(60, 20, seed=1))
     assert weights.sum(axis=0).tolist() == [60] * 20
-    together = scores(y, p, p, weights)
+    together = compute_metrics(Sample(y, p, p, weights))
     for r in range(20):
         drawn = np.repeat(np.arange(60), weights[:, r].astype(int))
-        alone = scores(y[drawn], p[drawn], p[drawn], np.ones((60, 1)))[:, 0]
+        alone = metric_values(y[drawn], p[drawn], p[drawn])
         assert together[:, r] == pytest.approx(alone)
 
 
@@ -202,13 +203,18 @@ def test_same_seed_same_interval_and_other_seed_nearly_so():
     assert (one["value"] <= one["high"]).all()
 
 
+def overall(counts: np.ndarray) -> np.ndarray:
+    """Accuracy and macro-F1 of confusion matrices, shape (2, R)."""
+    return np.stack([accuracy(counts), macro_f1(counts)])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("strength", [3.0, pytest.param(1.2, marks=pytest.mark.slow)])  # Accuracy 0.94 and 0.54.
 def test_intervals_hold_the_truth_in_93_to_97_of_100_cases(strength):
     """Draws many test sets of 431 photos from one huge set, whose metrics are the truth."""
     y, p = random_answers(200_000, 9, strength)
     answers = p.argmax(axis=1)
-    truth = confusion_scores(confusions(y, answers, 6, np.ones((len(y), 1))))[:2, 0]
+    truth = overall(confusions(y, answers, 6, np.ones((len(y), 1))))[:, 0]
     right = answers == y
     trash = SHARES.argmin()
     true_recall = right[y == trash].mean()
@@ -216,7 +222,7 @@ def test_intervals_hold_the_truth_in_93_to_97_of_100_cases(strength):
     for case in range(cases):
         photos = rng.integers(0, len(y), 431)
         counts = [confusions(y[photos], answers[photos], 6, w) for w in bootstrap_weights(431, 400, case)]
-        low, high = percentile_interval(confusion_scores(np.concatenate(counts))[:2])
+        low, high = percentile_interval(overall(np.concatenate(counts)))
         held += (low <= truth) & (truth <= high)
         own = photos[y[photos] == trash]
         low, high = wilson_interval(right[own].sum(), len(own))
@@ -429,17 +435,19 @@ def test_intervals_of_all_headline_metrics_hold_the_truth(strength):
     """For the calibration error the truth is what it comes to on average for as many photos, see `metric_intervals`."""
     y, p = random_answers(100_000, 9, strength)
     q = apply_temperature(p, 1.5)
-    truth = scores(y, p, q, np.ones((len(y), 1)))[:, 0]
+    truth = metric_values(y, p, q)
     rng, cases, values, lows, highs = np.random.default_rng(8), 400, [], [], []
     for case in range(cases):
         drawn = rng.integers(0, len(y), 431)
         photos = y[drawn], p[drawn], q[drawn]
-        values.append(scores(*photos, np.ones((431, 1)))[:, 0])
-        low, high = metric_intervals(values[-1], scores(*photos, next(bootstrap_weights(431, 500, case))))
+        values.append(metric_values(*photos))
+        low, high = metric_intervals(
+            values[-1], compute_metrics(Sample(*photos, next(bootstrap_weights(431, 500, case))))
+        )
         lows.append(low)
         highs.append(high)
     for name in ("ece", "ece_calibrated"):
-        truth[METRICS.index(name)] = np.mean(values, axis=0)[METRICS.index(name)]
+        truth[list(METRICS).index(name)] = np.mean(values, axis=0)[list(METRICS).index(name)]
     held = ((np.array(lows) <= truth) & (truth <= np.array(highs))).mean(axis=0)
     shares = dict(zip(METRICS, held, strict=True))
     # 400 cases vary by 1.1 points; shifting makes the interval of a small calibration error a cautious one.

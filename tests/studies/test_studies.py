@@ -128,7 +128,7 @@ def test_every_photo_can_have_its_own_temperature(answers):
     temperatures = np.where(np.arange(len(labels)) < 40, 0.5, 2.0)
     mixed = measure(labels, probabilities, CLASS_NAMES, temperatures, resamples=0).values
     parts = [measured(predictions.iloc[rows], t, 0).values for rows, t in ((slice(40), 0.5), (slice(40, None), 2.0))]
-    place = METRICS.index("log_loss_calibrated")
+    place = list(METRICS).index("log_loss_calibrated")
     assert mixed[place] == pytest.approx((40 * parts[0][place] + (len(labels) - 40) * parts[1][place]) / len(labels))
 
 
