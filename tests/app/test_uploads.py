@@ -81,6 +81,7 @@ def test_what_is_made_of_a_photo_is_for_its_session_alone(working_runs, written,
 def test_what_is_made_of_a_photo_goes_with_its_page(working_runs, written, page):  # noqa: F811
     app = hand_over(open_page(page), page, "mine.jpg", picture(51))
     made = cached(written, shared=False)
+    assert made
     app.switch_page("pages/models.py").run()
     app.switch_page(f"pages/{page}.py").run()
     written.clear()
