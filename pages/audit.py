@@ -1,15 +1,14 @@
-"""Duplicates, contradictory labels, leaks between splits, labels in doubt: what there is, and what it does."""
+"""Duplicates, contradictory labels, leaks between splits, label issues, outliers: what there is, and what it does."""
 
 import streamlit as st
 
 from garbage_app.audit.clean_subset import clean_evaluation, excluded_with_predictions, write_effect
-from garbage_app.audit.findings import VIEWS, findings_or_stop, in_view, write_findings
+from garbage_app.audit.findings import findings_or_stop, write_findings
 from garbage_app.results import evaluation_of
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_run, choose_split, runs_or_stop
 from garbage_app.widgets.page_header import answer, question
-from garbage_core.audit.duplicates import HASH_SIDE, LEAST_COSINE, MOST_BITS
-from garbage_core.audit.label_issues import NEIGHBORS
+from garbage_core.audit.findings import FINDINGS, findings_of
 from garbage_core.utils.text import NBSP, count, escape, percent
 
 ensure_routed()
@@ -40,21 +39,14 @@ answer(
     f"{count(run.predictions['file'].nunique(), 'photo')} of all splits.",
 )
 grid = st.grid(3, min_column_width=150)
-for view, (title, meaning) in VIEWS.items():
-    rows = in_view(findings, view)
-    grid.metric(title, f"{rows['finding'].nunique():,}", border=True, help=f"{meaning} {count(len(rows), 'photo')}.")
+for name, kind in FINDINGS.items():
+    rows = findings_of(findings, name)
+    number, note = f"{rows['finding'].nunique():,}", f"{kind.meaning} {count(len(rows), 'photo')}."
+    grid.metric(kind.title, number, border=True, help=note)
 
 st.subheader("What they do to the result", anchor=False)
 write_effect(run, split, findings)
 write_findings(findings, list(run.classes))
 with st.expander("How all this was found"):
-    st.markdown(
-        "Identical photos have the same SHA-256, of the file or of its pixels. Nearly identical ones differ in at most "
-        f"{MOST_BITS} of the {HASH_SIDE**2} bits of a perceptual hash, or the network's features of them point in "
-        f"nearly the same direction (cosine {LEAST_COSINE}); both limits were set by looking at the pairs on either "
-        "side. "
-        "Labels are doubted by confident learning (cleanlab), on the answers of classifiers that never saw the photo "
-        "and use features that show no memory of its label. The photos unlike all others have the most distant "
-        f"{NEIGHBORS} nearest neighbors."
-    )
+    st.markdown("\n".join(f"- **{kind.title}.** {kind.how}" for kind in FINDINGS.values()))
     st.code("python -m garbage_core embed transfer\npython -m garbage_core audit", language="bash")

@@ -11,7 +11,7 @@ from garbage_app.results import evaluation_of
 from garbage_app.widgets.charts import show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_app.widgets.metric_tiles import share_tile
-from garbage_core.audit.findings import clean_subset, leaked_or_contradictory
+from garbage_core.audit.findings import FINDINGS, clean_subset, leaked_or_contradictory
 from garbage_core.evaluation.metrics import CLASS_METRICS, lookup
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import count, escape, interval, points, signed
@@ -91,8 +91,7 @@ def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
 
 
 def _why(row: tuple) -> str:
-    reasons = {"another label on its duplicate": row.contradictory, "a duplicate in an earlier split": row.leak}
-    return " and ".join(text for text, applies in reasons.items() if applies)
+    return " and ".join(kind.reason for name, kind in FINDINGS.items() if kind.reason and getattr(row, name))
 
 
 def both(before: "Evaluation", after: "Evaluation") -> pd.DataFrame:

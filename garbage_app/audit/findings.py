@@ -8,40 +8,13 @@ import streamlit as st
 from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
 from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
 from garbage_app.widgets.markdown import chip
-from garbage_core.audit.findings import DUPLICATES, findings_path, load_findings
+from garbage_core.audit.findings import FINDINGS, findings_of, findings_path, load_findings
 from garbage_core.utils.text import capital, count, escape, percent
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
 
 ALL = "all"
-# What can be looked at: title, and what it means. The first two are duplicates that do harm, whatever their kind.
-VIEWS: dict[str, tuple[str, str]] = {
-    "contradictory": (
-        "Different labels",
-        "The same photo, or nearly the same, under two labels: one of them must be wrong.",
-    ),
-    "leak": (
-        "Across splits",
-        "The same thing, photographed from the same place, in two splits: what the model learns from one photo helps "
-        "it with the other, so a test photo of this kind tests nothing.",
-    ),
-    "identical": ("Identical", "The same file, or the same picture pixel by pixel, more than once."),
-    "near": (
-        "Nearly identical",
-        "Second shots of the same thing from the same place. Either the pictures' hashes differ in few bits, or the "
-        "network sees nearly the same in them.",
-    ),
-    "mislabeled": (
-        "Labels in doubt",
-        "Classifiers that never saw the photo call it something else, surely enough that the label deserves a second "
-        "look. Many of these labels are right, and the photo is hard.",
-    ),
-    "outlier": (
-        "Unlike all others",
-        "Even the photos most alike are far away: rare things, blur, odd views. Nothing need be wrong with them.",
-    ),
-}
 CARDS, TILES = 6, 12  # findings to a page: of several photos, of one
 
 
@@ -66,18 +39,11 @@ def findings_stamp() -> tuple:
     return file.st_mtime_ns, file.st_size
 
 
-def in_view(findings: pd.DataFrame, view: str) -> pd.DataFrame:
-    """Returns the rows of one of `VIEWS`."""
-    if view in ("contradictory", "leak"):
-        return findings[findings[view] & findings["kind"].isin(DUPLICATES)]
-    return findings[findings["kind"] == view]
-
-
 @st.fragment
 def write_findings(findings: pd.DataFrame, classes: list[str]) -> None:
     """Lets the reader choose among the findings and shows them, photo beside photo."""
     st.subheader("What was found", anchor=False)
-    there = [view for view in VIEWS if not in_view(findings, view).empty]
+    there = [view for view in FINDINGS if not findings_of(findings, view).empty]
     if not there:
         st.markdown("Nothing.")
         return
@@ -87,13 +53,13 @@ def write_findings(findings: pd.DataFrame, classes: list[str]) -> None:
         there,
         default=there[0],
         required=True,
-        format_func=lambda name: VIEWS[name][0],
+        format_func=lambda name: FINDINGS[name].title,
         label_visibility="collapsed",
         key="kind",
         bind="query-params",
     )
-    st.caption(VIEWS[view][1])
-    rows = in_view(findings, view)
+    st.caption(FINDINGS[view].meaning)
+    rows = findings_of(findings, view)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = _choose("Class", "class", [name for name in classes if name in set(rows["label"])], str)
         split = _choose(
@@ -135,7 +101,7 @@ def _choose(title: str, key: str, options: list[str], name) -> str:
 def _write_page(rows: pd.DataFrame, view: str, key: str) -> None:
     """Shows a page of findings: groups as cards of photos side by side, single photos as a gallery."""
     dataset = dataset_or_none()
-    single = view in ("mislabeled", "outlier")
+    single = not FINDINGS[view].duplicates
     numbers = rows["finding"].unique()
     size = TILES if single else CARDS
     pages = -(-len(numbers) // size)

@@ -9,12 +9,17 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.images import decode_image
+
+if TYPE_CHECKING:
+    from garbage_core.audit.embeddings import Embeddings
 from garbage_core.utils.parallel import map_photos
 
 HASH_SIDE = 16
@@ -168,3 +173,52 @@ def linked(n: int, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray
     i, j = (np.concatenate([np.asarray(pair[side], np.intp) for pair in pairs]) for side in (0, 1))
     graph = coo_array((np.ones(len(i)), (i, j)), shape=(n, n))
     return connected_components(graph, directed=False)[1]
+
+
+def search_identical(
+    photos: pd.DataFrame, signatures: Signatures, embeddings: "Embeddings | None"
+) -> list[pd.DataFrame]:
+    """Returns groups of identical photos, one table each, as `findings.Finding.search` does."""
+    return _groups(photos, signatures, embeddings, linked(len(photos), [signatures.identical]))
+
+
+def search_near(photos: pd.DataFrame, signatures: Signatures, embeddings: "Embeddings | None") -> list[pd.DataFrame]:
+    """Returns groups of nearly identical photos, one table each, as `findings.Finding.search` does."""
+    pairs = [signatures.identical, hash_pairs(signatures)[:2]]
+    if embeddings is not None and embeddings.vectors.shape[1] >= LEAST_COMPONENTS:
+        pairs.append(similar_pairs(embeddings.vectors, LEAST_COSINE)[:2])
+    groups, identical = linked(len(photos), pairs), linked(len(photos), pairs[:1])
+    return [
+        table
+        for table in _groups(photos, signatures, embeddings, groups)
+        if len(set(identical[table.index])) > 1  # else nothing but identical photos
+    ]
+
+
+def _groups(
+    photos: pd.DataFrame, signatures: Signatures, embeddings: "Embeddings | None", groups: np.ndarray
+) -> list[pd.DataFrame]:
+    """Returns a table for each group of two photos or more; the score is the share of equal bits of the least alike."""
+    tables = []
+    for group in np.flatnonzero(np.bincount(groups) > 1):
+        places = np.flatnonzero(groups == group)
+        table = photos.loc[places].assign(group=group, bits=_nearest_bits(signatures.bits[places]))
+        if embeddings is not None:
+            table["cosine"] = _nearest_cosine(embeddings.vectors[places])
+        tables.append(table.assign(score=1.0 - table["bits"].max() / signatures.bits.shape[1]))
+    return tables
+
+
+def _nearest_bits(bits: np.ndarray) -> np.ndarray:
+    """Returns for each photo of a group in how many bits it differs from the most similar one."""
+    differing = (bits[:, None] != bits[None]).sum(axis=2)
+    np.fill_diagonal(differing, bits.shape[1])
+    return differing.min(axis=1)
+
+
+def _nearest_cosine(vectors: np.ndarray) -> np.ndarray:
+    """Returns for each photo of a group the cosine with the most similar one."""
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -1)
+    return cosines.max(axis=1).clip(-1, 1)

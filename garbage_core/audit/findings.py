@@ -1,14 +1,14 @@
-"""Can the data be trusted? Duplicates, contradictory labels, leaks between splits, doubtful labels, odd photos.
+"""Can the data be trusted? Duplicates, contradictory labels, leaks between splits, label issues, outliers.
 
     findings = audit(dataset, split_dataset(dataset), load_embeddings(run))
     clean_subset(run.predictions, findings)         # the test photos that a result should rest on
 
-What tells photos apart is in `duplicates`, what makes a label doubtful or a photo odd in `suspects`; here is the table
-of findings that both fill, and what follows from it. The table holds names and numbers and no photo, so it can be shown
-where the photos are not. It has one row per photo of a finding:
+How photos are told apart is in `duplicates`, how label issues and outliers are found in `label_issues`; here are the
+registry of findings, `FINDINGS`, the table that they fill, and what follows from it. The table holds names and numbers
+and no photo, so it can be shown where the photos are not. It has one row per photo of a finding:
 
     finding         number of the finding, from 1
-    kind            one of `KINDS`
+    kind            one of `FINDINGS` that is searched for
     score           identical: 1; near: share of equal bits in the hash, of the least alike; mislabeled: 1 minus the
                     probability of the label; outlier: how far from its neighbors, in robust standard deviations
     contradictory   whether the photos of the finding carry different labels
@@ -20,34 +20,121 @@ where the photos are not. It has one row per photo of a finding:
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from garbage_core.audit.duplicates import (
-    LEAST_COMPONENTS,
+    HASH_SIDE,
     LEAST_COSINE,
+    MOST_BITS,
     Signatures,
-    hash_pairs,
-    linked,
     photo_signatures,
-    similar_pairs,
+    search_identical,
+    search_near,
 )
 from garbage_core.audit.embeddings import Embeddings
-from garbage_core.audit.label_issues import find_label_issues, find_outliers
+from garbage_core.audit.label_issues import NEIGHBORS, OUTLIER_FROM, search_label_issues, search_outliers
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.splits import SPLITS
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import models_dir
 from garbage_core.utils.files import write_csv
 
-KINDS: tuple[str, ...] = ("identical", "near", "mislabeled", "outlier")
-DUPLICATES: tuple[str, ...] = ("identical", "near")
 COLUMNS: tuple[str, ...] = (
-    *("finding", "kind", "score", "contradictory", "leak"),
-    *("file", "label", "split", "bits", "cosine", "suggested"),
+    "finding",
+    "kind",
+    "score",
+    "contradictory",
+    "leak",
+    "file",
+    "label",
+    "split",
+    "bits",
+    "cosine",
+    "suggested",
 )
+
+
+Search = Callable[[pd.DataFrame, Signatures, Embeddings | None], list[pd.DataFrame]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A kind of finding.
+
+    Attributes:
+        title: Name of the kind for people.
+        meaning: What such a finding means, for people.
+        how: How it is found, one sentence.
+        search: Function that searches N photos (columns `file`, `label`, `split`), given signatures and embeddings
+            (None without a trained network), and returns tables with the columns of the photos, `group` (rows of one
+            finding share a number), `score` and, if the kind has them, `bits`, `cosine`, `suggested`. None for a
+            property that findings of duplicates have or not; it then is a column of the table, True or False.
+        duplicates: Whether a finding consists of several photos of the same thing.
+        reason: Why such a photo does not belong to the clean subset; empty where it does.
+    """
+
+    title: str
+    meaning: str
+    how: str
+    search: Search | None
+    duplicates: bool = False
+    reason: str = ""
+
+
+# By name, which is the `kind` of the table's rows, or the column of a property.
+FINDINGS: dict[str, Finding] = {
+    "contradictory": Finding(
+        "Contradictory labels",
+        "The same photo, or nearly the same, under two labels: one of them must be wrong.",
+        "Identical or nearly identical photos are compared by their labels.",
+        search=None,
+        duplicates=True,
+        reason="another label on its duplicate",
+    ),
+    "leak": Finding(
+        "Leaks between splits",
+        "The same thing, photographed from the same place, in two splits: what the model learns from one photo helps "
+        "it with the other, so a test photo of this kind tests nothing.",
+        "Identical or nearly identical photos are compared by their splits.",
+        search=None,
+        duplicates=True,
+        reason="a duplicate in an earlier split",
+    ),
+    "identical": Finding(
+        "Identical",
+        "The same file, or the same picture pixel by pixel, more than once.",
+        "Identical photos have the same SHA-256, of the file or of its pixels.",
+        search_identical,
+        duplicates=True,
+    ),
+    "near": Finding(
+        "Nearly identical",
+        "Second shots of the same thing from the same place.",
+        f"Nearly identical photos differ in at most {MOST_BITS} of the {HASH_SIDE**2} bits of a perceptual hash, or "
+        f"the network's features of them point in nearly the same direction (cosine {LEAST_COSINE} or more); both "
+        "limits were set by inspecting the pairs on either side.",
+        search_near,
+        duplicates=True,
+    ),
+    "mislabeled": Finding(
+        "Label issues",
+        "Classifiers that never saw the photo predict another class, with enough confidence that the label deserves a "
+        "second look. Many of these labels are right, and the photo is hard.",
+        "Confident learning (cleanlab) compares the label with the predictions of classifiers that never saw the photo "
+        "and use features that show no memory of its label.",
+        search_label_issues,
+    ),
+    "outlier": Finding(
+        "Outliers",
+        "Even the most similar photos are far away: rare things, blur, unusual views. Nothing need be wrong with them.",
+        f"The mean distance to the {NEIGHBORS} nearest neighbors lies {OUTLIER_FROM} robust standard deviations or "
+        "more above the median.",
+        search_outliers,
+    ),
+}
 
 
 def findings_path() -> Path:
@@ -61,13 +148,13 @@ def audit(
     embeddings: Embeddings | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> pd.DataFrame:
-    """Looks for all that is wrong with a data set.
+    """Searches a data set for all `FINDINGS`.
 
     Args:
-        dataset: Where the photos are read from.
+        dataset: Source of the photos.
         photos: Columns `file`, `label`, `split`, as from `split_dataset`.
-        embeddings: What a network sees in these photos; None looks for duplicates by hash alone.
-        progress: Called with 1 for every photo read.
+        embeddings: Embeddings of these photos; None finds duplicates by their hashes alone.
+        progress: Function called with 1 for every photo read.
 
     Returns:
         The table of findings.
@@ -79,7 +166,7 @@ def audit(
         raise GarbageError(
             f"The embeddings were computed from other photos than those in {dataset.source} (fingerprint "
             f"{embeddings.fingerprint[:12]}, these have {dataset.fingerprint[:12]}): compute them with "
-            "`python -m garbage_core embed`, or look for duplicates alone with --duplicates-only."
+            "`python -m garbage_core embed`, or search for duplicates alone with --duplicates-only."
         )
     return find_all(photos, photo_signatures(dataset, photos["file"], progress), embeddings)
 
@@ -89,64 +176,23 @@ def find_all(photos: pd.DataFrame, signatures: Signatures, embeddings: Embedding
 
     Args:
         photos: Columns `file`, `label`, `split`.
-        signatures: Of these photos, in this order.
-        embeddings: Of at least these photos, or None.
+        signatures: Signatures of these photos, in this order.
+        embeddings: Embeddings of at least these photos, or None.
 
     Returns:
         The table of findings, by kind, the highest score first.
     """
     photos = photos[["file", "label", "split"]].reset_index(drop=True)
-    vectors = None
     if embeddings is not None:
-        places = embeddings.places(photos["file"])
-        vectors = embeddings.vectors[places]
-    parts = _duplicates(photos, signatures, vectors)
-    if embeddings is not None:
-        labels = pd.Index(embeddings.classes).get_indexer(photos["label"])
-        probabilities = embeddings.probabilities[places]
-        label_issues, score = find_label_issues(labels, probabilities)
-        suggested = np.asarray(embeddings.classes, dtype=object)[probabilities[label_issues].argmax(axis=1)]
-        parts.append(
-            photos.loc[label_issues].assign(kind="mislabeled", group=label_issues, score=score, suggested=suggested)
-        )
-        odd, score = find_outliers(vectors)
-        parts.append(photos.loc[odd].assign(kind="outlier", group=odd, score=score))
+        rows = embeddings.places(photos["file"])
+        embeddings = replace(embeddings, vectors=embeddings.vectors[rows], probabilities=embeddings.probabilities[rows])
+    parts = [
+        part.assign(kind=name)
+        for name, kind in FINDINGS.items()
+        if kind.search
+        for part in kind.search(photos, signatures, embeddings)
+    ]
     return _numbered(pd.concat(parts) if parts else photos.iloc[:0].assign(kind="", group=0, score=0.0))
-
-
-def _duplicates(photos: pd.DataFrame, signatures: Signatures, vectors: np.ndarray | None) -> list[pd.DataFrame]:
-    """Returns groups of identical photos and groups of nearly identical ones."""
-    identical, near = signatures.identical, [hash_pairs(signatures)]
-    if vectors is not None and vectors.shape[1] >= LEAST_COMPONENTS:
-        near.append(similar_pairs(vectors, LEAST_COSINE))
-    same = linked(len(photos), [identical])
-    alike = linked(len(photos), [identical, *near])
-    parts = []
-    for kind, groups in (("identical", same), ("near", alike)):
-        for group in np.flatnonzero(np.bincount(groups) > 1):
-            places = np.flatnonzero(groups == group)
-            if kind == "near" and len(set(same[places])) == 1:
-                continue  # nothing but identical photos
-            rows = photos.loc[places].assign(kind=kind, group=group, bits=_nearest_bits(signatures.bits[places]))
-            if vectors is not None:
-                rows["cosine"] = _nearest_cosine(vectors[places])
-            parts.append(rows.assign(score=1.0 - rows["bits"].max() / signatures.bits.shape[1]))
-    return parts
-
-
-def _nearest_bits(bits: np.ndarray) -> np.ndarray:
-    """Returns for each photo of a group in how many bits it differs from the one most like it."""
-    differing = (bits[:, None] != bits[None]).sum(axis=2)
-    np.fill_diagonal(differing, bits.shape[1])
-    return differing.min(axis=1)
-
-
-def _nearest_cosine(vectors: np.ndarray) -> np.ndarray:
-    """Returns for each photo of a group the cosine with the one most like it."""
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    cosines = unit @ unit.T
-    np.fill_diagonal(cosines, -1)
-    return cosines.max(axis=1).clip(-1, 1)
 
 
 def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
@@ -156,14 +202,11 @@ def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
     rows["contradictory"] = rows.groupby(key)["label"].transform("nunique") > 1
     rows["leak"] = rows.groupby(key)["split"].transform("nunique") > 1
     rows["first"] = rows.groupby(key)["file"].transform("min")  # decides between equal scores
-    rows["order"] = rows["kind"].map({kind: place for place, kind in enumerate(KINDS)})
+    rows["order"] = rows["kind"].map({kind: place for place, kind in enumerate(FINDINGS)})
     rows = rows.sort_values(["order", "score", "first", "file"], ascending=[True, False, True, True])
     rows["finding"] = (rows.groupby(key, sort=False).ngroup() + 1).astype(int)
     rows["suggested"] = rows["suggested"].astype(object).where(rows["suggested"].notna(), "")
     return rows[list(COLUMNS)].astype({"score": float, "bits": float, "cosine": float}).reset_index(drop=True)
-
-
-# Keeping
 
 
 def save_findings(findings: pd.DataFrame, path: str | Path | None = None) -> Path:
@@ -175,7 +218,7 @@ def load_findings(path: str | Path | None = None) -> pd.DataFrame:
     """Reads a table of findings.
 
     Args:
-        path: The file; None takes `findings_path()`.
+        path: File to read; None takes `findings_path()`.
 
     Raises:
         GarbageError: There is none, or it cannot be read.
@@ -195,36 +238,56 @@ def load_findings(path: str | Path | None = None) -> pd.DataFrame:
             table[column] = table[column] == "True"
     except (OSError, ValueError, KeyError) as error:
         raise GarbageError(f"{path} cannot be read as findings ({error}): {again}.") from error
-    unknown = sorted(set(table["kind"]) - set(KINDS))
+    kinds = [name for name, kind in FINDINGS.items() if kind.search]
+    unknown = sorted(set(table["kind"]).difference(kinds))
     if unknown:
-        raise GarbageError(f"{path} holds findings of the kind {unknown[0]!r}, which is none of {', '.join(KINDS)}.")
+        raise GarbageError(
+            f"{path} holds findings of the kind {unknown[0]!r}, which is none of {', '.join(kinds)}: {again}."
+        )
     return table
 
 
-# What follows
+def findings_of(findings: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Returns the rows of one of `FINDINGS`: those of the kind, or the duplicates that have the property."""
+    if FINDINGS[name].search:
+        return findings[findings["kind"] == name]
+    return findings[findings[name] & _are_duplicates(findings)]
+
+
+def counts(findings: pd.DataFrame) -> pd.DataFrame:
+    """Counts findings and photos.
+
+    Returns:
+        Columns `findings` and `photos`, whole numbers; one row for each of `FINDINGS`.
+    """
+    rows = {name: findings_of(findings, name) for name in FINDINGS}
+    return pd.DataFrame(
+        {name: {"findings": r["finding"].nunique(), "photos": r["file"].nunique()} for name, r in rows.items()}
+    ).T
 
 
 def leaked_or_contradictory(predictions: pd.DataFrame, findings: pd.DataFrame, split: str = "test") -> pd.DataFrame:
-    """Lists photos of a split that a result should not rest on.
+    """Lists photos of a split that a result should not rest on: those of `FINDINGS` with a `reason`.
 
     Args:
         predictions: Columns `file` and `split` of a run; its splits count, not those of the findings.
-        findings: The table of findings.
+        findings: Table of findings.
         split: Name of the split.
 
     Returns:
         Columns `file`, `contradictory` (a duplicate of the photo carries another label, so one of the two is wrong) and
-        `leak` (a duplicate lies in a split that the model was trained on or chosen by before this one was looked at:
+        `leak` (a duplicate lies in a split that the model was trained on or chosen by before it was tested on this one:
         for test, train and val), sorted by file; a photo has one or both.
     """
     splits = predictions.drop_duplicates("file").set_index("file")["split"]
-    rows = findings[findings["kind"].isin(DUPLICATES)]
-    rows = rows.assign(split=rows["file"].map(splits))
+    rows = findings.assign(split=findings["file"].map(splits))
     earlier = SPLITS[: SPLITS.index(split)] if split in SPLITS else ()
-    seen = rows["split"].isin(earlier).groupby(rows["finding"]).transform("any")
-    here = rows.assign(leak=seen)[rows["split"] == split]
-    excluded = here.groupby("file", as_index=False)[["contradictory", "leak"]].any()
-    return excluded[excluded["contradictory"] | excluded["leak"]].reset_index(drop=True)
+    rows["leak"] = rows["split"].isin(earlier).groupby(rows["finding"]).transform("any")
+    reasons = [name for name, kind in FINDINGS.items() if kind.reason]
+    for name in reasons:
+        rows[name] = rows.index.isin(findings_of(rows, name).index)
+    excluded = rows[rows["split"] == split].groupby("file", as_index=False)[reasons].any()
+    return excluded[excluded[reasons].any(axis=1)].reset_index(drop=True)
 
 
 def clean_subset(predictions: pd.DataFrame, findings: pd.DataFrame, split: str = "test") -> pd.DataFrame:
@@ -233,18 +296,5 @@ def clean_subset(predictions: pd.DataFrame, findings: pd.DataFrame, split: str =
     return predictions[~(predictions["file"].isin(excluded) & (predictions["split"] == split))].reset_index(drop=True)
 
 
-def counts(findings: pd.DataFrame) -> pd.DataFrame:
-    """Counts findings and photos.
-
-    Returns:
-        Columns `findings` and `photos`, whole numbers; rows are `KINDS`, then `contradictory` and `leak`: those of the
-        duplicates that are.
-    """
-    chosen = {kind: findings["kind"] == kind for kind in KINDS}
-    chosen |= {name: findings[name] & findings["kind"].isin(DUPLICATES) for name in ("contradictory", "leak")}
-    return pd.DataFrame(
-        {
-            name: {"findings": findings.loc[rows, "finding"].nunique(), "photos": findings.loc[rows, "file"].nunique()}
-            for name, rows in chosen.items()
-        }
-    ).T
+def _are_duplicates(findings: pd.DataFrame) -> pd.Series:
+    return findings["kind"].isin([name for name, kind in FINDINGS.items() if kind.duplicates])

@@ -10,8 +10,14 @@ layers that do not.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from garbage_core.audit.duplicates import Signatures
+    from garbage_core.audit.embeddings import Embeddings
 
 FOLDS = 5
 # Inverse strength of the regularization, for channels of variance 1: of 0.003 to 0.1, best log loss on TrashNet.
@@ -149,3 +155,25 @@ def find_outliers(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     score = (mean - middle) / spread
     order = np.argsort(-score, kind="stable")
     return order[score[order] >= OUTLIER_FROM], score[order][score[order] >= OUTLIER_FROM]
+
+
+def search_label_issues(
+    photos: pd.DataFrame, signatures: "Signatures", embeddings: "Embeddings | None"
+) -> list[pd.DataFrame]:
+    """Returns photos whose label is probably wrong, as `findings.Finding.search` does; none without embeddings."""
+    if embeddings is None:
+        return []
+    labels = pd.Index(embeddings.classes).get_indexer(photos["label"])
+    places, score = find_label_issues(labels, embeddings.probabilities)
+    suggested = np.array(embeddings.classes)[embeddings.probabilities[places].argmax(axis=1)]
+    return [photos.loc[places].assign(group=places, score=score, suggested=suggested)]
+
+
+def search_outliers(
+    photos: pd.DataFrame, signatures: "Signatures", embeddings: "Embeddings | None"
+) -> list[pd.DataFrame]:
+    """Returns photos far from all others, as `findings.Finding.search` does; none without embeddings."""
+    if embeddings is None:
+        return []
+    places, score = find_outliers(embeddings.vectors)
+    return [photos.loc[places].assign(group=places, score=score)]

@@ -10,14 +10,6 @@ import pandas as pd
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import count, printable, text_table
 
-_TITLES = {
-    "identical": "identical photos",
-    "near": "nearly identical photos",
-    "contradictory": "duplicates with different labels",
-    "leak": "duplicates in different splits",
-    "mislabeled": "labels in doubt",
-    "outlier": "photos unlike all others",
-}
 _SHOWN = 10  # findings of each kind that are listed on a terminal
 
 
@@ -99,18 +91,20 @@ def _nested(findings: pd.DataFrame) -> list[dict[str, Any]]:
 
 def audit_text(summary: dict[str, Any]) -> str:
     """Describes the findings for people: how many of each kind, and the first of each."""
+    from garbage_core.audit.findings import FINDINGS
+
     rows = [
-        [title, f"{summary['counts'][kind]['findings']:,}", f"{summary['counts'][kind]['photos']:,}"]
-        for kind, title in _TITLES.items()
+        [kind.title, f"{summary['counts'][name]['findings']:,}", f"{summary['counts'][name]['photos']:,}"]
+        for name, kind in FINDINGS.items()
     ]
     text = f"{count(summary['photos'], 'photo')} of the {summary['protocol']} split\n\n"
     text += text_table(["", "findings", "photos"], rows)
     if summary["model"] is None:
-        text += "\nWithout a model, labels in doubt and photos unlike all others were not looked for.\n"
-    for kind in ("identical", "near", "mislabeled", "outlier"):
-        found = [finding for finding in summary["findings"] if finding["kind"] == kind]
+        text += "\nWithout a model, label issues and outliers were not looked for.\n"
+    for name, kind in FINDINGS.items():
+        found = [finding for finding in summary["findings"] if finding["kind"] == name]
         if found:
-            text += f"\n{_TITLES[kind].capitalize()}\n"
+            text += f"\n{kind.title}\n"
         text += "".join(f"  {_line(finding)}\n" for finding in found[:_SHOWN])
         if len(found) > _SHOWN:
             text += f"  and {len(found) - _SHOWN:,} more\n"
@@ -118,10 +112,11 @@ def audit_text(summary: dict[str, Any]) -> str:
 
 
 def _line(finding: dict[str, Any]) -> str:
+    from garbage_core.audit.findings import FINDINGS
+
     names = [f"{printable(photo['file'])} ({photo['split']})" for photo in finding["photos"]]
     line = " = ".join(names) if finding["kind"] == "identical" else ", ".join(names)
     if suggested := finding["photos"][0].get("suggested"):
         line += f": {suggested}?"
-    flags = {"contradictory": "different labels", "leak": "different splits"}
-    notes = [note for key, note in flags.items() if finding[key]]
+    notes = [kind.title.lower() for name, kind in FINDINGS.items() if finding.get(name)]
     return line + (f"  [{', '.join(notes)}]" if notes else "")

@@ -177,7 +177,7 @@ def _audits(parsers: argparse._SubParsersAction) -> None:
     embed.add_argument("name", metavar="NAME", help="name of a run")
     _data_dir(embed)
 
-    audit = _command(parsers, "audit", commands.audit, "duplicates, contradictory labels, leaks, labels in doubt")
+    audit = _command(parsers, "audit", commands.audit, "duplicates, contradictory labels, leaks, label issues")
     _data_dir(audit)
     _model(audit)
     audit.add_argument("--duplicates-only", action="store_true", help="without a model, by the photos alone")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from garbage_core.audit.findings import COLUMNS, clean_subset, save_findings
+from garbage_core.audit.findings import COLUMNS, FINDINGS, Finding, clean_subset, save_findings
 from garbage_core.evaluation.evaluation import evaluate
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, words
@@ -37,7 +37,7 @@ def machine(tmp_path, pair, monkeypatch):
 
 @pytest.fixture
 def findings(machine) -> pd.DataFrame:
-    """Findings on the photos of the runs: thirty leaking test photos, one contradiction, twenty labels in doubt."""
+    """Findings on the photos of the runs: thirty leaking test photos, one contradiction, twenty label issues."""
     photos = load_run("transfer").predictions[["file", "label", "split"]]
     of = {split: photos[photos["split"] == split].reset_index(drop=True) for split in ("train", "val", "test")}
     parts = []
@@ -96,10 +96,12 @@ def test_answer_and_numbers_come_from_the_findings(machine, findings):
     assert "30 of the 431 test photos cannot be counted on" in said
     assert f"Transfer is right on {100 * after:.1f} % instead of {100 * before:.1f} %" in said
     shown = tiles(app)
-    assert [shown[title] for title in ("Different labels", "Across splits", "Identical", "Nearly identical")] == [
+    assert [
+        shown[title] for title in ("Contradictory labels", "Leaks between splits", "Identical", "Nearly identical")
+    ] == [
         *("1", "31", "1", "30"),
     ]
-    assert [shown[title] for title in ("Labels in doubt", "Unlike all others")] == ["20", "1"]
+    assert [shown[title] for title in ("Label issues", "Outliers")] == ["20", "1"]
 
 
 def test_switch_recomputes_the_metrics(machine, findings):
@@ -120,7 +122,7 @@ def test_switch_recomputes_the_metrics(machine, findings):
 
 
 def test_link_opens_the_same_view(machine, findings):
-    app = open_page(without="true", run="Scratch", split="Validation", kind="Labels in doubt")
+    app = open_page(without="true", run="Scratch", split="Validation", kind="Label issues")
     said = words(app)
     assert "Scratch on 327 validation photos of 328." in said
     assert "Classifiers that never saw the photo" in said
@@ -128,7 +130,7 @@ def test_link_opens_the_same_view(machine, findings):
 
 
 def test_filters_choose_among_the_findings(machine, findings):
-    app = open_page(kind="Across splits")
+    app = open_page(kind="Leaks between splits")
     labels = findings[findings["leak"]]["label"]
     assert app.selectbox(key="class").options == ["All", *(c.capitalize() for c in sorted(set(labels)))]
     app.selectbox(key="found_in").set_value("val").run()
@@ -139,7 +141,7 @@ def test_filters_choose_among_the_findings(machine, findings):
 
 
 def test_pages_of_findings(machine, findings):
-    app = open_page(kind="Labels in doubt")
+    app = open_page(kind="Label issues")
     first = names(app)
     assert len(first) == 12
     app.get("pagination")[0].set_value(2).run()
@@ -148,7 +150,7 @@ def test_pages_of_findings(machine, findings):
 
 
 def test_missing_photos_are_named_and_offered(machine, findings):
-    app = open_page(kind="Unlike all others")
+    app = open_page(kind="Outliers")
     file = findings[findings["kind"] == "outlier"]["file"].iloc[0]
     assert [image.proto.imgs[0].alt for image in app.image] == [f"Missing photo {file}"]
     assert names(app)[0].endswith(f"  \n{file.rpartition('/')[2]}")
@@ -159,7 +161,7 @@ def test_photos_that_are_here_are_shown(machine, findings, monkeypatch):
     files = findings[findings["kind"] == "identical"]["file"]
     write_folder(machine / "photos", {file: jpeg((9, 99, 199), 64, 48) for file in [*files, "paper/x.jpg"]})
     monkeypatch.setenv("GARBAGE_DATA", str(machine / "photos"))
-    app = open_page(kind="Different labels")
+    app = open_page(kind="Contradictory labels")
     assert [image.proto.imgs[0].alt for image in app.image] == [f"Photo {file}" for file in files]
     assert not app.button
 
@@ -169,7 +171,20 @@ def test_clean_data_is_trusted(machine):
     app = open_page()
     assert "Yes: each of the 431 test photos can be counted on" in words(app)
     assert app.toggle(key="without").disabled
-    assert np.all([value == "0" for title, value in tiles(app).items() if title in ("Identical", "Labels in doubt")])
+    assert np.all([value == "0" for title, value in tiles(app).items() if title in ("Identical", "Label issues")])
+
+
+def test_a_finding_of_the_registry_is_on_the_page(machine, findings, monkeypatch):
+    dark = Finding("Dark photos", "Nothing can be seen.", "By their mean brightness.", lambda *known: [], reason="dark")
+    monkeypatch.setitem(FINDINGS, "dark", dark)
+    save_findings(findings.assign(kind=findings["kind"].where(findings["kind"] != "outlier", "dark")))
+    app = open_page(kind="Dark photos", split="Validation", without="true")
+    said = words(app)
+    assert (tiles(app)["Dark photos"], tiles(app)["Outliers"]) == ("1", "0")
+    assert "Nothing can be seen." in said
+    assert "By their mean brightness." in said
+    assert len(names(app)) == 1
+    assert "dark" in set(next(table.value for table in app.dataframe if "Why" in table.value)["Why"])
 
 
 def test_damaged_findings_are_named_in_place(machine):

@@ -22,7 +22,8 @@ from garbage_core.audit.duplicates import (
 from garbage_core.audit.embeddings import Embeddings, load_embeddings, save_embeddings
 from garbage_core.audit.findings import (
     COLUMNS,
-    KINDS,
+    FINDINGS,
+    Finding,
     audit,
     clean_subset,
     counts,
@@ -191,7 +192,7 @@ def test_network_finds_what_the_hash_does_not():
     assert "near" not in set(flat["kind"])
 
 
-# Labels in doubt, and odd photos
+# Label issues and outliers
 
 
 def test_swapped_labels_are_found():
@@ -249,7 +250,7 @@ def test_class_with_a_single_group_is_no_error():
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_photo_far_from_all_others_is_odd():
+def test_photo_far_from_all_others_is_an_outlier():
     vectors = np.random.default_rng(0).normal(size=(300, 16))
     vectors[42] += 20
     places, score = find_outliers(vectors)
@@ -274,7 +275,7 @@ def test_findings_name_the_more_probable_label_and_come_by_kind():
     np.testing.assert_allclose(label_issues["score"], [0.97, 0.92])
     assert photos["file"][7] == found[found["kind"] == "outlier"]["file"].iloc[0]
     assert found["finding"].is_monotonic_increasing
-    assert [KINDS.index(kind) for kind in found["kind"]] == sorted(KINDS.index(kind) for kind in found["kind"])
+    assert [list(FINDINGS).index(kind) for kind in found["kind"]] == sorted(map(list(FINDINGS).index, found["kind"]))
 
 
 def test_a_clean_data_set_has_no_findings(tmp_path):
@@ -292,7 +293,7 @@ def test_a_clean_data_set_has_no_findings(tmp_path):
 
 @pytest.fixture
 def findings():
-    """Five findings: contradictory, leaking, both, within test, and a doubtful label."""
+    """Five findings: contradictory, leaking, both, within test, and a label issue."""
     rows = [
         (1, "identical", "a/1", "a", "train"),
         (1, "identical", "b/1", "b", "train"),
@@ -339,7 +340,7 @@ def test_missing_findings_say_how_to_get_them(tmp_path):
         load_findings(tmp_path / "findings.csv")
 
 
-def test_flawed_test_photos_are_the_contradictory_and_the_leaking(findings):
+def test_excluded_test_photos_are_the_contradictory_and_the_leaked(findings):
     excluded = leaked_or_contradictory(findings.drop_duplicates("file"), findings)
     assert excluded.to_dict("list") == {
         "file": ["a/3", "a/4"],
@@ -362,7 +363,7 @@ def test_the_splits_of_the_run_count(findings):
     assert not leaked_or_contradictory(unknown, findings)["leak"].any()
 
 
-def test_metrics_without_flawed_photos_rest_on_the_others():
+def test_metrics_of_the_clean_subset_rest_on_the_other_photos():
     photos = fake_photos()
     predictions = fake_predictions(photos, 0.8, seed=1)
     test = photos.index[photos["split"] == "test"]
@@ -421,7 +422,7 @@ def give_embeddings(machine: Path, **changes) -> None:
 def test_duplicates_need_no_model(machine, command, tmp_path):
     code, out, _ = command("audit", "--duplicates-only", "-o", tmp_path / "found.csv")
     assert code == 0
-    assert re.search(r"can/3\.jpg \(\w+\) = jar/3\.jpg \(\w+\)  \[different labels", out)
+    assert re.search(r"can/3\.jpg \(\w+\) = jar/3\.jpg \(\w+\)  \[contradictory labels", out)
     assert "not looked for" in out
     assert groups(load_findings(tmp_path / "found.csv")) == [("identical", {"can/3.jpg", "jar/3.jpg"})]
     assert not (machine / "models" / "audit").exists()
@@ -459,6 +460,23 @@ def test_audit_refuses_embeddings_of_something_else(machine, command, changes, s
     assert (code, out) == (2, "")
     assert said in err
     assert not (machine / "models" / "audit").exists()
+
+
+def test_a_finding_of_the_registry_is_searched_counted_and_printed(machine, command, monkeypatch):
+    def search(photos, signatures, embeddings):
+        return [photos.iloc[[5]].assign(group=0, score=1.0)]
+
+    monkeypatch.setitem(FINDINGS, "dark", Finding("Dark photos", "Too dark.", "By brightness.", search, reason="dark"))
+    code, out, _ = command("audit", "--duplicates-only")
+    assert code == 0
+    assert re.search(r"^Dark photos +1 +1$", out, re.MULTILINE)
+    assert re.search(r"^Dark photos\n  can/13\.jpg", out, re.MULTILINE)
+    table = load_findings()
+    assert (table["kind"] == "dark").sum() == 1
+    photos = split_dataset(load_dataset(machine / "photos"))
+    split = photos.loc[photos["file"] == "can/13.jpg", "split"].item()
+    assert leaked_or_contradictory(photos, table, split).set_index("file").loc["can/13.jpg"].tolist()[2:] == [True]
+    assert "can/13.jpg" not in set(clean_subset(photos, table, split)["file"])
 
 
 # The real data
