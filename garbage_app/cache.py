@@ -22,7 +22,6 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import streamlit as st
 
 from garbage_app.photo import Photo
-from garbage_core.inference.ood_detector import detector_file
 from garbage_core.runs.run import HISTORY_FILE, PREDICTIONS_FILE, RUN_FILE, Run
 
 P = ParamSpec("P")
@@ -52,7 +51,7 @@ def file_key(path: Path) -> tuple:
 def run_key(run: Run) -> tuple:
     """Returns what tells a run from every other, and from itself before one of its files was written anew."""
     files = [run.path / name for name in (RUN_FILE, HISTORY_FILE, PREDICTIONS_FILE)]
-    return tuple(map(file_key, [*files, detector_file(run)]))
+    return tuple(map(file_key, [*files, run.ood_path]))
 
 
 # By type, or by a type's full name where its module is not needed to draw the first page.

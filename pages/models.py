@@ -6,19 +6,29 @@ from garbage_app.models.cards import write_card
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import runs_or_stop
 from garbage_app.widgets.page_header import answer, question
+from garbage_core.runs.run import Run
 from garbage_core.utils.text import count, duration, escape, listing
 
 ensure_routed()
 
+
+def start_in_words(run: Run) -> str:
+    """Says which weights a training started from."""
+    known = {"random weights": "random weights", "ImageNet": "ImageNet weights"}
+    return known.get(run.start) or f"the weights in {escape(run.start)}"
+
+
 place = question("Which models are these?")
 runs = runs_or_stop()
-starts = []
-for run in runs:
-    source = (run.info.get("starting_weights") or {}).get("source")
-    starts.append(f"{escape(run.title)} from {'ImageNet' if source else 'random'} weights")
+networks = {run.config.network for run in runs}
+starts = [
+    f"{escape(run.title)}{f', {run.config.network},' if len(networks) > 1 else ''} from {start_in_words(run)}"
+    for run in runs
+]
 answer(
     place,
-    f"{count(len(runs), 'model')} of one network, ResNet-50, built by hand: {listing(starts)}.",
+    f"{count(len(runs), 'model')}"
+    f"{f' of one network, {escape(networks.pop())}, built by hand' if len(networks) == 1 else ''}: {listing(starts)}.",
     "Same photos, same splits, same evaluation: what differs is what the start was worth.",
 )
 for tab, run in zip(st.tabs([escape(run.title) for run in runs]), runs, strict=True):

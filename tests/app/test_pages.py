@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from garbage_core.utils import text as markdown
+from garbage_core.config.training_config import load_config
+from garbage_core.utils.text import markdown_table
 from tests.fixtures.photos import small_dataset, write_folder
 from tests.fixtures.runs import fake_run
 
@@ -214,7 +215,7 @@ def test_model_card_is_shown(two_runs):
 
 
 def test_tables_of_a_card_are_tables_of_the_page(two_runs):
-    rows = markdown.table(["class", "photos"], [["can|tin", "1,200"], ["jar", "7"]])
+    rows = markdown_table(["class", "photos"], [["can|tin", "1,200"], ["jar", "7"]])
     (two_runs / "models" / "scratch" / "card.md").write_text(f"# Scratch\n\nBefore.\n\n{rows}\n\nAfter.\n")
     app = open_page("models")
     said = words(app)
@@ -406,3 +407,14 @@ def test_no_two_pages_call_their_widgets_alike():
             owners.setdefault(key, set()).add(path.stem)
     assert owners
     assert {key: pages for key, pages in owners.items() if len(pages) > 1} == {}
+
+
+def test_other_networks_and_weights_are_called_what_they_are(two_runs):
+    config = load_config("scratch", ["version=efficientnet_lite2"]).to_dict()
+    started = {"source": "mine.weights.h5", "loaded": ["a"], "random": []}
+    small = {"train": 8, "val": 4, "test": 6}
+    fake_run(two_runs / "models", "teacher", counts=small, config=config, starting_weights=started)
+    said = words(open_page("models"))
+    assert "of one network" not in said
+    assert "teacher, EfficientNet-Lite2, from the weights in mine.weights.h5" in said
+    assert "Scratch, ResNet-50 v2, from random weights" in said

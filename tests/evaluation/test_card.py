@@ -119,6 +119,32 @@ def test_where_the_weights_came_from(tmp_path, started, version, words):
     assert ("TensorFlow-Slim" in card_text(run)) == (words == "TensorFlow-Slim")
 
 
+@pytest.mark.parametrize(
+    ("changes", "network"),
+    [
+        (["version=efficientnet_lite2"], "EfficientNet-Lite2 that sorts"),
+        (["blocks=[1,1,1,1]"], "ResNet v2 with stacks of 1, 1, 1 and 1 blocks and 64 filters that sorts"),
+        (["version=v1", "filters=4"], "ResNet v1 with stacks of 3, 4, 6 and 3 blocks and 4 filters that sorts"),
+    ],
+)
+@pytest.mark.parametrize("source", ["imagenet", "resnet50v2_imagenet_conv1-4.weights.h5", "mine.weights.h5"])
+def test_another_network_is_not_called_resnet50(tmp_path, changes, network, source):
+    started = {"source": source, "loaded": ["a"], "random": []}
+    config = load_config("scratch", changes).to_dict()
+    text = card_text(fake_run(tmp_path, "mine", counts={"test": 3}, config=config, starting_weights=started))
+    assert network in text
+    assert "ResNet-50" not in text
+    assert "TensorFlow-Slim" not in text
+
+
+def test_a_model_with_an_ood_detector_is_not_said_to_predict_always(tmp_path):
+    run = fake_run(tmp_path, "transfer", counts={"test": 3})
+    assert "It always predicts one of its classes" in card_text(run)
+    (run.path / "ood.npz").write_bytes(b"a detector")
+    assert "always predicts" not in card_text(run)
+    assert "OOD detector" in card_text(run)
+
+
 def test_a_sparse_run_json_still_gives_a_card(tmp_path):
     run = fake_run(tmp_path, "scratch", counts={"val": 3, "test": 3})
     for key in ("software", "device", "duration_seconds", "best_epoch", "starting_weights", "parameters", "seed"):

@@ -18,7 +18,8 @@ from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.inference import ood_detector as novelty
 from garbage_core.inference.classifier import Classifier
-from garbage_core.inference.ood_detector import OOD_FILE, fit, load, save
+from garbage_core.inference.ood_detector import fit, load, save
+from garbage_core.runs.run import OOD_FILE
 from garbage_core.studies import ood as novelty_study
 from garbage_core.studies.ood import COLUMNS, half, look_at_all, measure
 from garbage_core.studies.ood_methods import METHODS, Seen
@@ -347,6 +348,7 @@ def test_the_command_fits_keeps_and_measures(data, capsys):
         summary = json.loads(capsys.readouterr().out)
     path = data / "models" / "mini" / OOD_FILE
     assert (summary["run"], summary["file"], summary["bytes"]) == ("mini", str(path), path.stat().st_size)
+    assert "refuses photos that its OOD detector" in (path.parent / "card.md").read_text("utf-8")
     assert summary["val_refused"] <= 0.05
     kinds = {row["kind"]: row for row in summary["kinds"]}
     assert kinds.keys() <= {"photo", *KINDS, "altered waste", "placed waste"}
