@@ -35,6 +35,6 @@ def comparison_of(a: Run, b: Run, split: str) -> "Comparison":
 def training_of(run: Run) -> "Training":
     """Returns what `figures.learning_curves` draws of a run."""
     from garbage_core.figures import Training
-    from garbage_core.runs.history import kept_by, stages_of
+    from garbage_core.runs.history import best_epoch_of, stages_of
 
-    return Training(run.title, run.history, stages_of(run), kept_by(run))
+    return Training(run.title, run.history, stages_of(run), best_epoch_of(run))

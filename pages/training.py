@@ -9,7 +9,7 @@ from garbage_app.router import ensure_routed
 from garbage_app.widgets.charts import drawn, is_dark, show, show_table
 from garbage_app.widgets.choosers import runs_or_stop
 from garbage_app.widgets.page_header import answer, question
-from garbage_core.runs.history import Kept, kept_by, smaller_stages, stages_of
+from garbage_core.runs.history import BestEpoch, best_epoch_of, smaller_stages, stages_of
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import NBSP, duration, escape, listing, percent
 
@@ -39,7 +39,7 @@ def choose_runs(runs: list[Run]) -> list[Run]:
     return [run for run in runs if run.name in chosen]
 
 
-def sentence(run: Run, kept: Kept) -> str:
+def sentence(run: Run, kept: BestEpoch) -> str:
     """Says which network a training kept, and how good it is on val."""
     epochs, name = int(run.history["epoch"].max()), escape(run.title)
     score = "" if pd.isna(kept.value) else f", with macro\u2011F1 {percent(kept.value)}"
@@ -98,7 +98,7 @@ def write_curves(runs: list[Run]) -> None:
     )
 
 
-def write_caveats(runs: list[Run], kept: list[Kept]) -> None:
+def write_caveats(runs: list[Run], kept: list[BestEpoch]) -> None:
     """Says which values are not comparable, and why."""
     for run, k in zip(runs, kept, strict=True):
         if smaller := smaller_stages(run):
@@ -119,7 +119,7 @@ def write_caveats(runs: list[Run], kept: list[Kept]) -> None:
             )
 
 
-def summary(runs: list[Run], kept: list[Kept]) -> pd.DataFrame:
+def summary(runs: list[Run], kept: list[BestEpoch]) -> pd.DataFrame:
     """Returns one row per run: how long, on what, from where, what came of it."""
     return pd.DataFrame(
         [
@@ -160,7 +160,7 @@ def stage_rows(runs: list[Run]) -> pd.DataFrame:
 
 place = question("How did the models learn?")
 runs = choose_runs(runs_or_stop())
-kept = [kept_by(run) for run in runs]
+kept = [best_epoch_of(run) for run in runs]
 answer(
     place,
     "; ".join(sentence(run, k) for run, k in zip(runs[:2], kept[:2], strict=True)) + ".",

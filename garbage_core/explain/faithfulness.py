@@ -189,16 +189,16 @@ def random_removal(
     Raises:
         ValueError: For no draws, or shares that do not rise from 0 to 1.
     """
-    shares = np.asarray(shares, dtype=float)
-    if draws < 1 or len(shares) < 2 or shares[0] != 0 or shares[-1] != 1 or (np.diff(shares) <= 0).any():
+    points = np.asarray(shares, dtype=float)
+    if draws < 1 or len(points) < 2 or points[0] != 0 or points[-1] != 1 or (np.diff(points) <= 0).any():
         raise ValueError(f"There must be draws, not {draws}, and shares that rise from 0 to 1, not {list(shares)}.")
     rng = np.random.default_rng(seed)
     cells = np.prod(grid_shape(*photo.shape[:2]))
     orders = [rng.permutation(cells) for _ in range(draws)]
-    ends = _probabilities(probability, photo, orders[:1], shares[[0, -1]], progress)[0]
-    inner = _probabilities(probability, photo, orders, shares[1:-1], progress)
+    ends = _probabilities(probability, photo, orders[:1], points[[0, -1]], progress)[0]
+    inner = _probabilities(probability, photo, orders, points[1:-1], progress)
     first, last = (np.full((draws, 1), end) for end in ends)
-    return RandomRemoval(shares, np.concatenate([first, inner, last], axis=1))
+    return RandomRemoval(points, np.concatenate([first, inner, last], axis=1))
 
 
 def calls(draws: int = DRAWS, shares: Sequence[float] = SHARES) -> tuple[int, int]:

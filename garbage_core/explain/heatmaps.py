@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from garbage_core.errors import GarbageError
+from garbage_core.inference.classifier import Classifier
 from garbage_core.inference.engine import to_heat
+from garbage_core.inference.runtimes import KERAS
 
 if TYPE_CHECKING:
     import keras
-
-    from garbage_core.inference.classifier import Classifier
 
 METHODS = ("gradcam", "gradcam++", "scorecam", "layercam", "saliency")
 METHOD_HINTS = {
@@ -35,12 +35,6 @@ SCORECAM_MAPS = 32  # feature maps that Score-CAM tries, those that vary most; a
 SALIENCY_COPIES = 16  # noisy copies of the photo; below ten the map is still grainy
 SALIENCY_NOISE = 0.15  # standard deviation of the noise as a share of the photo's range; the paper advises 0.1 to 0.2
 
-# Viridis of matplotlib (van der Walt and Smith, CC0), every ninth part of it: equal steps of heat look like equal
-# steps, also to color-blind eyes and in gray.
-_VIRIDIS = (
-    (68, 1, 84), (72, 40, 120), (62, 73, 137), (49, 104, 142), (38, 130, 142),
-    (31, 158, 137), (53, 183, 121), (110, 206, 88), (181, 222, 43), (253, 231, 37),
-)  # fmt: skip
 # tf-keras-vis holds the activations of every layer for the gradient, so two maps at once would double the memory.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -71,16 +65,16 @@ def heatmap(
     """
     if method not in METHODS:
         raise GarbageError(f"There is no method {method!r} to explain a photo: choose one of {', '.join(METHODS)}.")
-    if method == "gradcam" and layer is None and getattr(model, "runtime", "keras") != "keras":
+    if isinstance(model, Classifier) and method == "gradcam" and layer is None and model.runtime != KERAS:
         return model.class_activation(photo, class_index)  # the same map, without loading Keras
-    network = getattr(model, "network", model)
+    network = _network_of(model)
     number_of_classes = network.output.shape[-1]
     if not 0 <= class_index < number_of_classes:
         raise GarbageError(f"There is no class {class_index}: choose a number from 0 to {number_of_classes - 1}.")
     _check_backend()
     layer = _check_layer(network, method, layer)
     with _ONE_AT_A_TIME:
-        if method == "saliency":
+        if layer is None:
             return _saliency(network, photo, class_index, progress)
         values = _class_activation_map(network, photo, class_index, method, layer, progress)
         return to_heat(values, *photo.shape[:2])
@@ -88,7 +82,7 @@ def heatmap(
 
 def explainable_layers(model: "Classifier | keras.Model") -> tuple[str, ...]:
     """Lists the layers worth a heat map: the end of every stack of blocks, and as the last the last feature map."""
-    network = getattr(model, "network", model)
+    network = _network_of(model)
     ends = {}
     for layer in network.layers:
         if layer.name.startswith("conv") and layer.name.endswith("_out"):
@@ -127,10 +121,16 @@ def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.6) -> np.nda
 
 @functools.cache
 def _color_table() -> np.ndarray:
-    """Returns the colors of 256 equal steps of heat, uint8 (256, 3)."""
-    steps, stops = np.linspace(0, 1, 256), np.linspace(0, 1, len(_VIRIDIS))
-    channels = [np.interp(steps, stops, channel) for channel in np.transpose(_VIRIDIS)]
-    return np.round(np.stack(channels, axis=-1)).astype(np.uint8)
+    """Returns viridis at 256 equal steps of heat, uint8 (256, 3): even to color-blind eyes and in gray."""
+    from plotly.colors import hex_to_rgb, sequential
+
+    colors = np.array([hex_to_rgb(color) for color in sequential.Viridis])
+    steps, stops = np.linspace(0, 1, 256), np.linspace(0, 1, len(colors))
+    return np.round(np.stack([np.interp(steps, stops, channel) for channel in colors.T], axis=-1)).astype(np.uint8)
+
+
+def _network_of(model: "Classifier | keras.Model") -> "keras.Model":
+    return model.network if isinstance(model, Classifier) else model
 
 
 def _check_backend() -> None:
@@ -150,12 +150,10 @@ def _last_feature_map(network: "keras.Model") -> str:
 
 
 def _check_layer(network: "keras.Model", method: str, layer: str | None) -> str | None:
-    """Returns the layer to look at, or None for a method that looks at pixels."""
+    """Returns the layer whose feature map is used, or None for a method that uses pixels."""
     if method == "saliency":
         if layer is not None:
-            raise GarbageError(
-                f"The method 'saliency' looks at pixels, not at the layer {layer!r}: leave the layer out."
-            )
+            raise GarbageError(f"The method 'saliency' uses pixels, not the layer {layer!r}: leave the layer out.")
         return None
     if layer is None:
         return _last_feature_map(network)

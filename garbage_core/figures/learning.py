@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.style import faded, figure, model_color, model_symbol
-from garbage_core.runs.history import Kept, positions, smooth
+from garbage_core.runs.history import BestEpoch, positions, smooth
 from garbage_core.utils.text import NBSP, count, listing, percent
 
 PANELS = ("loss", "accuracy", "macro_f1", "learning_rate", "seconds")
@@ -34,14 +34,14 @@ class Training:
     Attributes:
         title: Name of the run.
         history: As in `history.csv`.
-        stages: From `histories.stages_of`.
-        kept: From `histories.kept_by`.
+        stages: From `history.stages_of`.
+        kept: From `history.best_epoch_of`.
     """
 
     title: str
     history: pd.DataFrame
     stages: pd.DataFrame
-    kept: Kept
+    kept: BestEpoch
 
 
 def learning_curves(

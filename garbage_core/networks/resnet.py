@@ -15,6 +15,7 @@ Starting weights and files of trained networks are the business of `garbage_core
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,7 +36,7 @@ def build_resnet50(
     num_classes: int = 6,
     input_shape: tuple[int | None, int | None, int] = (None, None, 3),
     dropout: float = 0.0,
-    **options: float | bool,
+    **options: Any,
 ) -> keras.Model:
     """Builds ResNet-50: four stacks of 3, 4, 6 and 3 bottleneck blocks, 23.5 million parameters.
 
@@ -88,17 +89,8 @@ def build_resnet(
     Raises:
         GarbageError: As `build_resnet50`.
     """
-    if version not in VERSIONS:
-        raise GarbageError(f"There is no ResNet version {version!r}: choose one of {', '.join(VERSIONS)}.")
-    if num_classes < 2:
-        raise GarbageError(f"A classifier needs at least 2 classes, not {num_classes}: add a folder for each class.")
-    if not 0 <= dropout < 1:
-        raise GarbageError(
-            f"Dropout must be at least 0 and below 1, not {dropout}: it is the share of features dropped."
-        )
-    block = _BLOCKS[version]
+    _check(version, num_classes, dropout)
     make = _LayerFactory(batch_norm_momentum, zero_init_residual)
-
     photos = keras.Input(input_shape, name="photos")
     x = _preprocess(photos, version)
     x = layers.ZeroPadding2D(3, name="conv1_pad")(x)
@@ -109,15 +101,12 @@ def build_resnet(
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
     x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
     for number, blocks in enumerate(stacks, start=2):
+        # Version 1 halves the resolution at the entrance of a stack, version 2 at its exit; the first stack of version
+        # 1 and the last one of version 2 keep it.
+        halving = (1 if number > 2 else 0) if version == "v1" else (blocks if number <= len(stacks) else 0)
         for position in range(1, blocks + 1):
-            # Version 1 halves the resolution at the entrance of a stack, version 2 at its exit; the first stack of
-            # version 1 and the last one of version 2 keep it.
-            halves = (
-                position == 1 and number > 2 if version == "v1" else position == blocks and number < len(stacks) + 1
-            )
-            x = block(
-                x, make, width * 2 ** (number - 2), 2 if halves else 1, position == 1, f"conv{number}_block{position}"
-            )
+            stride, name = 2 if position == halving else 1, f"conv{number}_block{position}"
+            x = _BLOCKS[version](x, make, width * 2 ** (number - 2), stride, position == 1, name)
     if version == "v2":
         x = make.norm("post_bn")(x)
         x = layers.Activation("relu", name="post_relu")(x)
@@ -127,6 +116,17 @@ def build_resnet(
     # float32 also under mixed precision: the softmax of the loss needs the digits.
     logits = layers.Dense(num_classes, name="predictions", dtype="float32")(x)
     return keras.Model(photos, logits, name=name)
+
+
+def _check(version: str, num_classes: int, dropout: float) -> None:
+    if version not in VERSIONS:
+        raise GarbageError(f"There is no ResNet version {version!r}: choose one of {', '.join(VERSIONS)}.")
+    if num_classes < 2:
+        raise GarbageError(f"A classifier needs at least 2 classes, not {num_classes}: add a folder for each class.")
+    if not 0 <= dropout < 1:
+        raise GarbageError(
+            f"Dropout must be at least 0 and below 1, not {dropout}: it is the share of features dropped."
+        )
 
 
 def last_feature_map(network: keras.Model) -> str:

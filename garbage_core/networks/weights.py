@@ -7,7 +7,6 @@ no measurable loss for inference. It is read back as float32, only if its SHA-25
 
 import io
 import os
-import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -193,8 +192,9 @@ def _read_arrays(path: Path, network_layers: list) -> dict[str, list[np.ndarray]
         raise GarbageError(
             f"{str(path)!r} cannot be read as a weights file ({error}): give a .weights.h5 file."
         ) from error
-    if all(name for name, _ in groups.values()):
-        return dict(groups.values())
+    named = {name: arrays for name, arrays in groups.values() if name}
+    if len(named) == len(groups):
+        return named
     # Without recorded names, Keras' own numbering tells: conv2d, conv2d_1, ... in the order of the network's layers.
     arrays = {}
     for layer_class in sorted({_class_and_number(key)[0] for key in groups}):
@@ -210,7 +210,7 @@ def _read_arrays(path: Path, network_layers: list) -> dict[str, list[np.ndarray]
 
 
 def _h5_groups(path: Path) -> Iterator[tuple[str, tuple[str | None, list[np.ndarray]]]]:
-    source = path
+    source: Path | io.BytesIO = path
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
             source = io.BytesIO(archive.read("model.weights.h5"))
@@ -230,8 +230,8 @@ def _npz_groups(path: Path) -> Iterator[tuple[str, tuple[str | None, list[np.nda
 
 
 def _class_and_number(key: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(.+?)(?:_(\d+))?", key)
-    return match.group(1), int(match.group(2) or 0)
+    name, _, number = key.rpartition("_")
+    return (name, int(number)) if name and number.isdecimal() else (key, 0)
 
 
 def _halve(data: bytes) -> bytes:

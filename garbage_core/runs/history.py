@@ -1,11 +1,11 @@
-"""What the history of a training says: its stages, the size of the photos in each, the epoch that was kept.
+"""Learning curves, `history.csv`: the stages of a training, the size of the photos in each, and the best epoch.
 
-    stages_of(run)    one row per stage, in order
-    kept_by(run)      the epoch whose network is the run's, and its macro-F1 on val
-    positions(...)    where the epochs stand on an axis: by number, by share of the training, by time
+    stages_of(run)      one row per stage, in order
+    best_epoch_of(run)  the epoch whose network is the run's, and its macro-F1 on val
+    positions(...)      where the epochs lie on an axis: by number, by share of the training, by time
 
 A stage may train on smaller photos than the run's. Its epochs are validated on photos of that size, so their values are
-not comparable with those of the final size; the network that is kept is measured again at the final size.
+not comparable with those of the final size; the run's network is validated again at the final size.
 """
 
 import math
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from garbage_core.errors import GarbageError
-from garbage_core.runs.predictions import probability_columns, read_columns
+from garbage_core.runs.predictions import read_columns, to_arrays
 
 if TYPE_CHECKING:
     from garbage_core.runs.run import Run
@@ -49,32 +49,32 @@ def read_history(path: Path) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The network that a training left behind.
+class BestEpoch:
+    """The epoch whose network a training ends with.
 
     Attributes:
-        epoch: Its epoch; 0 for the head as it was fitted before the first one; None where that is not recorded.
-        value: Its macro-F1 on val with photos of the final size, 0..1; NaN where it was not measured.
+        epoch: Its number; 0 for the linear probe before the first epoch; None where it is not recorded.
+        value: Macro-F1 of the network on val with photos of the final size, 0..1; NaN where it was not measured.
     """
 
     epoch: int | None
     value: float
 
 
-def kept_by(run: "Run") -> Kept:
-    """Returns which epoch's network a run kept, and how good it was on val.
+def best_epoch_of(run: "Run") -> BestEpoch:
+    """Returns the best epoch of a run.
 
-    A run that did not record the value has that of the epoch's row; if the epoch's photos had another size, or there is
-    no such row, what its predictions for the val photos give.
+    A run that did not record its macro-F1 has that of the epoch's row; if the epoch's photos had another size, or there
+    is no such row, that of its predictions for the val photos.
     """
     epoch, value = run.info.get("best_epoch"), run.info.get("best_val_macro_f1")
     epoch = epoch if isinstance(epoch, int) and not isinstance(epoch, bool) and epoch >= 0 else None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
-        return Kept(epoch, float(value))
+        return BestEpoch(epoch, float(value))
     rows = run.history[run.history["epoch"] == epoch]
     if rows.empty or rows["stage"].iloc[0] in smaller_stages(run):
-        return Kept(epoch, _macro_f1(run))
-    return Kept(epoch, float(rows["val_macro_f1"].iloc[0]))
+        return BestEpoch(epoch, _macro_f1(run))
+    return BestEpoch(epoch, float(rows["val_macro_f1"].iloc[0]))
 
 
 def stages_of(run: "Run") -> pd.DataFrame:
@@ -103,23 +103,23 @@ def smaller_stages(run: "Run") -> list[str]:
 
 
 def positions(history: pd.DataFrame, epochs: float | np.ndarray, along: str = "epoch") -> np.ndarray:
-    """Returns where the ends of some epochs stand on an axis.
+    """Returns where the ends of some epochs lie on an axis.
 
     Args:
-        history: As in `history.csv`.
+        history: Table as in `history.csv`.
         epochs: Numbers of epochs; 0 is the start, and a half lies between two.
         along: "epoch", the number itself; "share" of the training in 0..100; or "time" in minutes.
 
     Returns:
         Floats, in the shape of `epochs`. Time that was not measured counts as none.
     """
-    epochs, numbers = np.asarray(epochs, float), history["epoch"].to_numpy(float)
+    places, numbers = np.asarray(epochs, float), history["epoch"].to_numpy(float)
     if along == "epoch":
-        return epochs
+        return places
     if along == "share":
-        return 100 * epochs / numbers.max()
+        return np.asarray(100 * places / numbers.max())
     minutes = history["seconds"].fillna(0).cumsum().to_numpy() / 60
-    return np.interp(epochs, np.concatenate([[0], numbers]), np.concatenate([[0], minutes]))
+    return np.asarray(np.interp(places, np.concatenate([[0], numbers]), np.concatenate([[0], minutes])))
 
 
 def smooth(values: np.ndarray | pd.Series, amount: float) -> np.ndarray:
@@ -134,7 +134,8 @@ def smooth(values: np.ndarray | pd.Series, amount: float) -> np.ndarray:
     """
     if amount <= 0:
         return np.asarray(values, float)
-    return pd.Series(np.asarray(values, float)).ewm(alpha=1 - min(amount, 0.99), ignore_na=True).mean().to_numpy()
+    means = pd.Series(np.asarray(values, float)).ewm(alpha=1 - min(amount, 0.99), ignore_na=True).mean()
+    return np.asarray(means)
 
 
 def _macro_f1(run: "Run") -> float:
@@ -144,5 +145,6 @@ def _macro_f1(run: "Run") -> float:
     rows = run.predictions[run.predictions["split"] == "val"]
     if rows.empty:
         return math.nan
-    answers = rows[probability_columns(run.classes)].idxmax(axis=1).str.removeprefix("p_")
-    return float(f1_score(rows["label"], answers, labels=list(run.classes), average="macro", zero_division=0))
+    labels, probabilities, _ = to_arrays(rows, run.classes)
+    places = range(len(run.classes))
+    return float(f1_score(labels, probabilities.argmax(axis=1), labels=places, average="macro", zero_division=0))

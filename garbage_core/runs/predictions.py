@@ -76,7 +76,7 @@ def to_arrays(
             raise GarbageError(f"There are no predictions for the split {split!r}; choose one of: {known}.")
     if rows.empty:
         raise GarbageError("The table of predictions is empty; run the training or the evaluation again.")
-    labels = pd.Index(classes).get_indexer(rows["label"])
+    labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
     if (labels < 0).any():
         unknown = rows["label"].iloc[int(np.argmax(labels < 0))]
         raise GarbageError(

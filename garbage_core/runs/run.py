@@ -1,4 +1,4 @@
-"""Runs: what one training leaves behind in `models/<name>/`, and how it is read and written.
+"""Runs: the folder that a training writes, `models/<name>/`, and how it is read.
 
     run.json         what was trained, on what, from where, for how long; temperature and threshold
     history.csv      one row per epoch
@@ -6,8 +6,8 @@
     model.keras      the network
     card.md          the model card, see `garbage_core.evaluation.card`
 
-Every view reads these files through `Run` and nothing else. Reading trusts nothing: a file that is missing, broken or
-from a newer version ends in a `GarbageError` that names it. Writing is atomic: a file is there in full or not at all.
+Every view reads these files through `Run` and nothing else. A file that is missing, broken or from a newer version ends
+in a `GarbageError` that names it.
 """
 
 import json
@@ -96,18 +96,19 @@ class Run:
 
     @property
     def threshold(self) -> float:
-        """Calibrated confidence, chosen on val, from which an answer counts as sure."""
+        """Decision threshold, chosen on val: the calibrated confidence below which the model abstains."""
         return float(self.info["threshold"])
 
     @property
     def model_path(self) -> Path:
         """Where the network lies, whether or not it is there."""
-        return self.path / self.info.get("weights", {}).get("file", MODEL_FILE)
+        return self.path / str(self.info.get("weights", {}).get("file", MODEL_FILE))
 
     @property
     def weights_sha256(self) -> str | None:
         """SHA-256 that the network's file must have, as recorded."""
-        return self.info.get("weights", {}).get("sha256")
+        recorded: str | None = self.info.get("weights", {}).get("sha256")
+        return recorded
 
     @property
     def ood_path(self) -> Path:
@@ -246,10 +247,11 @@ def read_info(path: Path) -> dict[str, Any]:
         raise GarbageError(
             f"{path} has schema version {version}, but this program reads up to {SCHEMA_VERSION}; update the program."
         )
-    if fault := _fault(info):
+    content: dict[str, Any] = info
+    if fault := _fault(content):
         raise GarbageError(f"{path} cannot be used because {fault}; restore it or train the run again.")
-    read_config(info, path)
-    return info
+    read_config(content, path)
+    return content
 
 
 def read_config(info: dict[str, Any], path: Path) -> TrainingConfig:

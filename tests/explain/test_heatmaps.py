@@ -135,7 +135,7 @@ def test_nothing_is_printed(photo, capfd):
         ({"class_index": -1}, "no class -1"),
         ({"layer": "conv9"}, "no feature map 'conv9'.*conv2_block2_out"),
         ({"layer": "avg_pool"}, "no feature map 'avg_pool'"),
-        ({"method": "saliency", "layer": "conv2_block2_out"}, "looks at pixels"),
+        ({"method": "saliency", "layer": "conv2_block2_out"}, "uses pixels"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(network, photo, options, message):

@@ -9,7 +9,7 @@ import pytest
 
 from garbage_core import figures
 from garbage_core.figures.learning import PANELS, Training, learning_curves
-from garbage_core.runs.history import Kept, kept_by, positions, smaller_stages, smooth, stages_of
+from garbage_core.runs.history import BestEpoch, best_epoch_of, positions, smaller_stages, smooth, stages_of
 from tests.fixtures.runs import fake_history, fake_run
 
 
@@ -24,7 +24,7 @@ def changed(run, **info):
 
 
 def training(run) -> Training:
-    return Training(run.title, run.history, stages_of(run), kept_by(run))
+    return Training(run.title, run.history, stages_of(run), best_epoch_of(run))
 
 
 def test_stages_in_order_with_the_size_of_their_photos(run):
@@ -48,10 +48,10 @@ def test_a_config_without_sizes_or_stages_is_no_error(run):
 def test_the_value_of_the_kept_network(run):
     last = int(stages_of(run)["last"].iloc[-1])
     row = run.history[run.history["epoch"] == last]["val_macro_f1"].iloc[0]
-    assert kept_by(changed(run, best_epoch=last)).value == row
-    assert kept_by(changed(run, best_epoch=last, best_val_macro_f1=0.5)).value == 0.5
-    assert kept_by(changed(run, best_epoch=0, best_val_macro_f1=0.9)).epoch == 0
-    assert kept_by(changed(run, best_epoch="7")).epoch is None
+    assert best_epoch_of(changed(run, best_epoch=last)).value == row
+    assert best_epoch_of(changed(run, best_epoch=last, best_val_macro_f1=0.5)).value == 0.5
+    assert best_epoch_of(changed(run, best_epoch=0, best_val_macro_f1=0.9)).epoch == 0
+    assert best_epoch_of(changed(run, best_epoch="7")).epoch is None
 
 
 def test_a_kept_epoch_on_smaller_photos_counts_what_its_network_predicts(run):
@@ -59,7 +59,7 @@ def test_a_kept_epoch_on_smaller_photos_counts_what_its_network_predicts(run):
 
     val = run.predictions[run.predictions["split"] == "val"]
     answers = val.filter(like="p_").idxmax(axis=1).str[2:]
-    value = kept_by(changed(run, best_epoch=2)).value
+    value = best_epoch_of(changed(run, best_epoch=2)).value
     assert value == pytest.approx(f1_score(val["label"], answers, average="macro"))
     assert value != run.history["val_macro_f1"][1]
 
@@ -169,7 +169,7 @@ def test_training_and_validation_never_have_the_same_dash(run):
 def test_one_epoch_is_a_dot_and_what_was_not_measured_is_left_out(tmp_path):
     run = fake_run(tmp_path, "mine", epochs=2)
     history = run.history.head(1).assign(val_macro_f1=np.nan, macro_f1=np.nan)
-    chart = learning_curves([Training("mine", history, stages_of(run), kept_by(changed(run, best_epoch=None)))])
+    chart = learning_curves([Training("mine", history, stages_of(run), best_epoch_of(changed(run, best_epoch=None)))])
     assert {trace.mode for trace in traces(chart, "y2")} == {"markers"}
     assert "mine has 1 epoch in" in figures.alt_text(chart)
 
@@ -179,7 +179,7 @@ def test_a_stage_too_narrow_for_its_name_beside_the_mark_goes_without():
     stages = pd.DataFrame({"stage": ["small", "full"], "first": [1, 61], "last": [60, 61], "epochs": [60, 1]})
     stages = stages.assign(height=240, width=320)
     for epoch, names in ((61, ["small", ""]), (30, ["small", "full"])):
-        chart = learning_curves([Training("mine", history, stages, Kept(epoch, 0.9))])
+        chart = learning_curves([Training("mine", history, stages, BestEpoch(epoch, 0.9))])
         assert [trace.text[0] for trace in chart.data if trace.type == "bar"] == names
 
 
