@@ -1,7 +1,7 @@
-"""Heat maps and how far they can be trusted, computed in the background and kept by the photo's content.
+"""Heat maps and their faithfulness, computed by jobs in the background and cached by the photo's content.
 
-A page asks for all it needs at once, shows each result as it arrives, and meanwhile says how far the work is. A reader
-who chooses something else interrupts only the waiting: what was begun is finished and kept, what was not is dropped.
+A page asks for all jobs at once, shows each result as it arrives, and meanwhile shows their progress. A reader who
+chooses something else interrupts only the waiting: a job that has begun is finished and cached, others are canceled.
 """
 
 import threading
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 # One at a time: each keeps all cores busy, and two maps at once would hold twice the memory.
 _WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explain")
 _LOCK = threading.Lock()
-_TICK = 0.2  # seconds between two looks at how far the work is
+_TICK = 0.2  # seconds between two updates of the progress
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be explained.
+class Request:
+    """A prediction to be explained.
 
     Attributes:
-        run: Whose network.
-        photo: Which photo.
-        label: For which class.
+        run: Run whose network made it.
+        photo: Photo that it was made for.
+        label: Class that the map speaks for.
         method: One of `garbage_core.explain.heatmaps.METHODS`.
-        stack: Which part of the network the map is made of: "last" for its last feature map, or the beginning of a
-            layer's name, such as "conv4" for the end of that stack of blocks.
+        stack: Layers that the map is made of: "last" for the last feature map, or the beginning of a layer's name, such
+            as "conv4" for the end of that stack of blocks.
     """
 
     run: Run
@@ -51,26 +51,26 @@ class Wish:
 
     @property
     def key(self) -> tuple:
-        """Tells the map of this wish from every other; equal photos of different names share one."""
+        """Tells the map of this request from every other; equal photos of different names share one."""
         return (self.photo.digest, run_key(self.run), self.label, self.method, self.stack)
 
 
-class Work:
-    """A computation that was handed to the worker.
+class Job:
+    """A computation in the worker's queue.
 
     Attributes:
-        share: How much of it is done, 0..1.
+        share: Share of it that is done, 0..1.
     """
 
     def __init__(self, compute: Callable[[Callable[[float], None]], Any]) -> None:
-        """Hands over a function that is called with a function to tell its progress to, 0..1."""
+        """Queues a function, which is called with a function to report its progress to, 0..1."""
         self.share = 0.0
         self._waiting = 0
-        self._future: Future = _WORKER.submit(lambda: compute(self._tell))
+        self._future: Future = _WORKER.submit(lambda: compute(self._report))
 
     @property
     def done(self) -> bool:
-        """Whether `result` would answer at once."""
+        """Whether `result` returns at once."""
         return self._future.done()
 
     def result(self) -> Any:
@@ -78,55 +78,60 @@ class Work:
         return self._future.result()
 
     def join(self) -> bool:
-        """Counts one more who waits; returns False if there is no result and will be none."""
+        """Counts one more who waits; returns False if the job was canceled or has failed."""
         with _LOCK:
             failed = self._future.cancelled() or (self._future.done() and self._future.exception() is not None)
             self._waiting += not failed
             return not failed
 
     def leave(self) -> None:
-        """Counts one fewer who waits; work that nobody waits for is not begun."""
+        """Counts one fewer who waits; a job that nobody waits for is canceled unless it has begun."""
         with _LOCK:
             self._waiting -= 1
             if self._waiting <= 0:
                 self._future.cancel()
 
-    def _tell(self, share: float) -> None:
+    def _report(self, share: float) -> None:
         self.share = share
 
 
-def map_work(wish: Wish) -> Work:
-    """Asks for the heat map of a wish, float16 (h, w) of the size that the network sees; returns at once."""
-    return _kept(("map", *wish.key), lambda tell: _heat(wish, tell), wish.photo.private)
+def map_job(request: Request) -> Job:
+    """Returns a job for the heat map of a request, float16 (h, w) of the network's input size."""
+    return _job_for(("map", *request.key), lambda report: _heat(request, report), request.photo.private)
 
 
-def yardstick_work(wish: Wish) -> Work:
-    """Asks for the `RandomRemoval` that all maps of the wish's photo, network and class are held against."""
-    return _kept(("random", *wish.key[:3]), lambda tell: _random(wish, tell), wish.photo.private)
+def random_removal_job(request: Request) -> Job:
+    """Returns a job for the `RandomRemoval`, the baseline of all maps of the request's photo, network and class."""
+    return _job_for(("random", *request.key[:3]), lambda report: _random(request, report), request.photo.private)
 
 
-def faithfulness_work(wish: Wish, heat: np.ndarray, random: "RandomRemoval") -> Work:
-    """Asks for the `Faithfulness` of a wish's map."""
-    return _kept(("faithfulness", *wish.key), lambda tell: _faithfulness(wish, heat, random, tell), wish.photo.private)
+def faithfulness_job(request: Request, heat: np.ndarray, random: "RandomRemoval") -> Job:
+    """Returns a job for the `Faithfulness` of a request's map."""
+    return _job_for(
+        ("faithfulness", *request.key),
+        lambda report: _faithfulness(request, heat, random, report),
+        request.photo.private,
+    )
 
 
-def wait_for(works: Sequence[Work], show: Callable[[float], None], before: float, after: float) -> None:
-    """Waits until all is done or has failed.
+def wait_for(jobs: Sequence[Job], show: Callable[[float], None], before: float, after: float) -> None:
+    """Waits until all jobs are done or have failed.
 
     Args:
-        works: What was asked for.
-        show: Called now and then with how much is done in all; it draws, so a reader can interrupt the waiting there.
-        before: How much was done of everything before these works, 0..1.
-        after: How much will be done after them, 0..1.
+        jobs: Jobs to wait for.
+        show: Function that is called now and then with the share done in all; it draws, so a reader can interrupt the
+            waiting there.
+        before: Share of all work that was done before these jobs, 0..1.
+        after: Share that will be done after them, 0..1.
     """
     try:
-        while not all(work.done for work in works):
-            share = sum(1.0 if work.done else work.share for work in works) / len(works)
+        while not all(job.done for job in jobs):
+            share = sum(1.0 if job.done else job.share for job in jobs) / len(jobs)
             show(before + (after - before) * share)
             time.sleep(_TICK)
     finally:
-        for work in works:
-            work.leave()
+        for job in jobs:
+            job.leave()
 
 
 def layer_of(classifier: "Classifier", stack: str) -> str | None:
@@ -143,67 +148,71 @@ def layer_of(classifier: "Classifier", stack: str) -> str | None:
     raise GarbageError(f"This network has no layers {stack}: choose one of {known}.")
 
 
-# What the worker does
+# What the jobs compute
 
 
-def _heat(wish: Wish, tell: Callable[[float], None]) -> np.ndarray:
+def _heat(request: Request, report: Callable[[float], None]) -> np.ndarray:
     from garbage_core.explain.heatmaps import heatmap
 
-    classifier, photo, place = _prepared(wish)
-    layer = None if wish.method == "saliency" else layer_of(classifier, wish.stack)
-    return heatmap(classifier, photo, place, wish.method, layer, tell).astype(np.float16)
+    classifier, photo, place = _prepared(request)
+    layer = None if request.method == "saliency" else layer_of(classifier, request.stack)
+    return heatmap(classifier, photo, place, request.method, layer, report).astype(np.float16)
 
 
-def _random(wish: Wish, tell: Callable[[float], None]) -> "RandomRemoval":
+def _random(request: Request, report: Callable[[float], None]) -> "RandomRemoval":
     from garbage_core.explain.faithfulness import calls, random_removal
 
-    classifier, photo, place = _prepared(wish)
-    return random_removal(_probability(classifier, place), photo, progress=_counting(tell, calls()[1]))
+    classifier, photo, place = _prepared(request)
+    return random_removal(_probability(classifier, place), photo, progress=_counting(report, calls()[1]))
 
 
 def _faithfulness(
-    wish: Wish, heat: np.ndarray, random: "RandomRemoval", tell: Callable[[float], None]
+    request: Request, heat: np.ndarray, random: "RandomRemoval", report: Callable[[float], None]
 ) -> "Faithfulness":
     from garbage_core.explain.faithfulness import calls, faithfulness
 
-    classifier, photo, place = _prepared(wish)
-    progress = _counting(tell, calls()[0])
+    classifier, photo, place = _prepared(request)
+    progress = _counting(report, calls()[0])
     return faithfulness(_probability(classifier, place), photo, heat.astype(np.float32), random, progress)
 
 
-def _prepared(wish: Wish) -> "tuple[Classifier, np.ndarray, int]":
-    classifier = classifier_of(wish.run)
-    return classifier, classifier.prepare(wish.photo.data, wish.photo.name), classifier.classes.index(wish.label)
+def _prepared(request: Request) -> "tuple[Classifier, np.ndarray, int]":
+    classifier = classifier_of(request.run)
+    return (
+        classifier,
+        classifier.prepare(request.photo.data, request.photo.name),
+        classifier.classes.index(request.label),
+    )
 
 
 def _probability(classifier: "Classifier", place: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda photos: classifier.probabilities(photos)[:, place]
 
 
-def _counting(tell: Callable[[float], None], total: int) -> Callable[[int], None]:
+def _counting(report: Callable[[float], None], total: int) -> Callable[[int], None]:
     done = 0
 
     def count(photos: int) -> None:
         nonlocal done
         done += photos
-        tell(done / total)
+        report(done / total)
 
     return count
 
 
-# Keeping
+# The queue
 
 
 @cache.resource(max_entries=200, private=lambda key, private, *rest: private)  # a map takes 150 KB, the rest nothing
-def _work(key: tuple, private: bool, _compute: Callable[[Callable[[float], None]], Any]) -> Work:
-    return Work(_compute)
+def _cached_job(key: tuple, private: bool, _compute: Callable[[Callable[[float], None]], Any]) -> Job:
+    return Job(_compute)
 
 
-def _kept(key: tuple, compute: Callable[[Callable[[float], None]], Any], private: bool = False) -> Work:
-    """Returns the kept work, or new work if there is none or it was dropped or failed; joined either way."""
-    for _ in range(2):  # work that always fails must not be tried for ever
-        work = _work(key, private, compute)
-        if work.join():
+def _job_for(key: tuple, compute: Callable[[Callable[[float], None]], Any], private: bool = False) -> Job:
+    """Returns the cached job, or a new one if there is none or it was canceled or failed; joined either way."""
+    for _ in range(2):  # a job that always fails must not be repeated for ever
+        job = _cached_job(key, private, compute)
+        if job.join():
             break
-        _work.clear(key, private, compute)
-    return work
+        _cached_job.clear(key, private, compute)
+    return job

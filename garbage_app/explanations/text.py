@@ -1,4 +1,4 @@
-"""What the page Explanations says: the answers, what the maps are made of, and how far they can be trusted."""
+"""What page Explanations says: the predictions, what the maps are made of, and how far they can be trusted."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ METHOD_NAMES = {
     "layercam": "LayerCAM",
     "saliency": "SmoothGrad",
 }
-ANSWER = "the answer of each model"  # stands for the class that each takes the photo for
+PREDICTED = "the predicted class"  # stands for the class that each predicts
 HOTTEST = 0.2  # share of the photo in which two maps are compared
 
 
@@ -44,9 +44,9 @@ def conclusion(results: dict[str, str]) -> str:
     return capital("; ".join(one[verdict].format(escape(title)) for title, verdict in ordered)) + "."
 
 
-def answers_in_words(runs: list[Run], found: "dict[str, Prediction]", label: str) -> str:
-    """Returns what the models answer, or how likely they find the chosen class."""
-    if label == ANSWER:
+def predictions_in_words(runs: list[Run], found: "dict[str, Prediction]", label: str) -> str:
+    """Returns what the models predict, or the probability that they give the chosen class."""
+    if label == PREDICTED:
         pairs = [(run, found[run.name]) for run in runs]
         said = [f"{escape(run.title)} says {escape(a.label)} ({chance(a.confidence)})" for run, a in pairs]
         return listing(said) + "."
@@ -70,7 +70,7 @@ def note(method: str, stack: str, heats: list[np.ndarray]) -> str:
     )
 
 
-def in_words(result: "Faithfulness", label: str) -> str:
+def faithfulness_in_words(result: "Faithfulness", label: str) -> str:
     """Returns the one number of a map's faithfulness and what it means."""
     if result.verdict == "little":
         return (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from garbage_app.explanations import jobs as explaining
+from garbage_app.explanations import jobs
 from garbage_app.explanations import text as explain_words
 from garbage_core.errors import GarbageError
 from garbage_core.explain import heatmaps as explain
@@ -249,17 +249,17 @@ def test_conclusion(verdicts, sentence):
 )
 def test_faithfulness_in_words(hottest, random, said):
     result = Faithfulness(np.array([0, 0.5, 1]), np.array(hottest), np.array(random))
-    assert re.search(said, explain_words.in_words(result, "glass").replace("\u00a0", " "))
+    assert re.search(said, explain_words.faithfulness_in_words(result, "glass").replace("\u00a0", " "))
 
 
-# Work in the background
+# Jobs in the background
 
 
 @pytest.fixture
 def busy_worker():
-    """Keeps the worker busy until the test lets it go, so that later work has to wait."""
+    """Keeps the worker busy until the test lets it go, so that later jobs have to wait."""
     gate = threading.Event()
-    future = explaining._WORKER.submit(gate.wait)
+    future = jobs._WORKER.submit(gate.wait)
     yield gate
     gate.set()
     future.result(60)
@@ -272,23 +272,23 @@ class ClickError(Exception):
 def test_work_that_nobody_waits_for_any_more_is_not_begun(busy_worker):
     ran = []
     key = ("test", "dropped")
-    work = explaining._kept(key, lambda tell: ran.append("dropped"))
+    job = jobs._job_for(key, lambda report: ran.append("dropped"))
 
     def click(share):
         raise ClickError
 
     with pytest.raises(ClickError):
-        explaining.wait_for([work], click, 0, 1)
-    again = explaining._kept(key, lambda tell: ran.append("wanted"))
-    assert again is not work
+        jobs.wait_for([job], click, 0, 1)
+    again = jobs._job_for(key, lambda report: ran.append("wanted"))
+    assert again is not job
     busy_worker.set()
-    explaining.wait_for([again], lambda share: None, 0, 1)
+    jobs.wait_for([again], lambda share: None, 0, 1)
     assert ran == ["wanted"]
 
 
 def test_work_that_another_reader_waits_for_goes_on(busy_worker):
     key = ("test", "shared")
-    mine, theirs = (explaining._kept(key, lambda tell: "done") for _ in range(2))
+    mine, theirs = (jobs._job_for(key, lambda report: "done") for _ in range(2))
     assert mine is theirs
     mine.leave()
     busy_worker.set()
@@ -298,8 +298,8 @@ def test_work_that_another_reader_waits_for_goes_on(busy_worker):
 def test_progress_is_told_while_waiting(busy_worker):
     reached, seen = threading.Event(), []
 
-    def compute(tell):
-        tell(0.5)
+    def compute(report):
+        report(0.5)
         reached.wait(60)
 
     def show(share):
@@ -308,7 +308,7 @@ def test_progress_is_told_while_waiting(busy_worker):
         if share > 0.2:
             reached.set()
 
-    explaining.wait_for([explaining._kept(("test", "progress"), compute)], show, 0.2, 0.6)
+    jobs.wait_for([jobs._job_for(("test", "progress"), compute)], show, 0.2, 0.6)
     assert seen[0] == pytest.approx(0.2)
     assert seen[-1] == pytest.approx(0.4)
 
@@ -316,15 +316,15 @@ def test_progress_is_told_while_waiting(busy_worker):
 def test_work_that_failed_is_tried_again_and_again_fails_without_end():
     tries = []
 
-    def fail(tell):
+    def fail(report):
         tries.append(1)
         raise GarbageError("No; choose another.")
 
     for expected in (1, 2):
-        work = explaining._kept(("test", "failing"), fail)
-        explaining.wait_for([work], lambda share: None, 0, 1)
+        job = jobs._job_for(("test", "failing"), fail)
+        jobs.wait_for([job], lambda share: None, 0, 1)
         with pytest.raises(GarbageError, match="No; choose"):
-            work.result()
+            job.result()
         assert len(tries) >= expected
     assert len(tries) <= 4
 
@@ -335,14 +335,14 @@ def test_equal_photos_share_their_maps_and_different_networks_do_not(runs, pair)
 
     scratch, transfer = load_run("scratch", pair), load_run("transfer", pair)
     one, same, other = photo_of("a.jpg", b"1"), photo_of("b.jpg", b"1"), photo_of("a.jpg", b"2")
-    wish = explaining.Wish(scratch, one, "can", "gradcam")
-    assert wish.key == explaining.Wish(scratch, same, "can", "gradcam").key
+    request = jobs.Request(scratch, one, "can", "gradcam")
+    assert request.key == jobs.Request(scratch, same, "can", "gradcam").key
     others = [
-        explaining.Wish(scratch, other, "can", "gradcam"),
-        explaining.Wish(transfer, one, "can", "gradcam"),
-        explaining.Wish(scratch, one, "jar", "gradcam"),
-        explaining.Wish(scratch, one, "can", "layercam"),
-        explaining.Wish(scratch, one, "can", "gradcam", "conv4"),
+        jobs.Request(scratch, other, "can", "gradcam"),
+        jobs.Request(transfer, one, "can", "gradcam"),
+        jobs.Request(scratch, one, "jar", "gradcam"),
+        jobs.Request(scratch, one, "can", "layercam"),
+        jobs.Request(scratch, one, "can", "gradcam", "conv4"),
     ]
-    assert len({wish.key, *(w.key for w in others)}) == 6
-    assert json.dumps(wish.key)
+    assert len({request.key, *(other.key for other in others)}) == 6
+    assert json.dumps(request.key)
