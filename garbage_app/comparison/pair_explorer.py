@@ -1,8 +1,9 @@
-"""Two models photo by photo: McNemar's test, and the photos that both, one or none of them calls right."""
+"""Two models photo by photo: McNemar's test, and the photos that both, one or none of them predict correctly."""
+
+from typing import Any
 
 import streamlit as st
 
-from garbage_app.cache import run_key
 from garbage_app.results import comparison_of
 from garbage_app.widgets.charts import clicked, drawn, is_dark, show, show_table
 from garbage_app.widgets.photo_grid import choose_order, in_order, photo_pages
@@ -43,17 +44,20 @@ def explore_pair(pair: tuple[Run, Run], split: str) -> None:
         only_a, only_b = int(counts.iloc[0, 1]), int(counts.iloc[1, 0])
         p = "less than 0.001" if comparison.p_value < 0.001 else f"{comparison.p_value:.3f}"
         st.markdown(
-            f"{count(only_a + only_b, 'photo')} are called right by only one of the two: {only_b:,} by {b}, {only_a:,} "
-            f"by {a}. If both were equally good, a division as uneven as this or more so would come up with "
+            f"{count(only_a + only_b, 'photo')} are predicted correctly by only one of the two: {only_b:,} by {b}, "
+            f"{only_a:,} by {a}. If both were equally good, a split as uneven as this or more so would occur with "
             f"probability **{p}**.",
-            help="McNemar's exact test, two-sided. Photos that both or neither call right say nothing about which is "
-            "better.",
+            help="McNemar's exact test, two-sided. Photos that both or neither predict correctly say nothing about "
+            "which is better.",
         )
     with left:
         dark = is_dark()
         figure = drawn(
             lambda: figures.right_and_wrong(counts, comparison.name_a, comparison.name_b, dark, GROUPS[group]),
-            *(FIELDS, *map(run_key, pair), split, dark, group),
+            FIELDS,
+            *pair,
+            split,
+            group,
         )
         show(figure, FIELDS, data=lambda: counts.rename_axis(comparison.name_a), on_select=_follow_click)
     photos = comparison.group(group)
@@ -62,8 +66,8 @@ def explore_pair(pair: tuple[Run, Run], split: str) -> None:
     if photos.empty:
         st.info("There is no such photo.", icon=":material/check:")
         return
-    surest = photos[["confidence_a", "confidence_b"]].max(axis=1)
-    photos = in_order(photos.assign(surest=surest), order, "surest")
+    confidence = photos[["confidence_a", "confidence_b"]].max(axis=1)
+    photos = in_order(photos.assign(confidence=confidence), order)
     choice = f"{pair[0].name}-{pair[1].name}-{split}-{group}-{order}"
     photo_pages(photos, lambda row: _caption(row, a, b), choice)
     with st.expander("These photos as a table"):
@@ -80,12 +84,12 @@ def _follow_click() -> None:
         st.session_state["group"] = next(name for name, place in GROUPS.items() if place == tuple(field[:2]))
 
 
-def _caption(row: tuple, a: str, b: str) -> str:
-    answers = [
-        f"{model}: {'**' if right else ''}{escape(answer)}{'**' if right else ''} ({chance(confidence)})"
-        for model, answer, confidence, right in (
+def _caption(row: Any, a: str, b: str) -> str:
+    predictions = [
+        f"{model}: {'**' if right else ''}{escape(predicted)}{'**' if right else ''} ({chance(confidence)})"
+        for model, predicted, confidence, right in (
             (a, row.predicted_a, row.confidence_a, row.correct_a),
             (b, row.predicted_b, row.confidence_b, row.correct_b),
         )
     ]
-    return "  \n".join([escape(row.label), *answers])
+    return "  \n".join([escape(row.label), *predictions])

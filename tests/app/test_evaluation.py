@@ -138,8 +138,8 @@ def test_most_confident_mistakes_come_first(place, made):
     app = open_page("evaluation")
     assert [file for file, _ in tiles(app)] == wrong["file"].head(TILES).tolist()
     first = wrong.iloc[0]
-    assert tiles(app)[0][1].startswith(f"{first['label']}, taken for **{first['predicted']}**")
-    assert f"{len(wrong)} of 90 photos got a wrong answer" in words(app).replace("*", "")
+    assert tiles(app)[0][1].startswith(f"{first['label']}, predicted as **{first['predicted']}**")
+    assert f"{len(wrong)} of 90 photos are predicted wrongly" in words(app).replace("*", "")
 
 
 def test_least_sure_and_by_name(place, made):
@@ -158,22 +158,22 @@ def test_a_cell_shows_its_photos_all_of_them_and_no_others(place, made):
     assert len(cell) > TILES
     app = open_page("evaluation", true="jar", called="jar")
     shown = {file for file, _ in tiles(app)}
-    assert all(caption.startswith("rightly called **jar**") for _, caption in tiles(app))
+    assert all(caption.startswith("rightly predicted as **jar**") for _, caption in tiles(app))
     assert len(shown) == TILES
     listed = next(table.value for table in app.dataframe if "True class" in table.value and "File" in table.value)
     assert set(listed["File"]) == set(cell["file"]) > shown
     assert listed[list(CLASSES)].sum(axis=1).to_numpy() == pytest.approx(100)
-    assert f"{len(cell)} of 30 jar photos are rightly called jar" in words(app).replace("*", "")
+    assert f"{len(cell)} of 30 jar photos are rightly predicted as jar" in words(app).replace("*", "")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("true", "called", "keep"),
     [
-        ("Any class", "Any answer", lambda t: t["correct"] | True),
+        ("Any class", "Any prediction", lambda t: t["correct"] | True),
         ("Any class", "can", lambda t: t["predicted"] == "can"),
-        ("can", "Any wrong answer", lambda t: (t["label"] == "can") & ~t["correct"]),
-        ("can", "Any answer", lambda t: t["label"] == "can"),
+        ("can", "Any wrong prediction", lambda t: (t["label"] == "can") & ~t["correct"]),
+        ("can", "Any prediction", lambda t: t["label"] == "can"),
         ("x_*y", "jar", lambda t: (t["label"] == "x_*y") & (t["predicted"] == "jar")),
     ],
 )
@@ -200,7 +200,7 @@ def test_an_empty_cell_says_so(place):
     table.to_csv(path, index=False)
     app = open_page("evaluation")
     assert "There is no such photo." in words(app)
-    assert "None: every answer is right." in words(app)
+    assert "None: every prediction is right." in words(app)
 
 
 def test_a_run_of_other_classes_forgets_the_cell(place):
@@ -208,7 +208,7 @@ def test_a_run_of_other_classes_forgets_the_cell(place):
     app = open_page("evaluation", true="can", called="jar")
     app.button_group(key="run").set_value("other").run()
     assert not app.exception
-    assert [app.selectbox(key=key).value for key in ("true", "called")] == ["Any class", "Any wrong answer"]
+    assert [app.selectbox(key=key).value for key in ("true", "called")] == ["Any class", "Any wrong prediction"]
 
 
 def test_the_chosen_cell_is_framed(place):

@@ -36,7 +36,7 @@ def study(place, written):  # noqa: F811
 
 def test_page_answers_from_the_table_alone(study):
     app = open_page("imbalance")
-    assert app.title[0].value == "What does a remedy against imbalance buy?"
+    assert app.title[0].value == "What does a strategy against class imbalance gain?"
     said = words(app)
     assert studies.imbalance_conclusion(studies.read_imbalance(study), "test") in said
     assert re.search(r"Class weights raise macro-F1 by \d+\.\d points, focal loss lowers it by \d+\.\d points", said)
@@ -90,9 +90,9 @@ def test_choice_of_measure_changes_the_words_and_the_table_names_the_rarest_clas
     assert "Of the photos of trash, the rarest class, how many are found." in words(app)
     table = app.dataframe[0].value
     assert list(table["Strategy"]) == [strategy.title for strategy in STRATEGIES.values()]
-    assert "Trash found" in table
-    assert table["Macro-F1, points more"][0] == ""
-    assert re.fullmatch(r"\+\d+\.\d \(\+\d+\.\d to \+\d+\.\d\)", table["Macro-F1, points more"][1])
+    assert "Recall of trash" in table
+    assert table["Macro-F1, difference in points"][0] == ""
+    assert re.fullmatch(r"\+\d+\.\d \(\+\d+\.\d to \+\d+\.\d\)", table["Macro-F1, difference in points"][1])
 
 
 def test_without_the_table_it_says_how_to_make_it(place):  # noqa: F811

@@ -53,19 +53,17 @@ def lines(app: AppTest) -> set[str]:
     return {trace["name"] for trace in figure(app)["data"] if trace.get("showlegend")}
 
 
-def test_the_answer_names_the_network_that_was_kept(runs):
+def test_the_answer_names_the_best_checkpoint(runs):
     said = words(open_page()).replace("\u2011", "-")
     assert "Scratch was best at epoch 4 of 13, with macro-F1 61.2 %" in said
-    assert (
-        "Transfer was best before the first of 6 epochs, with the head as it was fitted, with macro-F1 93.4 %" in said
-    )
+    assert "Transfer was best before the first of 6 epochs, with its linear probe, with macro-F1 93.4 %" in said
 
 
 def test_values_of_smaller_photos_are_said_not_to_be_comparable(runs):
     said = words(open_page())
     assert "the stage small used photos of 96 by 72 pixels" in said
-    assert "not comparable with the network that was kept, which takes 128 by 96 pixels" in said
-    assert "Transfer: no epoch was better on the validation photos than the head" in said
+    assert "not comparable with the best checkpoint, which takes 128 by 96 pixels" in said
+    assert "Transfer: no epoch was better on the validation photos than the linear probe" in said
     said = words(open_page(runs="other"))
     assert "no epoch was better" not in said
 
@@ -95,7 +93,7 @@ def test_a_link_gives_the_same_view(runs):
 def test_the_tables_say_when_how_long_and_on_what(runs):
     app = open_page()
     summary, stages = (table.value for table in list(app.dataframe)[:2])
-    assert summary["Kept epoch"].tolist() == [4, 0]
+    assert summary["Best epoch"].tolist() == [4, 0]
     assert summary["Macro-F1"].tolist() == pytest.approx([61.2, 93.4])
     assert set(summary["Machine"]) == {"2 CPU cores"}
     assert all(re.fullmatch(r"\d+ (s|min)", time) for time in summary["Per epoch"])

@@ -30,13 +30,13 @@ def address(models, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def photos(models):
-    """What `transfer` answers for the test photos."""
+    """What `transfer` predicts for the test photos."""
     run = load_run("transfer", models)
     return photo_table(run.predictions, run.classes, "test", run.temperature)
 
 
 def cells_of(photos) -> list[tuple[str, str, set[str]]]:
-    """Returns (true class, answer, files) of three cells of the matrix that have photos, mistakes first."""
+    """Returns (true class, predicted class, files) of three cells of the matrix that have photos, mistakes first."""
     groups = [(*cell, set(rows["file"])) for cell, rows in photos.groupby(["label", "predicted"])]
     return sorted(groups, key=lambda cell: (cell[0] == cell[1], -len(cell[2])))[:3]
 
@@ -85,7 +85,7 @@ def test_a_cell_of_the_matrix_leads_to_its_photos_and_these_to_their_heat_maps(o
         page.wait_for_url(f"**/evaluation?*true={label}&called={called}*")
         shows(page, files)
         assert page.get_by_role("combobox", name="True class").input_value() == label
-        assert page.get_by_role("combobox", name="Answer").input_value() == called
+        assert page.get_by_role("combobox", name="Predicted class").input_value() == called
     assert fits(page)
     address = page.url
     page.get_by_role("link", name="Heat maps").first.click()
@@ -121,7 +121,7 @@ def test_a_field_of_the_comparison_leads_to_its_photos(open_page, models, window
 def test_the_keyboard_leads_there_too(open_page, photos):
     label, called, files = cells_of(photos)[0]
     page = open_page("evaluation")
-    for name, choice in (("True class", label), ("Answer", called)):
+    for name, choice in (("True class", label), ("Predicted class", called)):
         page.get_by_role("combobox", name=name).focus()
         page.keyboard.press("Enter")
         page.keyboard.type(choice)
@@ -135,7 +135,7 @@ def test_a_finger_on_the_matrix_scrolls_the_page(open_page):
     page.get_by_text("Every kind of mistake, counted").wait_for()
     press(page, MATRIX, 0, 5, 6, 6, tap=True)
     page.wait_for_url("**called=trash*")
-    page.get_by_text("cardboard photos are taken for trash").wait_for()
+    page.get_by_text("cardboard photos are predicted as trash").wait_for()
     box = plane_of(page, MATRIX)
     before = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
     touch = page.context.new_cdp_session(page)

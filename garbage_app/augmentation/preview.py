@@ -1,0 +1,59 @@
+"""The augmentation preview: what a pipeline, and each transformation alone, make of a photo."""
+
+import numpy as np
+import streamlit as st
+
+from garbage_app import cache
+from garbage_app.augmentation.photo import COPIES, Batch
+from garbage_app.augmentation.words import range_in_words
+
+TRIES = 4  # of each transformation alone
+
+
+def write_pipeline(batch: Batch, name: str, strength: float, seed: int) -> None:
+    """Shows a photo and copies of it that a whole pipeline has augmented."""
+    st.subheader("The whole pipeline", anchor=False)
+    copies = _augmented(batch.digest, batch.is_private, "pipeline", name, strength, seed, batch.pixels)[:COPIES]
+    _tiles([(batch.photo, "original"), *((copy, f"copy {i + 1}") for i, copy in enumerate(copies))])
+
+
+def write_transformations(batch: Batch, strength: float, seed: int) -> None:
+    """Shows what each transformation alone does to a photo."""
+    from garbage_core.training.augmentation import TRANSFORMATIONS, single
+
+    st.subheader("Each transformation alone", anchor=False)
+    st.caption("With the range that the pipeline strong gives it, times the strength.")
+    middle, tiles = batch.pixels[COPIES - TRIES : COPIES + TRIES], []
+    for name in TRANSFORMATIONS:
+        value = getattr(single(name, strength), name)
+        copies = _augmented(batch.digest, batch.is_private, "single", name, strength, seed + 1, middle)[:TRIES]
+        # A flip leaves every second copy as it is; the one that changed most shows what the transformation does. A
+        # mixture that changed most is the other photo alone; the least changed but one still shows both.
+        order = np.abs(copies.astype(np.int16) - batch.photo).mean(axis=(1, 2, 3)).argsort()
+        shown = copies[order[1 if name in ("mixup", "cutmix") else -1]]
+        tiles.append((shown, range_in_words(name, value) if value else f"{name.replace('_', ' ')}: off"))
+    _tiles(tiles)
+
+
+@cache.data(
+    max_entries=24,
+    show_spinner="Loading Keras, once per server, and drawing",
+    private=lambda digest, is_private, *rest: is_private,
+)
+def _augmented(
+    digest: str, is_private: bool, kind: str, name: str, strength: float, seed: int, _pixels: np.ndarray
+) -> np.ndarray:
+    """Returns an augmented batch, uint8 of the batch's shape; TensorFlow loads here and not before."""
+    from garbage_core.training.augmentation import augment_batch, pipeline, single
+
+    augmentation = pipeline(name, strength) if kind == "pipeline" else single(name, strength)
+    changed, _ = augment_batch(_pixels, augmentation, seed)
+    return np.clip(np.round(changed), 0, 255).astype(np.uint8)
+
+
+def _tiles(pictures: list[tuple[np.ndarray, str]]) -> None:
+    """Shows pictures as a grid of equal tiles with a line under each."""
+    grid = st.grid(4, min_column_width=150)
+    for picture, caption in pictures:
+        with grid.cell():
+            st.image(picture, caption=caption, width="stretch", output_format="JPEG", alt=caption)

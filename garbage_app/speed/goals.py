@@ -1,0 +1,94 @@
+"""The table of page Speed: what was measured against what, whether its goal is reached, and how it was measured."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from benchmarks.app_speed.table import ROWS, bench_path, read_bench
+from garbage_app import cache
+from garbage_app.speed.runtimes import short_number, write_runtimes
+from garbage_app.widgets.charts import show_table
+from garbage_core.utils.text import capital, count, escape, listing
+
+
+def rows_or_stop() -> list[dict]:
+    """Returns the measured rows; without any, says how to measure and ends the page."""
+    path = bench_path()
+    rows = _read(path) if path.is_file() else []
+    if not rows:
+        st.info(
+            "Nothing has been measured yet. It takes some minutes; let the machine do nothing else meanwhile:",
+            icon=":material/speed:",
+        )
+        st.code("python -m garbage_core bench", language="bash")
+        write_runtimes()
+        st.stop()
+    return rows
+
+
+@cache.data(max_entries=2)
+def _read(path: Path) -> list[dict]:
+    return read_bench(path)
+
+
+def conclusion(rows: list[dict]) -> str:
+    """Says how many goals are reached, and which are not."""
+    missed = [row for row in rows if not row["met"]]
+    if not missed:
+        return f"Yes: all {len(rows)} goals are reached." if len(rows) > 1 else "Yes: the one goal is reached."
+    names = listing([ROWS[row["name"]].title.lower() for row in missed])
+    return f"{len(rows) - len(missed)} of {count(len(rows), 'goal')} are reached; not yet: {names}."
+
+
+def write_goals(rows: list[dict]) -> None:
+    """Writes the table of what was measured, its goals, and what is not measured yet."""
+    show_table(
+        pd.DataFrame(
+            {
+                "What": [ROWS[row["name"]].title for row in rows],
+                "Ratio": ["" if row["ratio"] is None else f"{row['ratio']:.2f}" for row in rows],
+                "Goal": [_goal(row) for row in rows],
+                "Reached": [row["met"] for row in rows],
+                "Ours": [_measured(row, "ours") for row in rows],
+                "Other side": [_measured(row, "reference") for row in rows],
+            }
+        ),
+        "bench",
+        {"Reached": st.column_config.CheckboxColumn("Reached")},
+    )
+    st.caption(
+        "Medians of the repeats; the ratio is the median of the ratios within each round. Times are better when they "
+        "are short (ms), rates when they are high (photos/s)."
+    )
+    if missing := [name for name in ROWS if name not in {row["name"] for row in rows}]:
+        st.caption(f"Not measured yet: {listing([ROWS[name].title.lower() for name in missing])}.")
+
+
+def write_methods(rows: list[dict]) -> None:
+    """Says of every row how it was measured, and with which command it can be repeated."""
+    st.subheader("How each was measured", anchor=False)
+    for row in rows:
+        with st.expander(ROWS[row["name"]].title):
+            what, against = ROWS[row["name"]].what, ROWS[row["name"]].against
+            st.markdown(
+                f"**Ours:** {escape(what, 200)}." + (f"  \n**Other side:** {escape(against, 200)}." if against else "")
+            )
+            low, high = row["quartiles"]
+            busy = f", while the machine had a load of {row['load']:g}" if row.get("load") is not None else ""
+            detail = f"{escape(capital(row['detail']), 300)}. " if row["detail"] else ""
+            st.caption(
+                f"{detail}Half of {row['repeats']} repeats of ours lie between {short_number(low)} and "
+                f"{short_number(high)} {row['unit']}; measured on {escape(row['measured'][:10])}{busy}."
+            )
+            st.code(row["command"], language="bash")
+
+
+def _measured(row: dict, side: str) -> str:
+    return "" if row[side] is None else f"{short_number(row[side])} {row['unit']}"
+
+
+def _goal(row: dict) -> str:
+    """Returns a row's goal in words."""
+    bound = "at most" if row["unit"] == "ms" else "at least"
+    return f"{bound} {row['goal']:g}{' ms' if row['ratio'] is None else ''}"
