@@ -35,6 +35,6 @@ def write_caveats(runs: list[Run], best_epochs: list[BestEpoch]) -> None:
         if best.epoch == 0:
             st.info(
                 f"{escape(run.title)}: no epoch was better on the validation photos than the linear probe, the head "
-                "that was fitted to the untrained network before the first one; so the probe is the model.",
+                "that was fitted to the starting weights before the first epoch; so the probe is the model.",
                 icon=":material/start:",
             )
