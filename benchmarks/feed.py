@@ -67,7 +67,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     from garbage_core.networks.resnet import freeze
     from garbage_core.training import devices
     from garbage_core.training.backgrounds import BackgroundReplacement
-    from garbage_core.training.batches import Augmented, Batches, PhotoSource
+    from garbage_core.training.batches import Augmented, Batches, TrainingPhotos
     from garbage_core.training.stages import stage_augmentation, stage_model
     from garbage_core.utils.timing import milliseconds
 
@@ -76,7 +76,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     keras.config.set_dtype_policy(devices.precision(config.precision))
     network = build_network(config, len(dataset.classes))
     freeze(network, stage.train_from, stage.train_batch_norms)
-    source = PhotoSource(dataset, files, *config.size(stage), cache_gb=4)
+    source = TrainingPhotos(dataset, files, *config.size(stage), cache_gb=4)
     if stage.background_replacement:
         source = BackgroundReplacement(source, stage.background_replacement)
     augmentation = stage_augmentation(stage)
@@ -87,8 +87,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
         data[step]
     augmented = Augmented(augmentation, source.shape)
     front = keras.Model(augmented.inputs, augmented.output)
-    counts = np.bincount(labels)
-    model = stage_model(config, stage, network, augmentation, source.shape, len(data), counts)
+    model = stage_model(config, stage, network, data)
 
     def steps(batches: keras.utils.PyDataset) -> np.ndarray:
         """Milliseconds of the steps of an epoch, without the first ones, which wait for the first batch."""

@@ -13,7 +13,7 @@ from garbage_core.data.dataset import Dataset, load_dataset
 from garbage_core.networks.resnet import build_resnet50
 from garbage_core.training import augmentation as augment
 from garbage_core.training import devices
-from garbage_core.training.batches import Augmented, Batches, PhotoSource
+from garbage_core.training.batches import Augmented, Batches, TrainingPhotos
 
 RECIPE_SIZE = 384  # of the starting recipe, in pixels
 RECIPE_BATCH = 32
@@ -50,7 +50,7 @@ def pipeline(settings: Settings) -> Measured:
         ours, reference = [], []
         for round_number in range(-1, settings.rounds(5)):
             start = time.perf_counter()
-            source = PhotoSource(dataset, dataset.photos["file"].tolist(), RECIPE_SIZE, RECIPE_SIZE, cache_gb=4)
+            source = TrainingPhotos(dataset, dataset.photos["file"].tolist(), RECIPE_SIZE, RECIPE_SIZE, cache_gb=4)
             decoding = time.perf_counter() - start
             data = Batches(source, labels, augmentation, class_weights=None, seed=(0,), **options)
             if graph is None:
@@ -75,7 +75,7 @@ def step(settings: Settings) -> Measured:
     """Photos per second of training steps fed by the pipeline, against the same steps on one batch over and over."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         dataset = _photos(Path(folder))
-        source = PhotoSource(dataset, dataset.photos["file"].tolist(), *STEP_SIZE, cache_gb=4)
+        source = TrainingPhotos(dataset, dataset.photos["file"].tolist(), *STEP_SIZE, cache_gb=4)
     augmentation = augment.pipeline("standard")
     data = Batches(
         source,

@@ -21,7 +21,7 @@ from garbage_core.data.dataset import Dataset, cache_dir
 from garbage_core.networks.resnet import RESNET50_STACKS, build_resnet, split_network
 from garbage_core.networks.weights import load_starting_weights
 from garbage_core.training import augmentation as augment
-from garbage_core.training.batches import FeatureSource, PhotoSource, cache_features
+from garbage_core.training.batches import FeatureSource, TrainingPhotos, cache_features
 from garbage_core.utils.files import file_sha256
 
 _ROWS = 256  # feature maps per step, 50 MB as float32
@@ -150,7 +150,7 @@ class FeatureMaker:
         key = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
         recipe = self.recipe
-        photos = PhotoSource(self.dataset, files, recipe.height, recipe.width, 0)  # read only where maps are missing
+        photos = TrainingPhotos(self.dataset, files, recipe.height, recipe.width, 0)  # read only where maps are missing
         with tqdm(total=passes * len(files), desc=f"features, {name}", unit="photo") as bar:
             path = self.folder / f"conv4-{key}.npy"
             return cache_features(self._frozen, photos, augmentation, passes, recipe.seed, path, bar.update)

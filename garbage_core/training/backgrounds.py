@@ -15,13 +15,13 @@ from PIL import Image, ImageFilter
 
 from garbage_core.synthetic.foreground import extract_foreground, put_on
 from garbage_core.synthetic.surfaces import clouds
-from garbage_core.training.batches import PhotoSource
+from garbage_core.training.batches import TrainingPhotos
 
 
 class BackgroundReplacement:
     """Photos of a source, a share of them on drawn grounds wherever the thing on them can be cut out."""
 
-    def __init__(self, photos: PhotoSource, share: float) -> None:
+    def __init__(self, photos: TrainingPhotos, share: float) -> None:
         """Takes the photos, and the share of them (0 to 1) that is tried."""
         self.photos, self.share, self.shape = photos, share, photos.shape
         self._things: dict[int, np.ndarray | None] = {}  # packed to a bit a pixel

@@ -37,8 +37,8 @@ class Source(Protocol):
         ...
 
 
-class PhotoSource:
-    """Photos of one size as uint8: kept in memory if they fit, else decoded whenever they are asked for."""
+class TrainingPhotos:
+    """Training photos of one size as uint8: held in memory if they fit, else decoded whenever they are needed."""
 
     def __init__(self, dataset: Dataset, files: Sequence[str], height: int, width: int, cache_gb: float) -> None:
         """Makes the source, decoding the photos now if they take at most `cache_gb` gigabytes."""
@@ -77,12 +77,12 @@ class FeatureSource:
 
 def cache_features(
     frozen: keras.Model,
-    photos: PhotoSource,
+    photos: TrainingPhotos,
     augmentation: Augmentation,
     passes: int,
     seed: int,
     path: Path,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], object] = lambda done: None,
     batch_size: int = 32,
 ) -> FeatureSource:
     """Runs the frozen part of a network over augmented photos, or goes on where an earlier call stopped.
@@ -185,7 +185,7 @@ class Batches(keras.utils.PyDataset):
         self.batch_size, self.steps, self.strategy, self.passes = batch_size, steps, strategy, passes
         self.class_weights, self.seed, self.shards = class_weights, tuple(seed), shards
         self.part = machines.part(batch_size)
-        self.epoch = 0
+        self.num_classes, self.epoch = num_classes, 0
         self._ordered: tuple[int, np.ndarray] = (-1, np.empty(0, int))  # an epoch and the order of its rows
         self._one_hot = np.eye(num_classes, dtype="float32")
 

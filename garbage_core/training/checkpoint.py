@@ -1,13 +1,15 @@
-"""What a training keeps to be resumed after anything, `kill -9` included.
+"""The checkpoint of a training, from which it resumes after anything, `kill -9` included.
 
 Everything lies in the run's `checkpoint/` folder. Weights are written under names of their own epoch first; an epoch
-counts once `state.json` names them, which is replaced in one step. What no state names is deleted afterwards.
+counts once `state.json` names them, which is replaced in one step. Files that no state names are deleted afterwards.
 """
 
+import dataclasses
 import json
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,96 +21,158 @@ from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_bytes, write_csv, write_json
 
-_FRESH_STAGE = {
-    "epoch": 0,  # epochs of this stage that are done
-    "weights": None,  # those of the last one
-    "wait": 0,
-    "stopped": False,
-    "stage_best": {"value": -1.0, "epoch": 0, "file": None},
-    "start": None,  # weights that this stage began with, once they are measured
-}
+STATE_VERSION = 2
+
+
+@dataclass
+class Snapshot:
+    """Weights of the whole network, and how good they are.
+
+    Attributes:
+        file: Name of the file in the checkpoint's folder; None before there are any.
+        epoch: Number of the epoch that they are from, counted from 1 through all stages; 0 before the first.
+        value: Macro-F1 on val, 0 to 1; negative if it was not measured.
+        size: Height and width in pixels of the photos that it was measured on; None if it was not.
+    """
+
+    file: str | None = None
+    epoch: int = 0
+    value: float = -1.0
+    size: list[int] | None = None
+
+
+@dataclass
+class StageState:
+    """How far the stage under way has come.
+
+    Attributes:
+        epoch: Number of its epochs that are done.
+        weights: Name of the file with weights and optimizer after the last of them.
+        wait: Number of epochs since its last improvement.
+        stopped: Whether it was ended early.
+        start: Name of the file with the weights that it began with, once they were evaluated.
+        best: Best of its epochs.
+    """
+
+    epoch: int = 0
+    weights: str | None = None
+    wait: int = 0
+    stopped: bool = False
+    start: str | None = None
+    best: Snapshot = field(default_factory=Snapshot)
+
+
+@dataclass
+class TrainingState:
+    """What `state.json` holds.
+
+    Attributes:
+        config: Config of the training, as plain values.
+        data: Fingerprint of the photos.
+        version: Version of the file's layout.
+        stage: Number of the stage under way, from 0.
+        under_way: Its state.
+        previous: Weights that the stage before it ended with.
+        best: Best weights of the training, at the photo size of the stage under way.
+        rows: One row of history per finished epoch.
+        seconds: Time spent so far.
+    """
+
+    config: dict[str, Any]
+    data: str
+    version: int = STATE_VERSION
+    stage: int = 0
+    under_way: StageState = field(default_factory=StageState)
+    previous: Snapshot = field(default_factory=Snapshot)
+    best: Snapshot = field(default_factory=Snapshot)
+    rows: list[dict[Any, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @classmethod
+    def from_json(cls, text: str, name: str) -> "TrainingState":
+        """Reads the state of the training `name`. Raises GarbageError if another version of the program wrote it."""
+        values = json.loads(text)
+        if values.get("version") != STATE_VERSION:
+            raise GarbageError(
+                f"The unfinished training of {name!r} was begun by another version of this program (its checkpoint has "
+                f"version {values.get('version')!r}, not {STATE_VERSION}): finish it there, or delete its folder."
+            )
+        stage = values["under_way"]
+        snapshots = {key: Snapshot(**values[key]) for key in ("previous", "best")}
+        return cls(**values | snapshots | {"under_way": StageState(**stage | {"best": Snapshot(**stage["best"])})})
+
+    def files(self) -> set[str]:
+        """Returns the names of all files of weights that the state needs."""
+        snapshots = (self.best, self.previous, self.under_way.best)
+        names = {snapshot.file for snapshot in snapshots} | {self.under_way.weights, self.under_way.start}
+        return {name for name in names if name}
 
 
 class Checkpoint:
-    """State of an unfinished training; `folder` is where it lies."""
+    """An unfinished training on disk.
 
-    def __init__(self, folder: Path, state: dict[str, Any]) -> None:
+    Attributes:
+        folder: Folder that it lies in.
+        state: What is known of the training.
+    """
+
+    def __init__(self, folder: Path, state: TrainingState) -> None:
         """Takes the folder and the state; use `open`."""
         self.folder = folder
-        self._state = state
-        self._began = time.monotonic() - state["seconds"]
+        self.state = state
+        self._began = time.monotonic() - state.seconds
 
     @classmethod
     def open(cls, run_folder: Path, config: TrainingConfig, data: str, resume: bool) -> "Checkpoint":
         """Begins a training in a run's folder, or finds the one to resume.
 
         Args:
-            run_folder: The run's folder.
-            config: The training's config.
+            run_folder: Folder of the run.
+            config: Config of the training.
             data: Fingerprint of the photos.
-            resume: Whether to go on with what is there.
+            resume: Whether to go on with an unfinished training.
 
         Raises:
             GarbageError: If there is a finished run; if there is an unfinished one and `resume` is False; if there is
-                none and `resume` is True; or if it was begun with another config or other photos.
+                none and `resume` is True; or if it was begun with another config, other photos or another version.
         """
         folder = run_folder / "checkpoint"
-        path = folder / "state.json"
+        path, name = folder / "state.json", run_folder.name
         if (run_folder / "run.json").is_file():
             raise GarbageError(
-                f"There is a finished run {run_folder.name!r} in {str(run_folder.parent)!r}: "
-                "choose another --name, or move it away."
+                f"There is a finished run {name!r} in {str(run_folder.parent)!r}: choose another --name, or move it "
+                "away."
             )
-        fresh = {
-            "config": config.to_dict(),
-            "data": data,
-            "stage": 0,
-            **_FRESH_STAGE,
-            "handed": {"epoch": 0, "file": None},  # what the stage before handed on
-            "best": {"value": -1.0, "epoch": 0, "file": None, "size": None},
-            "rows": [],
-            "seconds": 0.0,
-        }
+        if resume and not path.is_file():
+            raise GarbageError(
+                f"There is no unfinished training of {name!r} in {str(run_folder.parent)!r}: leave out --resume."
+            )
+        if path.is_file() and not resume:
+            raise GarbageError(
+                f"There is an unfinished training of {name!r} in {str(run_folder)!r}: add --resume to go on, or delete "
+                "that folder to begin again."
+            )
         if not resume:
-            if path.is_file():
-                raise GarbageError(
-                    f"There is an unfinished training of {run_folder.name!r} in {str(run_folder)!r}: "
-                    "add --resume to go on, or delete that folder to begin again."
-                )
+            checkpoint = cls(folder, TrainingState(config.to_dict(), data))
             folder.mkdir(parents=True, exist_ok=True)
-            write_json(fresh, path)
-            return cls(folder, fresh)
-        if not path.is_file():
-            raise GarbageError(
-                f"There is no unfinished training of {run_folder.name!r} in {str(run_folder.parent)!r}: "
-                "leave out --resume."
-            )
-        state = json.loads(path.read_text("utf-8"))
-        for key, value in fresh["config"].items():
-            if state["config"].get(key) != value:
-                raise GarbageError(
-                    f"The training of {run_folder.name!r} began with {key} = {state['config'].get(key)!r}, "
-                    f"not {value!r}: resume it with what it began with."
-                )
-        if state["data"] != data:
-            raise GarbageError(
-                f"The training of {run_folder.name!r} began with other photos: "
-                "resume it with the same --data-dir and --limit."
-            )
-        checkpoint = cls(folder, state)
+            checkpoint._write_state()
+            return checkpoint
+        checkpoint = cls(folder, TrainingState.from_json(path.read_text("utf-8"), name))
+        checkpoint._check_same(config, data)
         checkpoint._write_history()  # a kill may have come between state and history
         return checkpoint
 
     def share(self, from_first: Callable[[bytes], bytes]) -> None:
-        """Goes on, on every one of several machines, with what machine 0 has.
+        """Goes on, on every one of several machines, with the checkpoint of machine 0.
 
         Cached features are computed anew, by all of them together.
 
         Args:
-            from_first: Returns what machine 0 gave it, on every machine.
+            from_first: Function that returns what machine 0 passed to it, on every machine.
         """
-        self._state = json.loads(from_first(json.dumps(self._state).encode()))
-        for name in sorted(self._needed()):
+        text = from_first(json.dumps(dataclasses.asdict(self.state)).encode()).decode()
+        self.state = TrainingState.from_json(text, self.folder.parent.name)
+        for name in sorted(self.state.files()):
             path = self.folder / name
             data = from_first(path.read_bytes() if path.is_file() else b"")
             if not path.is_file():
@@ -117,60 +181,26 @@ class Checkpoint:
         self._write_state()
 
     @property
-    def stage(self) -> int:
-        """Number of the stage under way, from 0."""
-        return self._state["stage"]
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """One row of history per finished epoch."""
-        return self._state["rows"]
-
-    @property
-    def wait(self) -> int:
-        """Epochs of this stage since its last improvement."""
-        return self._state["wait"]
-
-    @property
-    def stopped(self) -> bool:
-        """Whether this stage was ended early."""
-        return self._state["stopped"]
-
-    @property
     def seconds(self) -> float:
         """Seconds spent so far, those before a resumption included."""
         return time.monotonic() - self._began
 
     @property
-    def best_epoch(self) -> int:
-        """Number of the epoch with the best macro-F1 on val so far, from 1; 0 before the first."""
-        return self._state["best"]["epoch"]
-
-    @property
-    def best_value(self) -> float:
-        """Macro-F1 on val of the best epoch so far, 0..1; negative before the first."""
-        return self._state["best"]["value"]
-
-    @property
-    def start_file(self) -> str | None:
-        """Weights that the stage under way begins with, as a file of the whole network; None takes those at random.
+    def start_file(self) -> Path | None:
+        """File of the whole network's weights that the stage under way begins with; None for the starting weights.
 
         They are those of the best epoch of the stage before, whether or not it beat what that stage began with: a
-        network that unlearns a fitted head in order to learn something better needs more than one stage's epochs.
+        network that unlearns a linear probe in order to learn something better needs more than one stage's epochs.
         """
-        file = self._state["start"] or self._state["handed"]["file"] or self._state["best"]["file"]
-        return str(self.folder / file) if file else None
+        file = self.state.under_way.start or self.state.previous.file or self.state.best.file
+        return self.folder / file if file else None
 
     @property
-    def entered(self) -> bool:
-        """Whether `enter` was called for the stage under way."""
-        return self._state["start"] is not None
-
-    @property
-    def best_file(self) -> str | None:
-        """Weights of the best epoch, as a file of the whole network; None before the first."""
-        file = self._state["best"]["file"]
-        return str(self.folder / file) if file else None
+    def best_file(self) -> Path:
+        """File of the whole network's weights of the best epoch. Raises GarbageError before the first."""
+        if self.state.best.file is None:
+            raise GarbageError("The training has no weights yet: give it a stage with at least one epoch.")
+        return self.folder / self.state.best.file
 
     def take_over(self, run: Run, network: keras.Model) -> None:
         """Begins behind the stages of a finished run, as if they had been trained here.
@@ -179,118 +209,121 @@ class Checkpoint:
             run: The run.
             network: The network with its weights.
         """
-        size = list(run.photo_size)
-        best = {"value": run.info["best_val_macro_f1"], "epoch": run.info["best_epoch"], "size": size}
-        best["file"] = f"best-{best['epoch']:04d}.weights.h5"
-        network.save_weights(self.folder / best["file"])
+        epoch = int(run.info["best_epoch"])
+        file = f"best-{epoch:04d}.weights.h5"
+        best = Snapshot(file, epoch, run.info["best_val_macro_f1"], list(run.photo_size))
+        network.save_weights(self.folder / file)
         self._began -= run.info["duration_seconds"]
-        self._state |= {"stage": len(run.config.stages), "rows": run.history.to_dict("records"), "best": best}
+        self.state.stage, self.state.rows, self.state.best = (
+            len(run.config.stages),
+            run.history.to_dict("records"),
+            best,
+        )
         self._write_state()
         self._write_history()
 
-    def save_weights(self, model: keras.Model) -> None:
-        """Writes weights and optimizer of a training model; they count once `commit` is called."""
-        self._pending = f"epoch-{len(self.rows) + 1:04d}.weights.h5"
-        model.save_weights(self.folder / self._pending)
-
     def enter(self, value: float, size: tuple[int, int], network: keras.Model) -> None:
-        """Keeps the network with which a stage begins; it is what the epochs of the stage have to beat.
+        """Saves the network with which a stage begins, and which the epochs of the stage have to beat.
 
         Values measured on photos of another size are forgotten: they say nothing about this one.
 
         Args:
-            value: Its macro-F1 on val, 0..1.
+            value: Its macro-F1 on val, 0 to 1.
             size: Height and width of the stage's photos.
             network: The whole network.
         """
-        state, file = self._state, f"start-{self.stage}.weights.h5"
+        state = self.state
+        file = state.under_way.start = f"start-{state.stage}.weights.h5"
         network.save_weights(self.folder / file)
-        state["start"] = file
-        if list(size) != state["best"]["size"] or value > state["best"]["value"]:
-            # Neither another size nor a fitted head is an epoch: the weights are still those that were handed on.
-            epoch = state["handed"]["epoch"] or state["best"]["epoch"]
-            state["best"] = {"value": value, "epoch": epoch, "file": file, "size": list(size)}
+        if list(size) != state.best.size or value > state.best.value:
+            # Neither another size nor a linear probe is an epoch: the weights are still those of the stage before.
+            state.best = Snapshot(file, state.previous.epoch or state.best.epoch, value, list(size))
         self._write_state()
 
-    def commit(self, row: dict[str, Any], stage: int, epoch: int, network: keras.Model, size: tuple[int, int]) -> None:
+    def save_weights(self, model: keras.Model) -> None:
+        """Writes weights and optimizer of a training model; they count once `commit` is called."""
+        self._pending = f"epoch-{len(self.state.rows) + 1:04d}.weights.h5"
+        model.save_weights(self.folder / self._pending)
+
+    def commit(self, row: dict[str, Any], network: keras.Model, size: tuple[int, int]) -> None:
         """Makes an epoch count.
 
         Args:
             row: Its row of history.
-            stage: Number of its stage, from 0.
-            epoch: Number of epochs of this stage that are now done.
-            network: The whole network as it was validated; kept if it is the best so far on photos of this size.
+            network: The whole network as it was validated; saved if it is the best so far on photos of this size.
             size: Height and width of the photos.
         """
-        state, value = self._state, row["val_macro_f1"]
-        better = value > state["stage_best"]["value"]
-        if better:
+        stage, value = self.state.under_way, row["val_macro_f1"]
+        stage.epoch, stage.weights, stage.wait = stage.epoch + 1, self._pending, stage.wait + 1
+        self.state.rows.append(row)
+        if value > stage.best.value:
             file = f"best-{row['epoch']:04d}.weights.h5"
             network.save_weights(self.folder / file)
-            state["stage_best"] = {"value": value, "epoch": row["epoch"], "file": file}
-            if value > state["best"]["value"]:
-                state["best"] = state["stage_best"] | {"size": list(size)}
-        state |= {
-            "stage": stage, "epoch": epoch, "weights": self._pending, "rows": [*state["rows"], row],
-            "wait": 0 if better else state["wait"] + 1,
-        }  # fmt: skip
+            stage.best, stage.wait = Snapshot(file, row["epoch"], value, list(size)), 0
+            if value > self.state.best.value:
+                self.state.best = stage.best
         self._write_state()
         self._write_history()
         for path in self.folder.glob("*.weights.h5"):
-            if path.name not in self._needed():
+            if path.name not in self.state.files():
                 path.unlink()
 
     def stop(self) -> None:
         """Records that the stage under way ends early."""
-        self._state["stopped"] = True
+        self.state.under_way.stopped = True
         self._write_state()
 
     def end_stage(self) -> None:
         """Moves on to the next stage; what only this one needed is deleted."""
-        best, handed, start = (self._state[key] for key in ("stage_best", "handed", "start"))
-        # A stage may have no epochs, only a head that was fitted: then what it began with is handed on.
-        self._state |= {
-            "stage": self.stage + 1,
-            **_FRESH_STAGE,
-            "handed": {"epoch": best["epoch"] or handed["epoch"], "file": best["file"] or start or handed["file"]},
-        }
+        stage, previous = self.state.under_way, self.state.previous
+        # A stage may have no epochs, only a linear probe: then the next one begins with what this one began with.
+        file = stage.best.file or stage.start or previous.file
+        self.state.previous = Snapshot(file, stage.best.epoch or previous.epoch)
+        self.state.stage, self.state.under_way = self.state.stage + 1, StageState()
         self._write_state()
         self._delete_features()
 
-    def restore(self, model: keras.Model, stage: int) -> int:
-        """Gives a training model the weights and optimizer of the last epoch.
+    def restore(self, model: keras.Model) -> int:
+        """Gives a training model the weights and optimizer of the last epoch of the stage under way.
 
         Args:
             model: The training model, compiled, its optimizer built.
-            stage: Number of its stage.
 
         Returns:
-            How many epochs of the stage are done.
+            Number of epochs of the stage that are done.
         """
-        if self._state["weights"] and self.stage == stage:
-            model.load_weights(self.folder / self._state["weights"])
-            return self._state["epoch"]
-        return 0
+        if self.state.under_way.weights:
+            model.load_weights(self.folder / self.state.under_way.weights)
+        return self.state.under_way.epoch
 
     def delete(self) -> None:
         """Deletes the folder, once the run is complete."""
         shutil.rmtree(self.folder)
 
-    def _needed(self) -> set[str]:
-        state = self._state
-        files = {state[key]["file"] for key in ("best", "stage_best", "handed")} | {state["weights"], state["start"]}
-        return files - {None}
+    def _check_same(self, config: TrainingConfig, data: str) -> None:
+        """Raises GarbageError if the training began with another config or other photos."""
+        name, began = self.folder.parent.name, self.state.config
+        for key, value in config.to_dict().items():
+            if began.get(key) != value:
+                raise GarbageError(
+                    f"The training of {name!r} began with {key} = {began.get(key)!r}, not {value!r}: resume it with "
+                    "what it began with."
+                )
+        if self.state.data != data:
+            raise GarbageError(
+                f"The training of {name!r} began with other photos: resume it with the same --data-dir and --limit."
+            )
 
     def _delete_features(self) -> None:
         for path in self.folder.glob("features-*"):
             path.unlink()
 
     def _write_state(self) -> None:
-        self._state["seconds"] = self.seconds
-        write_json(self._state, self.folder / "state.json")
+        self.state.seconds = self.seconds
+        write_json(dataclasses.asdict(self.state), self.folder / "state.json")
 
     def _write_history(self) -> None:
-        if self.rows:
-            write_csv(pd.DataFrame(self.rows), self.folder.parent / "history.csv")
+        if self.state.rows:
+            write_csv(pd.DataFrame(self.state.rows), self.folder.parent / "history.csv")
         else:
             (self.folder.parent / "history.csv").unlink(missing_ok=True)

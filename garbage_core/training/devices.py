@@ -138,9 +138,19 @@ def clipping_together(optimizer: type[keras.optimizers.Optimizer]) -> type[keras
 
 @contextlib.contextmanager
 def deterministic() -> Iterator[None]:
-    """On a CPU, makes TensorFlow add in the same order every time, so that the same seed gives the same history."""
-    if keras.backend.backend() == "tensorflow" and not gpus():
-        import tensorflow as tf
+    """On a CPU, makes TensorFlow add in the same order every time, so that the same seed gives the same history.
 
-        tf.config.experimental.enable_op_determinism()
-    yield
+    Before and afterwards TensorFlow may add in any order, unless the program asked for determinism itself.
+    """
+    if keras.backend.backend() != "tensorflow" or gpus():
+        yield
+        return
+    from tensorflow.python.framework import config  # the public part of TensorFlow cannot switch it off
+
+    before = config.is_op_determinism_enabled()
+    config.enable_op_determinism()
+    try:
+        yield
+    finally:
+        if not before:
+            config.disable_op_determinism()

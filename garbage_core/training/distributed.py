@@ -31,6 +31,7 @@ import numpy as np
 
 from garbage_core.cli.console import warn
 from garbage_core.errors import GarbageError
+from garbage_core.training.checkpoint import Checkpoint
 
 _ADDRESS, _COUNT, _NUMBER = (f"KERAS_DISTRIBUTION_{name}" for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID"))
 _WAIT_AT_THE_START = 300  # seconds for machine 0 to answer; as long as JAX waits for all
@@ -76,9 +77,14 @@ class Machines:
             raise GarbageError(f"Several machines train together with JAX, not with {backend}: set KERAS_BACKEND=jax.")
         return cls(int(count), int(number), address)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this machine writes the run: machine 0, or the only one."""
+        return self.number == 0
+
     def own_root(self, root: Path) -> Path:
         """Returns the folder of the runs for machine 0; the others get one that is gone when the program ends."""
-        if self.number == 0:
+        if self.is_first:
             return root
         folder = tempfile.mkdtemp(prefix="garbage-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -127,6 +133,11 @@ class Machines:
                 ) from error
             raise
 
+    def share(self, checkpoint: Checkpoint) -> None:
+        """Gives all machines that `joined` the checkpoint of machine 0."""
+        if self.count > 1:
+            checkpoint.share(_from_first)
+
     def _find_first(self) -> None:
         """Waits until machine 0 answers: JAX would end the program if it never did."""
         host, port = self.address.rsplit(":", 1)
@@ -144,7 +155,7 @@ class Machines:
             time.sleep(1)
 
 
-def from_first(data: bytes) -> bytes:
+def _from_first(data: bytes) -> bytes:
     """Returns what machine 0 gave, on every machine that `joined`; all must call it."""
     from jax.experimental.multihost_utils import broadcast_one_to_all
 

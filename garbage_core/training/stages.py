@@ -1,18 +1,168 @@
-"""What a stage of a training is made of: its augmentation, and the model that `fit` gets."""
+"""One stage of a training, top to bottom: its photos or features, its model, its optimizer, its epochs."""
 
 import dataclasses
+from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
+import pandas as pd
+from tqdm import tqdm
 
 from garbage_core.config.training_config import Stage, TrainingConfig
+from garbage_core.data.dataset import Dataset
+from garbage_core.errors import GarbageError
+from garbage_core.networks.resnet import freeze, split_network
+from garbage_core.networks.weights import StartingWeights
+from garbage_core.runs.run import Run
 from garbage_core.training import augmentation as augment
 from garbage_core.training import devices
 from garbage_core.training.augmentation import Augmentation
-from garbage_core.training.batches import Augmented
+from garbage_core.training.backgrounds import BackgroundReplacement
+from garbage_core.training.batches import Augmented, Batches, FeatureSource, Source, TrainingPhotos, cache_features
+from garbage_core.training.callbacks import EpochEnd, SaveWeights, SwapAverage, say, validate
+from garbage_core.training.checkpoint import Checkpoint
 from garbage_core.training.distillation import Distillation
-from garbage_core.training.imbalance import make_loss
-from garbage_core.training.optimizers import make_optimizer
+from garbage_core.training.imbalance import loss_weights, make_loss
+from garbage_core.training.linear_probe import fit_linear_probe
+
+CACHE_GB = 8.0  # photos of one size that take more than this are decoded when they are needed, not kept in memory
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the stages of a training have in common.
+
+    Attributes:
+        config: Config of the training.
+        dataset: Data set that the photos belong to.
+        photos: Table of the photos: file, label, split.
+        protocol: Protocol by which they were split.
+        checkpoint: Checkpoint of the training.
+        network: Network that is trained.
+        started: Starting weights of the network.
+        teacher_run: Run that teaches it, or None.
+        teacher: Network of that run, or None.
+        shards: Number of devices that each batch is dealt out to, see `devices.all_devices`.
+        precision: Dtype policy that the training computes in.
+    """
+
+    config: TrainingConfig
+    dataset: Dataset
+    photos: pd.DataFrame
+    protocol: str
+    checkpoint: Checkpoint
+    network: keras.Model
+    started: StartingWeights
+    teacher_run: Run | None
+    teacher: keras.Model | None
+    shards: int
+    precision: str
+
+    def labels(self, split: str) -> np.ndarray:
+        """Returns the class index of each photo of a split, shape (N,)."""
+        return self._of(split)["label"].map(self.dataset.classes.index).to_numpy()
+
+    def source(self, split: str, height: int, width: int) -> TrainingPhotos:
+        """Returns the photos of a split in one size."""
+        return TrainingPhotos(self.dataset, self._of(split)["file"].tolist(), height, width, CACHE_GB)
+
+    def _of(self, split: str) -> pd.DataFrame:
+        return self.photos[self.photos["split"] == split]
+
+
+def train_stage(training: Training) -> None:
+    """Trains the stage under way, from wherever its checkpoint is, and moves on to the next."""
+    config, network, checkpoint = training.config, training.network, training.checkpoint
+    number = checkpoint.state.stage
+    stage = config.stages[number]
+    if checkpoint.start_file:
+        network.load_weights(checkpoint.start_file)
+    freeze(network, stage.train_from, stage.train_batch_norms)
+    frozen, trained = split_network(network, stage.train_from) if stage.cached_passes else (None, network)
+    sources = _stage_sources(training, stage, frozen)
+    batches = _stage_batches(training, stage, sources["train"])
+    model = stage_model(config, stage, trained, batches, training.teacher)
+    done = checkpoint.restore(model)
+    validated = partial(validate, trained, sources["val"], training.labels("val"))
+    if not done and not checkpoint.state.under_way.start:
+        if frozen and stage.probe:
+            _probe_head(network, frozen, batches, stage.probe)
+            say(f"{stage.name}: the head starts from a logistic regression on the features.")
+        if stage.probe or number:
+            (height, width), value = config.size(stage), validated()["val_macro_f1"]
+            checkpoint.enter(value, (height, width), network)
+            say(f"{stage.name}: begins with macro-F1 {value:.3f} on val at {width}x{height} pixels.")
+    if done < stage.epochs and not checkpoint.state.under_way.stopped:
+        model.fit(
+            batches,
+            initial_epoch=done,
+            epochs=stage.epochs,
+            verbose=0,
+            shuffle=False,
+            callbacks=[
+                batches.follow(),
+                SaveWeights(checkpoint),
+                *([SwapAverage()] if stage.ema else []),
+                EpochEnd(config, network, checkpoint, validated, learning_rate(stage, len(batches)), len(batches)),
+            ],
+        )
+    checkpoint.end_stage()
+
+
+def _stage_sources(training: Training, stage: Stage, frozen: keras.Model | None) -> dict[str, Source]:
+    """Returns what a stage trains and validates on: photos, or features of them if it has a frozen part."""
+    photos = {split: training.source(split, *training.config.size(stage)) for split in ("train", "val")}
+    if frozen:
+        plans = {"train": (stage_augmentation(stage), stage.cached_passes), "val": (Augmentation(), 1)}
+        total = sum(passes * len(photos[split]) for split, (_, passes) in plans.items())
+        checkpoint, seed = training.checkpoint, training.config.seed
+        with tqdm(total=total, desc=f"{stage.name}: features", unit="photo") as bar:
+            return {
+                split: cache_features(
+                    frozen,
+                    photos[split],
+                    augmentation,
+                    passes,
+                    seed,
+                    checkpoint.folder / f"features-{checkpoint.state.stage}-{split}.npy",
+                    bar.update,
+                )
+                for split, (augmentation, passes) in plans.items()
+            }
+    if stage.background_replacement:
+        return photos | {"train": BackgroundReplacement(photos["train"], stage.background_replacement)}
+    return dict(photos)
+
+
+def _stage_batches(training: Training, stage: Stage, source: Source) -> Batches:
+    """Returns the batches of a stage; each can be dealt out to all devices evenly."""
+    config, augmentation = training.config, stage_augmentation(stage)
+    labels, classes = training.labels("train"), len(training.dataset.classes)
+    size = min(stage.batch_size, len(source)) // devices.count() * devices.count()
+    if not size:
+        raise GarbageError(
+            f"{len(source)} photos in batches of {stage.batch_size} cannot be dealt out to {devices.count()} devices: "
+            f"raise batch_size of stage {stage.name!r}, or add photos."
+        )
+    return Batches(
+        source,
+        labels,
+        augmentation.only_mixing() if stage.cached_passes else augmentation,
+        num_classes=classes,
+        batch_size=size,
+        steps=len(source) * stage.passes_per_epoch // size,
+        strategy=config.imbalance,
+        class_weights=loss_weights(config.imbalance, np.bincount(labels, minlength=classes)),
+        seed=(config.seed, training.checkpoint.state.stage),
+        passes=stage.passes_per_epoch,
+        shards=training.shards,
+    )
+
+
+def _probe_head(network: keras.Model, frozen: keras.Model, batches: Batches, strength: float) -> None:
+    assert isinstance(batches.source, FeatureSource)  # a stage with a probe caches features
+    fit_linear_probe(network, frozen, batches.source, batches.labels, strength, batches.class_weights)
 
 
 def stage_augmentation(stage: Stage) -> Augmentation:
@@ -26,41 +176,73 @@ def stage_augmentation(stage: Stage) -> Augmentation:
 
 
 def stage_model(
-    config: TrainingConfig,
-    stage: Stage,
-    network: keras.Model,
-    augmentation: Augmentation,
-    shape: tuple[int, ...],
-    steps: int,
-    counts: np.ndarray,
-    teacher: keras.Model | None = None,
+    config: TrainingConfig, stage: Stage, network: keras.Model, batches: Batches, teacher: keras.Model | None = None
 ) -> keras.Model:
     """Puts augmentation in front of what a stage trains, and compiles it.
 
     Args:
-        config: The training that the stage belongs to.
+        config: Config of the training that the stage belongs to.
         stage: The stage.
-        network: What it trains, from rows of its source to logits of shape (N, C); the layers that stay as they are
-            are frozen already.
-        augmentation: Of the rows.
-        shape: Of one row: of a photo, or of the features that were cached of it.
-        steps: Batches per epoch, which the learning rate depends on.
-        counts: Training photos of each class, shape (C,), which the loss may depend on.
-        teacher: A network that teaches, from the same rows, if the stage listens to one.
+        network: Part of the network that is trained, from rows of the batches to logits of shape (N, C); its frozen
+            layers are frozen already.
+        batches: Batches that it will be trained on.
+        teacher: Network that teaches, from the same rows, if the stage has a weight for it.
 
     Returns:
         A model from the rows and the drawn values of `augment.draw` to logits, its optimizer built.
     """
-    augmented = Augmented(augmentation, shape)
+    augmented = Augmented(batches.augmentation, batches.source.shape)
     logits = network(augmented.output)
     if teacher and stage.teacher_weight:
         logits = Distillation(stage.teacher_weight, config.teacher_temperature)([logits, teacher(augmented.output)])
     model = keras.Model(augmented.inputs, logits)
+    counts = np.bincount(batches.labels, minlength=batches.num_classes)
     model.compile(
-        make_optimizer(config, stage, steps),
+        make_optimizer(config, stage, len(batches)),
         make_loss(config.imbalance, counts, config.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.F1Score("macro", name="macro_f1")],
         jit_compile=devices.jit_compile(),
     )
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+def make_optimizer(config: TrainingConfig, stage: Stage, steps: int) -> keras.optimizers.Optimizer:
+    """Returns the optimizer of a stage, which leaves biases and the scales of batch norms out of weight decay.
+
+    Args:
+        config: Config of the training that the stage belongs to.
+        stage: The stage.
+        steps: Number of batches per epoch.
+    """
+    options = {
+        "learning_rate": learning_rate(stage, steps),
+        "weight_decay": stage.weight_decay or None,
+        "global_clipnorm": config.clip_norm or None,
+        "use_ema": stage.ema > 0,
+        "ema_momentum": stage.ema or 0.99,
+    }
+    if config.optimizer == "adamw":
+        optimizer = devices.clipping_together(keras.optimizers.AdamW)(**options | {"weight_decay": stage.weight_decay})
+    else:
+        optimizer = devices.clipping_together(keras.optimizers.SGD)(momentum=0.9, nesterov=True, **options)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def learning_rate(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the learning rate of a stage: linear warm-up, then half a cosine down to zero.
+
+    Source: Loshchilov and Hutter 2016, arXiv:1608.03983, without the restarts.
+
+    Args:
+        stage: The stage.
+        steps: Number of batches per epoch.
+    """
+    warmup = round(stage.warmup_epochs * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else stage.learning_rate,
+        decay_steps=max(stage.epochs * steps - warmup, 1),
+        warmup_target=stage.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )

@@ -186,7 +186,7 @@ def test_feature_maps_are_computed_once_and_anew_for_another_size(colored, maker
     def computed(recipe):
         calls = []
         monkeypatch.setattr(
-            "garbage_core.training.batches.PhotoSource.rows",
+            "garbage_core.training.batches.TrainingPhotos.rows",
             lambda self, rows, rng=None: calls.append(1) or self._read(list(self.files[rows])),
         )
         _ = FeatureMaker(colored, recipe, tmp_path).plain

@@ -12,7 +12,7 @@ from garbage_core.data.dataset import load_dataset
 from garbage_core.synthetic.foreground import extract_foreground
 from garbage_core.synthetic.surfaces import placed
 from garbage_core.training.backgrounds import BackgroundReplacement, draw_background
-from garbage_core.training.batches import PhotoSource
+from garbage_core.training.batches import TrainingPhotos
 from garbage_core.training.loop import train
 from tests.fixtures.photos import thing_on_a_table
 
@@ -101,7 +101,7 @@ def photos(tmp_path_factory):
 def source(photos, share):
     dataset = load_dataset(photos)
     files = dataset.photos["file"].tolist()
-    return PhotoSource(dataset, files, 96, 128, 1.0), files, share
+    return TrainingPhotos(dataset, files, 96, 128, 1.0), files, share
 
 
 @pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 6, 24), (1.0, 30, 30)])
@@ -135,7 +135,9 @@ def test_trains_on_other_grounds_and_says_so(photos, tmp_path):
     (tmp_path / "mini.toml").write_text(CONFIG)
     config = load_config(tmp_path / "mini.toml")
     run = train(config, load_dataset(photos), tmp_path)
-    plain = dataclasses.replace(config, name="plain", stages=(dataclasses.replace(config.stages[0], grounds=0.0),))
+    plain = dataclasses.replace(
+        config, name="plain", stages=(dataclasses.replace(config.stages[0], background_replacement=0.0),)
+    )
     usual = train(plain, load_dataset(photos), tmp_path)
     assert run.history["loss"].tolist() != usual.history["loss"].tolist()
     assert "light, 50 % on drawn grounds" in (run.path / "card.md").read_text()

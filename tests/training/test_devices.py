@@ -10,11 +10,13 @@ import subprocess
 import sys
 import textwrap
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from garbage_core.runs.run import load_run
+from garbage_core.training import devices
 from tests.fixtures.photos import write_colors
 
 CONFIG = """
@@ -141,8 +143,8 @@ def test_two_devices_give_the_losses_of_one(backend, before, environment, photos
 )
 def test_a_batch_need_not_be_a_multiple_of_the_devices(batch_size, code, message, photos, tmp_path):
     values = {"epochs": 1, "batch_size": batch_size, "batch_norms": "true", "optimizer": "sgd", "learning_rate": 0.02}
-    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
-    training = start_training(tmp_path, photos, "odd", "jax", values, **devices)
+    four = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    training = start_training(tmp_path, photos, "odd", "jax", values, **four)
     _, errors = training.communicate(timeout=900)
     assert training.returncode == code, errors
     assert message in errors
@@ -193,3 +195,21 @@ def test_learns_on_other_backends(backend, photos, tmp_path):
     values = {"epochs": 12, "batch_size": 6, "batch_norms": "true", "optimizer": "adamw", "learning_rate": 0.003}
     history = train_elsewhere(tmp_path, photos, backend, backend, values)
     assert history["val_macro_f1"].max() > 0.9
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow is made deterministic")
+def test_what_was_made_deterministic_is_so_no_longer_afterwards():
+    from tensorflow.python.framework import config
+
+    assert not config.is_op_determinism_enabled()
+    with devices.deterministic():
+        inside = config.is_op_determinism_enabled()
+    assert inside == (not devices.gpus())
+    assert not config.is_op_determinism_enabled()
+    config.enable_op_determinism()
+    try:
+        with pytest.raises(KeyError), devices.deterministic():
+            raise KeyError
+        assert config.is_op_determinism_enabled()  # as it was before
+    finally:
+        config.disable_op_determinism()

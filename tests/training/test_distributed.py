@@ -120,7 +120,7 @@ def test_a_checkpoint_is_handed_to_the_other_machines(tmp_path):
     network.optimizer.build(network.trainable_variables)
     first.save_weights(network)
     row = {"epoch": 1, "val_macro_f1": 0.5}
-    first.commit(row, 0, 1, network, (32, 48))
+    first.commit(row, network, (32, 48))
     (first.folder / "features-0-train.npy").write_bytes(b"half of them")
 
     sent = []
@@ -129,11 +129,11 @@ def test_a_checkpoint_is_handed_to_the_other_machines(tmp_path):
     other.share(lambda data: next(arriving))
 
     assert next(arriving, None) is None
-    assert other.rows == [row]
-    assert other.best_epoch == 1
+    assert other.state.rows == [row]
+    assert other.state.best.epoch == 1
     assert not list(first.folder.glob("features-*"))  # or the machines would not compute them together
     expected = [weight.copy() for weight in network.get_weights()]
     network.set_weights([np.zeros_like(weight) for weight in expected])
-    assert other.restore(network, 0) == 1
+    assert other.restore(network) == 1
     for weight, value in zip(network.get_weights(), expected, strict=True):
         np.testing.assert_array_equal(weight, value)

@@ -298,3 +298,11 @@ def test_killed_in_the_middle_of_an_epoch_it_resumes_as_if_nothing_had_been(
     pd.testing.assert_frame_equal(
         pd.read_csv(tmp_path / "mini" / "predictions.csv"), pd.read_csv(finished.path / "predictions.csv")
     )
+
+
+def test_a_checkpoint_of_another_version_of_the_program_is_refused(photos, config_file, tmp_path):
+    folder = tmp_path / "mini" / "checkpoint"
+    folder.mkdir(parents=True)
+    (folder / "state.json").write_text('{"config": {}, "data": "", "stage": 0, "epoch": 0}')
+    with pytest.raises(GarbageError, match=r"begun by another version of this program .* version None, not 2"):
+        train(load_config(config_file), load_dataset(photos), tmp_path, resume=True)
