@@ -1,10 +1,13 @@
-"""What the audit found, photo beside photo."""
+"""What the audit found: how much of each kind, photo beside photo, and how."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
 
+from garbage_app import cache
 from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
 from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
 from garbage_app.widgets.markdown import chip
@@ -15,28 +18,39 @@ if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
 
 ALL = "all"
+COMMANDS = "python -m garbage_core embed transfer\npython -m garbage_core audit"
 CARDS, TILES = 6, 12  # findings to a page: of several photos, of one
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def _findings(path: str, stamp: tuple) -> pd.DataFrame:
-    return load_findings(path)
-
-
 def findings_or_stop() -> pd.DataFrame:
-    """Returns the findings that are kept with the runs; without any, says how to get them and ends the page."""
+    """Returns the findings that lie with the runs; without any, says how to get them and ends the page."""
     path = findings_path()
     if not path.is_file():
         st.info("The photos have not been audited yet. Do so, then reload this page:", icon=":material/fact_check:")
-        st.code("python -m garbage_core embed transfer\npython -m garbage_core audit", language="bash")
+        st.code(COMMANDS, language="bash")
         st.stop()
-    return _findings(str(path), findings_stamp())
+    return _read(path)
 
 
-def findings_stamp() -> tuple:
-    """Returns what tells the findings from those before they were made anew; for keys of caches."""
-    file = findings_path().stat()
-    return file.st_mtime_ns, file.st_size
+@cache.data(max_entries=4)
+def _read(path: Path) -> pd.DataFrame:
+    return load_findings(path)
+
+
+def write_numbers(findings: pd.DataFrame) -> None:
+    """Writes how many findings of each kind there are."""
+    grid = st.grid(3, min_column_width=150)
+    for name, kind in FINDINGS.items():
+        rows = findings_of(findings, name)
+        note = f"{kind.meaning} {count(len(rows), 'photo')}."
+        grid.metric(kind.title, f"{rows['finding'].nunique():,}", border=True, help=note)
+
+
+def write_method() -> None:
+    """Says how each kind of finding was found."""
+    with st.expander("How all this was found"):
+        st.markdown("\n".join(f"- **{kind.title}.** {kind.how}" for kind in FINDINGS.values()))
+        st.code(COMMANDS, language="bash")
 
 
 @st.fragment
@@ -86,7 +100,7 @@ def write_findings(findings: pd.DataFrame, classes: list[str]) -> None:
     _write_page(rows, view, f"{view}-{label}-{split}")
 
 
-def _choose(title: str, key: str, options: list[str], name) -> str:
+def _choose(title: str, key: str, options: list[str], name: Callable[[str], str]) -> str:
     keep_valid(key, [ALL, *options])
     return st.selectbox(
         title,
@@ -133,11 +147,11 @@ def _write_card(group: pd.DataFrame, dataset: "Dataset | None") -> None:
     cosine = group["cosine"].min()
     st.caption(
         f"At most {count(int(group['bits'].max()), 'bit')} of 256 differ"
-        + ("." if pd.isna(cosine) else f"; to the network they are {percent(cosine)} alike."),
+        + ("." if pd.isna(cosine) else f"; the network's features of them are {percent(cosine)} alike."),
     )
 
 
-def _caption(row: tuple, view: str) -> str:
+def _caption(row: Any, view: str) -> str:
     text = f"{chip(row.label)} {escape(row.label)}, {SPLIT_NAMES.get(row.split, escape(row.split))}"
     if view == "mislabeled":
         text += f"; rather **{escape(row.suggested)}**?"
