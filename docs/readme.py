@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation.evaluation import compare, evaluate
+from garbage_core.evaluation.evaluation import compare_runs, evaluate
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.inference.runtimes import RUNTIMES, read_export, report_path
 from garbage_core.runs.run import FIRST_RUNS, Run, list_runs, load_run, models_dir
@@ -94,13 +94,7 @@ def results_table(
     )
     parts = [markdown_table(header, rows), note]
     if len(runs) > 1 and runs[0].classes == runs[1].classes:
-        a, b = runs[:2]
-        parts.append(
-            compare(
-                *(a.predictions, b.predictions, a.classes, split),
-                *(a.title, b.title, a.temperature, b.temperature),
-            ).sentence
-        )
+        parts.append(compare_runs(*runs[:2], split).sentence)
     if folds:
         rows = read_crossval(folds)
         parts += [

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from garbage_app import cache
-from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
@@ -22,14 +21,9 @@ def evaluation_of(run: Run, split: str) -> "Evaluation":
 @cache.data(max_entries=32, show_spinner="Comparing photo by photo")
 def comparison_of(a: Run, b: Run, split: str) -> "Comparison":
     """Returns two runs compared on a split. Raises GarbageError."""
-    from garbage_core.evaluation.evaluation import compare
+    from garbage_core.evaluation.evaluation import compare_runs
 
-    if a.classes != b.classes:
-        raise GarbageError(
-            f"{a.title} tells {', '.join(a.classes)} apart and {b.title} {', '.join(b.classes)}; "
-            "choose two models of the same classes."
-        )
-    return compare(a.predictions, b.predictions, a.classes, split, a.title, b.title, a.temperature, b.temperature)
+    return compare_runs(a, b, split)
 
 
 def training_of(run: Run) -> "Training":

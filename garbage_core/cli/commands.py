@@ -88,19 +88,13 @@ def evaluate(args: argparse.Namespace, out: TextIO) -> int:
 
 def compare(args: argparse.Namespace, out: TextIO) -> int:
     """Prints what two runs make of the same photos."""
-    from garbage_core.evaluation.evaluation import compare as compare_predictions
+    from garbage_core.evaluation.evaluation import compare_runs
     from garbage_core.runs.run import load_run
 
     a, b = (load_run(name) for name in args.names)
-    if set(a.classes) != set(b.classes):
-        raise GarbageError(
-            f"{a.name!r} knows {', '.join(a.classes)}, but {b.name!r} knows {', '.join(b.classes)}: "
-            "compare runs with the same classes."
-        )
-    comparison = compare_predictions(
-        a.predictions, b.predictions, a.classes, args.split, a.title, b.title, a.temperature, b.temperature
+    write_answer(
+        compare_runs(a, b, args.split).to_dict() | {"a": a.name, "b": b.name}, report.comparison_text, args.json, out
     )
-    write_answer(comparison.to_dict() | {"a": a.name, "b": b.name}, report.comparison_text, args.json, out)
     return 0
 
 

@@ -14,9 +14,10 @@ import pandas as pd
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature
 from garbage_core.evaluation.confusion_matrix import confusion_table, photo_table
-from garbage_core.evaluation.intervals import paired_interval, wilson_interval
+from garbage_core.evaluation.intervals import mcnemar_test, paired_interval, wilson_interval
 from garbage_core.evaluation.metrics import METRICS, bootstrap, metric_intervals, metric_values
 from garbage_core.runs.predictions import to_arrays
+from garbage_core.runs.run import Run
 from garbage_core.utils.files import json_value
 from garbage_core.utils.text import capital
 
@@ -131,12 +132,7 @@ class Comparison:
             "sentence": self.sentence,
             "better": self.better,
             "p_value": self.p_value,
-            "table": {
-                "both_right": int(self.table.iloc[0, 0]),
-                "only_a": int(self.table.iloc[0, 1]),
-                "only_b": int(self.table.iloc[1, 0]),
-                "both_wrong": int(self.table.iloc[1, 1]),
-            },
+            "table": dict(zip(GROUPS, self.table.to_numpy().ravel(), strict=True)),
             "metrics": self.metrics.set_index("metric").to_dict("index"),
             "per_class": self.per_class.to_dict("records"),
             "agreement_rate": self.agreement_rate,
@@ -180,14 +176,7 @@ def compare(
         GarbageError: If a table does not fit, or the two have no photo of the split in common or label one differently.
     """
     a, b, left_out = _same_photos(predictions_a, predictions_b, split, name_a, name_b)
-    y, p_a, files = to_arrays(a, classes)
-    y_b, p_b, _ = to_arrays(b, classes)
-    if (y != y_b).any():
-        i = int(np.argmax(y != y_b))
-        raise GarbageError(
-            f"{files[i]!r} is {classes[y[i]]!r} for {name_a} but {classes[y_b[i]]!r} for {name_b}; "
-            "compare runs that were trained on the same data set."
-        )
+    (y, p_a, _), (_, p_b, _) = to_arrays(a, classes), to_arrays(b, classes)
     q_a, q_b = apply_temperature(p_a, temperature_a), apply_temperature(p_b, temperature_b)
     values_a, values_b = metric_values(y, p_a, q_a), metric_values(y, p_b, q_b)
     resampled_a, resampled_b = (bootstrap(y, p, q, resamples, seed) for p, q in ((p_a, q_a), (p_b, q_b)))
@@ -212,37 +201,33 @@ def compare(
     )
 
 
-def mcnemar_test(right_a: np.ndarray, right_b: np.ndarray) -> tuple[pd.DataFrame, float]:
-    """Tests whether two models are right equally often, from their answers to the same photos.
-
-    Only photos that exactly one of them gets right count; if the models are equally good, each is the right one with
-    probability 1/2, so the exact two-sided p-value is that of a binomial test (McNemar 1947,
-    https://doi.org/10.1007/BF02295996). Without such photos p is 1.
+def compare_runs(a: Run, b: Run, split: str = "test") -> Comparison:
+    """Compares two runs on the photos that both have in a split.
 
     Args:
-        right_a: Whether a is right on each photo, shape (N,).
-        right_b: The same for b.
+        a: The first run.
+        b: The second, with the same classes in the same order: the columns of its network's outputs must mean the same.
+        split: Name of the split.
 
-    Returns:
-        The 2x2 table (index: a, columns: b; `right`, `wrong`) and the p-value.
+    Raises:
+        GarbageError: If the classes differ, or as in `compare`.
     """
-    from scipy.stats import binomtest  # Its import takes a second, which pages without a comparison need not wait for.
-
-    right_a, right_b = np.asarray(right_a, dtype=bool), np.asarray(right_b, dtype=bool)
-    only_a, only_b = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
-    table = pd.DataFrame(
-        [[int((right_a & right_b).sum()), only_a], [only_b, int((~right_a & ~right_b).sum())]],
-        index=pd.Index(["right", "wrong"], name="a"),
-        columns=pd.Index(["right", "wrong"], name="b"),
-    )
-    one_right = only_a + only_b
-    return table, float(binomtest(only_a, one_right, 0.5).pvalue) if one_right else 1.0
+    if a.classes != b.classes:
+        raise GarbageError(
+            f"{a.title!r} knows the classes {', '.join(a.classes)}, but {b.title!r} knows {', '.join(b.classes)}: "
+            "compare runs with the same classes in the same order."
+        )
+    return compare(a.predictions, b.predictions, a.classes, split, a.title, b.title, a.temperature, b.temperature)
 
 
 def _same_photos(
     a: pd.DataFrame, b: pd.DataFrame, split: str, name_a: str, name_b: str
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Returns both tables' rows for the files both have in the split, sorted by file, and how many were left out."""
+    """Returns both tables' rows for the files both have in the split, sorted by file, and how many were left out.
+
+    Raises:
+        GarbageError: If there is no such file, or one has two labels.
+    """
     a, b = (t[t["split"] == split].drop_duplicates("file").set_index("file", drop=False) for t in (a, b))
     common = a.index.intersection(b.index).sort_values()
     if common.empty:
@@ -251,7 +236,13 @@ def _same_photos(
             "compare runs with the same data set and the same protocol."
         )
     left_out = len(a) + len(b) - 2 * len(common)
-    return a.loc[common].reset_index(drop=True), b.loc[common].reset_index(drop=True), left_out
+    a, b = (table.loc[common].reset_index(drop=True) for table in (a, b))
+    for row in a[a["label"] != b["label"]].itertuples():
+        raise GarbageError(
+            f"{row.file!r} is {row.label!r} for {name_a} but {b.loc[row.Index, 'label']!r} for {name_b}; "
+            "compare runs that were trained on the same data set."
+        )
+    return a, b, left_out
 
 
 def _photo_pairs(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:

@@ -4,9 +4,9 @@
     evaluation.metric("macro_f1")         # (value, low, high)
     most_common_confusion(evaluation)     # ("plastic", "glass", 7, 74)
 
-Everything about results can be imported from here; the parts lie in `predictions` (tables to arrays and photos),
-`calibration` (temperature, threshold, reliability), `scores` and `resampling` (metrics and their intervals), `curves`
-(ROC, precision and recall) and `comparison` (two models on the same photos).
+Everything about results can be imported from here; the parts lie in `metrics` (the registry), `confusion_matrix`,
+`calibration` (temperature, threshold, reliability), `intervals`, `curves` (ROC, precision and recall) and `comparison`
+(two models on the same photos).
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ from garbage_core.evaluation.calibration import (
     reliability_table,
     selective_metrics,
 )
-from garbage_core.evaluation.comparison import GROUPS, Comparison, compare, mcnemar_test
+from garbage_core.evaluation.comparison import GROUPS, Comparison, compare, compare_runs
 from garbage_core.evaluation.confusion_matrix import cell_photos, confident_mistakes, confusion_table, photo_table
 from garbage_core.evaluation.curves import area_table, pr_table, roc_table
-from garbage_core.evaluation.intervals import wilson_interval
+from garbage_core.evaluation.intervals import mcnemar_test, wilson_interval
 from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS, bootstrap, metric_intervals, metric_values
 from garbage_core.runs.predictions import to_arrays
 from garbage_core.utils.files import json_value
@@ -47,6 +47,7 @@ __all__ = [
     "calibration_error_of_perfect",
     "cell_photos",
     "compare",
+    "compare_runs",
     "confident_mistakes",
     "confusion_sentence",
     "coverage_table",

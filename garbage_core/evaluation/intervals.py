@@ -1,16 +1,18 @@
-"""How sure is a metric? Draws of the bootstrap over photos, and intervals for shares of photos.
+"""How certain is a metric? Resamples of the bootstrap over photos, intervals for shares of photos, and a test.
 
 The bootstrap draws as many photos as there are, with replacement, from all of them alike (not within each class: the
 test photos are themselves a draw in which the number of each class is chance), computes every metric again, and takes
 the 2.5th and 97.5th percentile (Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13).
 
-A draw is a column of weights: how often each photo was drawn. `scores` computes every metric for all columns at once.
+A resample is a column of weights: how often each photo was drawn. `metrics.compute_metrics` computes every metric for
+all columns at once.
 """
 
 from collections.abc import Iterator
 from statistics import NormalDist
 
 import numpy as np
+import pandas as pd
 
 LEVEL = 0.95
 # Standard deviations that hold the central 95 % of a normal distribution: 1.96.
@@ -24,8 +26,8 @@ def bootstrap_weights(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]
 
     Args:
         n: Number of photos.
-        resamples: Number of draws.
-        seed: Equal seeds give equal draws, which is what makes a comparison of two models a paired one.
+        resamples: Number of resamples.
+        seed: Seed: equal ones give equal resamples, which is what makes a comparison of two models a paired one.
 
     Yields:
         Blocks of shape (n, r) with how often each photo was drawn; all r together are `resamples`.
@@ -38,13 +40,13 @@ def bootstrap_weights(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]
         yield np.bincount(drawn.ravel(), minlength=n * r).reshape(n, r).astype(np.float64)
 
 
-def percentile_interval(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the central 95 % of the last axis, without the draws in which a metric was undefined (NaN)."""
+def percentile_interval(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the central 95 % of the last axis, without the resamples in which a metric was undefined (NaN)."""
     tail = (1 - LEVEL) / 2
-    defined = np.isfinite(draws).any(axis=-1)
+    defined = np.isfinite(resampled).any(axis=-1)
     low, high = np.full((2, *defined.shape), np.nan)
     if defined.any():
-        low[defined], high[defined] = np.nanquantile(draws[defined], [tail, 1 - tail], axis=-1)
+        low[defined], high[defined] = np.nanquantile(resampled[defined], [tail, 1 - tail], axis=-1)
     return low, high
 
 
@@ -122,6 +124,33 @@ def auc_interval(area: np.ndarray, positives: np.ndarray, negatives: np.ndarray)
         return inside
 
     return end(np.zeros(area.shape)), end(np.where(np.isnan(area), np.nan, 1.0))
+
+
+def mcnemar_test(right_a: np.ndarray, right_b: np.ndarray) -> tuple[pd.DataFrame, float]:
+    """Tests whether two models are right equally often, from their answers to the same photos.
+
+    Only photos that exactly one of them gets right count; if the models are equally good, each is the right one with
+    probability 1/2, so the exact two-sided p-value is that of a binomial test (McNemar 1947,
+    https://doi.org/10.1007/BF02295996). Without such photos p is 1.
+
+    Args:
+        right_a: Whether a is right on each photo, shape (N,).
+        right_b: The same for b.
+
+    Returns:
+        The 2x2 table (index: a, columns: b; `right`, `wrong`) and the p-value.
+    """
+    from scipy.stats import binomtest  # Its import takes a second, which pages without a comparison need not wait for.
+
+    right_a, right_b = np.asarray(right_a, dtype=bool), np.asarray(right_b, dtype=bool)
+    only_a, only_b = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
+    table = pd.DataFrame(
+        [[int((right_a & right_b).sum()), only_a], [only_b, int((~right_a & ~right_b).sum())]],
+        index=pd.Index(["right", "wrong"], name="a"),
+        columns=pd.Index(["right", "wrong"], name="b"),
+    )
+    one_right = only_a + only_b
+    return table, float(binomtest(only_a, one_right, 0.5).pvalue) if one_right else 1.0
 
 
 def divide(a: np.ndarray, b: np.ndarray, otherwise: float) -> np.ndarray:

@@ -193,6 +193,10 @@ def test_runs_of_other_classes_are_not_compared(two_runs, capsys):
     code, out, err = run(capsys, "compare", "transfer", "other")
     assert (code, out) == (2, "")
     assert "'other' knows a, b" in err
+    fake_run(two_runs, "turned", classes=CLASS_NAMES[::-1])
+    code, out, err = run(capsys, "compare", "transfer", "turned")
+    assert (code, out) == (2, "")
+    assert "in the same order" in err
 
 
 # classify

@@ -9,8 +9,9 @@ from scipy.stats import binom, binomtest
 from sklearn import metrics as sk
 
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation.evaluation import GROUPS, METRICS, compare, evaluate, mcnemar_test
+from garbage_core.evaluation.evaluation import GROUPS, METRICS, compare, compare_runs, evaluate, mcnemar_test
 from garbage_core.evaluation.intervals import bootstrap_weights, paired_interval, percentile_interval
+from tests.fixtures.runs import fake_run
 
 CLASSES = ("glass", "metal", "paper")
 
@@ -251,6 +252,14 @@ def test_photos_that_one_model_may_have_been_trained_on_are_left_out():
     comparison = compare(a, b, CLASSES, resamples=0)
     assert (comparison.n, comparison.left_out) == (10, 4)
     assert not set(comparison.photos["file"]) & set(b.loc[:3, "file"])
+
+
+@pytest.mark.parametrize("classes", [("jar", "can"), ("can", "cup")])
+def test_runs_of_other_classes_or_in_another_order_are_refused(tmp_path, classes):
+    a = fake_run(tmp_path, "scratch", classes=("can", "jar"))
+    b = fake_run(tmp_path, "transfer", classes=classes)
+    with pytest.raises(GarbageError, match=f"'Transfer' knows {', '.join(classes)}: compare runs with the same"):
+        compare_runs(a, b)
 
 
 def test_runs_that_cannot_be_compared_are_refused():
