@@ -23,7 +23,7 @@ _WORDS = {
 
 
 def novelty(args: argparse.Namespace, out: TextIO) -> int:
-    """Fits a run's detector of strange photos, keeps it with the run, and says how well it tells them."""
+    """Fits a run's OOD detector, writes it into the run's folder, and says how well it detects OOD pictures."""
     from tqdm import tqdm
 
     from garbage_core.data.dataset import load_dataset
@@ -32,7 +32,7 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
     from garbage_core.inference.ood_detector import save
     from garbage_core.inference.runtimes import KERAS
     from garbage_core.runs.run import load_run
-    from garbage_core.studies.ood import COLUMNS, compare_methods, fit_seen, look_at_all, measure
+    from garbage_core.studies.ood import COLUMNS, compare_methods, compute_features, fit_detector, measure
     from garbage_core.studies.ood_methods import METHODS
 
     run = load_run(args.name)
@@ -40,14 +40,16 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
     dataset = load_dataset(args.data_dir, verify=False)
     classifier = Classifier.from_run(run, KERAS)
     with tqdm(desc="look", unit="photo", disable=None) as bar:
-        seen = look_at_all(run, dataset, classifier, args.others, bar.update, lambda number: bar.reset(total=number))
-    detector = fit_seen(seen, run)
+        pictures = compute_features(
+            run, dataset, classifier, args.others, bar.update, lambda number: bar.reset(total=number)
+        )
+    detector = fit_detector(pictures, run)
     path = save(detector, run)
     write_card(run)
-    measured = measure(seen, detector.distance(seen.features), detector.level)
+    measured = measure(pictures, detector.distance(pictures.features), detector.level)
     if args.compare:
         with tqdm(desc="compare", total=len(METHODS), unit="method", disable=None) as bar:
-            compared = compare_methods(seen, run, bar.update)
+            compared = compare_methods(pictures, run, bar.update)
         _write(pd.concat([earlier[earlier["run"] != run.name], compared]), args.compare)
     columns = ["kind", "pictures", "auroc", "let_through_at_95", "let_through", "right"]
     report = measured.loc[measured["half"] == "report", columns]
@@ -57,9 +59,9 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
         "file": str(path),
         "bytes": path.stat().st_size,
         "level": detector.level,
-        "val_photos": int((seen.kinds == "val").sum()),
+        "val_photos": int((pictures.kinds == "val").sum()),
         "val_refused": float(measured["val_refused"].iloc[0]),
-        "test_photos": int((seen.kinds == "test").sum()),
+        "test_photos": int((pictures.kinds == "test").sum()),
         "test_refused": float(measured["test_refused"].iloc[0]),
         "kinds": report.astype(object).where(report.notna(), None).to_dict("records"),
     }
@@ -68,7 +70,7 @@ def novelty(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def ood_text(summary: dict[str, Any]) -> str:
-    """Describes how well a detector tells strange photos."""
+    """Describes how well a detector separates OOD pictures from the test photos."""
     rows = [
         [
             _WORDS[row["kind"]],
@@ -85,8 +87,8 @@ def ood_text(summary: dict[str, Any]) -> str:
         f"{count(summary['val_photos'], 'val photo')} unfamiliar, and "
         f"{percent(summary['test_refused'], plain=True)} of its {count(summary['test_photos'], 'test photo')}.\n\n"
         + text_table(header, rows)
-        + "\nAUROC: the chance that a picture looks stranger than a test photo. At 95 %: where 95 % of the test photos "
-        "are let through.\nAnswers right: those of the network, let through or not.\n"
+        + "\nAUROC: the chance that a picture has a higher OOD score than a test photo. At 95 %: where 95 % of the "
+        "test photos are let through.\nAnswers right: those of the network, let through or not.\n"
         "Of each kind, the half that had no part in choosing the method.\n"
         f"\nWritten to {summary['file']} ({summary['bytes'] / 1e6:.1f} MB)\n"
     )

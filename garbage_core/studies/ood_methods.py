@@ -1,7 +1,7 @@
-"""Ways of telling strange photos from what a network saw of them; `inference.ood_detector` keeps one of them.
+"""Methods of out-of-distribution detection, of which `inference.ood_detector` uses one.
 
-Every method gives a score for each picture, the higher the stranger, having learned from the training photos only, as
-they are and altered.
+Every method gives each picture an OOD score, the higher the farther from the training photos. It is fitted to the
+training photos alone, as they are and altered.
 """
 
 from collections.abc import Callable
@@ -13,21 +13,21 @@ import numpy as np
 from garbage_core.inference.ood_detector import LAYER_NAMES, LAYERS, fit
 
 NEIGHBORS = 10
-LEARNED = ("train", "altered train", "train on other grounds")  # kinds that methods learn from, see `novelty_study`
+FITTED = ("train", "altered train", "train on other backgrounds")  # kinds that methods are fitted to
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What a network saw of many pictures.
+class PictureFeatures:
+    """A network's features of N pictures.
 
     Attributes:
-        kinds: `train`, `val` or `test` for the run's own photos, how they were altered, or what kind of strange picture
-            it is, (N,); see `novelty_study`.
-        names: Of the pictures, (N,).
-        labels: Place of the class in the run's order, -1 for strange pictures, (N,).
+        kinds: Kind of each picture, (N,): `train`, `val` or `test` for the run's own photos, how they were altered, or
+            the kind of OOD picture; see `studies.ood`.
+        names: Names of the pictures, (N,).
+        labels: Class index in the run's order, -1 for OOD pictures, (N,).
         features: As `inference.engine.Outputs` has them, float32 (N, channels).
         widths: Number of features of each layer.
-        logits: float32 (N, classes).
+        logits: Logits of the network, float32 (N, classes).
         head: Weights and biases of the last layer, (channels of the last map, classes) and (classes,).
     """
 
@@ -40,49 +40,49 @@ class Seen:
     head: tuple[np.ndarray, np.ndarray]
 
     @property
-    def learned(self) -> np.ndarray:
-        """Which pictures a method may learn from, (N,): training photos, in all the ways that `LEARNED` names."""
-        return np.isin(self.kinds, LEARNED)
+    def fitted(self) -> np.ndarray:
+        """Whether a method is fitted to a picture, bool (N,): training photos, in all the ways that `FITTED` names."""
+        return np.isin(self.kinds, FITTED)
 
     def layer(self, name: str) -> np.ndarray:
-        """Returns the features of one of `novelty.LAYER_NAMES`."""
+        """Returns the features of one of `ood_detector.LAYER_NAMES`."""
         place = LAYER_NAMES.index(name)
         start = sum(self.widths[:place])
         return self.features[:, start : start + self.widths[place]]
 
 
-def _most_likely(seen: Seen, _: None) -> np.ndarray:
-    """Hendrycks and Gimpel 2017, arXiv:1610.02136: the less likely the likeliest class, the stranger."""
-    return -np.exp(seen.logits.max(axis=1) - _log_sum_exp(seen.logits))
+def _confidence(pictures: PictureFeatures, _: None) -> np.ndarray:
+    """Hendrycks and Gimpel 2017, arXiv:1610.02136: the lower the confidence, the higher the score."""
+    return -np.exp(pictures.logits.max(axis=1) - _log_sum_exp(pictures.logits))
 
 
-def _energy(seen: Seen, _: None) -> np.ndarray:
+def _energy(pictures: PictureFeatures, _: None) -> np.ndarray:
     """Liu et al. 2020, arXiv:2010.03759."""
-    return -_log_sum_exp(seen.logits)
+    return -_log_sum_exp(pictures.logits)
 
 
-def _mahalanobis(seen: Seen, layer: str) -> np.ndarray:
+def _mahalanobis(pictures: PictureFeatures, layer: str) -> np.ndarray:
     """Lee et al. 2018, arXiv:1807.03888: distance to the nearest class, one covariance for all."""
-    values, train = seen.layer(layer), seen.learned
-    known = np.unique(seen.labels[train])
-    means = [values[train & (seen.labels == label)].mean(axis=0) for label in known]
-    residuals = values[train] - np.stack(means)[np.searchsorted(known, seen.labels[train])]
+    values, train = pictures.layer(layer), pictures.fitted
+    known = np.unique(pictures.labels[train])
+    means = [values[train & (pictures.labels == label)].mean(axis=0) for label in known]
+    residuals = values[train] - np.stack(means)[np.searchsorted(known, pictures.labels[train])]
     precision = _precision(residuals)
     return np.min([_quadratic(values - mean, precision) for mean in means], axis=0)
 
 
-def _relative_mahalanobis(seen: Seen, layer: str) -> np.ndarray:
+def _relative_mahalanobis(pictures: PictureFeatures, layer: str) -> np.ndarray:
     """Ren et al. 2021, arXiv:2106.09022: the same, less the distance to all training photos taken together."""
-    values, train = seen.layer(layer), seen.learned
+    values, train = pictures.layer(layer), pictures.fitted
     mean = values[train].mean(axis=0)
-    return _mahalanobis(seen, layer) - _quadratic(values - mean, _precision(values[train] - mean))
+    return _mahalanobis(pictures, layer) - _quadratic(values - mean, _precision(values[train] - mean))
 
 
-def _neighbors(seen: Seen, layer: str) -> np.ndarray:
+def _neighbors(pictures: PictureFeatures, layer: str) -> np.ndarray:
     """Sun et al. 2022, arXiv:2204.06507: distance of the direction to that of the k-th nearest training photo."""
-    values = seen.layer(layer)
+    values = pictures.layer(layer)
     values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-    train = values[seen.learned]
+    train = values[pictures.fitted]
     k = min(NEIGHBORS, len(train)) - 1
     return np.concatenate(
         [
@@ -92,26 +92,26 @@ def _neighbors(seen: Seen, layer: str) -> np.ndarray:
     )
 
 
-def _vim(seen: Seen, layer: str) -> np.ndarray:
+def _vim(pictures: PictureFeatures, layer: str) -> np.ndarray:
     """Wang et al. 2022, arXiv:2203.10807: what the main directions leave over, as a logit beside the classes'."""
-    weights, bias = seen.head
-    train = seen.learned
-    values = seen.layer(layer) + np.linalg.pinv(weights.T) @ bias
+    weights, bias = pictures.head
+    train = pictures.fitted
+    values = pictures.layer(layer) + np.linalg.pinv(weights.T) @ bias
     _, directions = np.linalg.eigh(values[train].T @ values[train])
     rest = np.linalg.norm(values @ directions[:, : values.shape[1] // 2], axis=1)
-    factor = seen.logits[train].max(axis=1).mean() / max(rest[train].mean(), 1e-12)
-    return factor * rest - _log_sum_exp(seen.logits)
+    factor = pictures.logits[train].max(axis=1).mean() / max(rest[train].mean(), 1e-12)
+    return factor * rest - _log_sum_exp(pictures.logits)
 
 
-def _one_gaussian(seen: Seen, layers: str) -> np.ndarray:
-    """`garbage_core.inference.ood_detector`, the method that is kept."""
-    train, val = seen.features[seen.learned], seen.features[seen.kinds == "val"]
-    return fit(train, val, seen.widths, "", layers.split("+")).distance(seen.features)
+def _one_gaussian(pictures: PictureFeatures, layers: str) -> np.ndarray:
+    """The method of `garbage_core.inference.ood_detector`."""
+    train, val = pictures.features[pictures.fitted], pictures.features[pictures.kinds == "val"]
+    return fit(train, val, pictures.widths, "", layers.split("+")).distance(pictures.features)
 
 
-# Name, layers, function: (Seen, layers) -> (N,), the higher the stranger.
-METHODS: tuple[tuple[str, str | None, Callable[[Seen, Any], np.ndarray]], ...] = (
-    ("most likely class", None, _most_likely),
+# Name, layers, function: (PictureFeatures, layers) -> OOD scores (N,).
+METHODS: tuple[tuple[str, str | None, Callable[[PictureFeatures, Any], np.ndarray]], ...] = (
+    ("most likely class", None, _confidence),
     ("energy", None, _energy),
     *(("Mahalanobis", layer, _mahalanobis) for layer in ("conv4", "conv5")),
     *(("relative Mahalanobis", layer, _relative_mahalanobis) for layer in ("conv4", "conv5")),
@@ -119,7 +119,7 @@ METHODS: tuple[tuple[str, str | None, Callable[[Seen, Any], np.ndarray]], ...] =
     ("ViM", "conv5", _vim),
     *(("one Gaussian", layers, _one_gaussian) for layers in ("conv3", "conv4", "conv5", "conv3+conv4", "conv4+conv5")),
 )
-KEPT = ("one Gaussian", "+".join(LAYERS))
+CHOSEN = ("one Gaussian", "+".join(LAYERS))
 
 
 def _log_sum_exp(logits: np.ndarray) -> np.ndarray:

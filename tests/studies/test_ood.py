@@ -1,4 +1,4 @@
-"""Strange photos: the detector, its file, and what a classifier makes of it."""
+"""Out-of-distribution photos: the detector, its file, the classifier with it, and the study."""
 
 import io
 import json
@@ -16,13 +16,13 @@ from garbage_core.cli import main as cli
 from garbage_core.data.dataset import load_dataset
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
-from garbage_core.inference import ood_detector as novelty
+from garbage_core.inference import ood_detector
 from garbage_core.inference.classifier import Classifier
 from garbage_core.inference.ood_detector import fit, load, save
 from garbage_core.runs.run import OOD_FILE
-from garbage_core.studies import ood as novelty_study
-from garbage_core.studies.ood import COLUMNS, half, look_at_all, measure
-from garbage_core.studies.ood_methods import METHODS, Seen
+from garbage_core.studies import ood as ood_study
+from garbage_core.studies.ood import COLUMNS, compute_features, half, measure
+from garbage_core.studies.ood_methods import METHODS, PictureFeatures
 from garbage_core.synthetic.pictures import KINDS, altered, drawn
 from garbage_core.utils.files import write_json
 from tests.fixtures.networks import miniature_run, picture
@@ -50,17 +50,17 @@ def detector():
 
 
 def test_with_every_direction_kept_the_distance_is_mahalanobis(monkeypatch):
-    monkeypatch.setattr(novelty, "COMPONENTS", 7)
-    train, strange = made_up_features(400, 0), made_up_features(5, 3, far=1.0)
-    found = fit(train, made_up_features(20, 2), WIDTHS, "", layers=("conv4",)).distance(strange)
-    seen, new = train[:, 3:11], strange[:, 3:11]
+    monkeypatch.setattr(ood_detector, "COMPONENTS", 7)
+    train, ood = made_up_features(400, 0), made_up_features(5, 3, far=1.0)
+    found = fit(train, made_up_features(20, 2), WIDTHS, "", layers=("conv4",)).distance(ood)
+    seen, new = train[:, 3:11], ood[:, 3:11]
     inverse = np.linalg.inv(np.cov(seen, rowvar=False, bias=True))
     expected = cdist(new, seen.mean(axis=0, keepdims=True), "mahalanobis", VI=inverse)[:, 0] ** 2
     np.testing.assert_allclose(found * 8, expected, rtol=0.03)  # directions are kept as float16
 
 
 def test_layers_weigh_the_same_whatever_their_range(monkeypatch):
-    monkeypatch.setattr(novelty, "COMPONENTS", 0)  # leaves the plain distance
+    monkeypatch.setattr(ood_detector, "COMPONENTS", 0)  # leaves the plain distance
     both = fit(made_up_features(400, 0), made_up_features(20, 2), WIDTHS, "", layers=("conv3", "conv5"))
     parts = [
         fit(made_up_features(400, 0), made_up_features(20, 2), WIDTHS, "", layers=(name,))
@@ -71,9 +71,9 @@ def test_layers_weigh_the_same_whatever_their_range(monkeypatch):
     np.testing.assert_allclose(both.distance(features), np.mean(shares, axis=0), rtol=0.02)
 
 
-def test_what_lies_where_no_training_photo_does_is_unfamiliar(detector):
-    usual, strange = made_up_features(2000, 5), made_up_features(200, 6, far=3.0)
-    assert (detector.ood_p_value(strange) < detector.level).all()
+def test_what_lies_where_no_training_photo_does_is_out_of_distribution(detector):
+    usual, ood = made_up_features(2000, 5), made_up_features(200, 6, far=3.0)
+    assert (detector.ood_p_value(ood) < detector.level).all()
     refused = (detector.ood_p_value(usual) < detector.level).mean()
     assert 0.02 < refused < 0.09  # about the level: val and these were drawn alike
 
@@ -86,13 +86,13 @@ def test_at_most_the_level_of_the_val_photos_is_refused():
         assert level - 0.011 < refused / 199 <= level
 
 
-def test_familiarity_is_the_share_of_val_photos_that_are_at_least_as_strange(detector):
+def test_p_value_is_the_share_of_val_photos_that_are_at_least_as_far(detector):
     val = made_up_features(199, 2)
     order = np.argsort(detector.distance(val))
     np.testing.assert_allclose(detector.ood_p_value(val[order]), np.arange(200, 1, -1) / 200)
 
 
-def test_features_that_are_no_numbers_are_as_strange_as_can_be(detector):
+def test_features_that_are_no_numbers_have_the_lowest_p_value(detector):
     assert detector.ood_p_value(np.full((1, sum(WIDTHS)), np.nan)) == [1 / 200]
 
 
@@ -236,18 +236,18 @@ def run(tmp_path_factory):
     return run
 
 
-def test_a_strange_photo_is_called_unfamiliar_however_it_comes(run):
+def test_an_ood_photo_is_called_so_however_it_comes(run):
     classifier = Classifier.from_run(run)
     file = io.BytesIO()
     Image.new("RGB", (128, 96), (255, 0, 255)).save(file, "PNG")
-    usual, strange = picture(500), file.getvalue()
-    answers = list(classifier.classify_many([("usual", usual), ("broken", b"x"), ("strange", strange)]))
+    usual, ood = picture(500), file.getvalue()
+    answers = list(classifier.classify_many([("usual", usual), ("broken", b"x"), ("ood", ood)]))
     rows = [answer.to_dict() for answer in answers]
     assert [row["is_ood"] for row in rows] == [False, False, True]
     assert [row["ood_p_value"] is None for row in rows] == [False, True, False]
     assert answers[2].ood_p_value < 0.05 <= answers[0].ood_p_value <= 1
     assert answers[2].accepted  # says how sure the network is, whatever it looks at
-    photo = load_photo(strange, 48, 64)
+    photo = load_photo(ood, 48, 64)
     assert classifier.classify_photo(photo).is_ood
     assert classifier.classify_photo(photo, flip=True).ood_p_value == answers[2].ood_p_value
     assert classifier.classify_with_activation(photo)[0].is_ood
@@ -268,7 +268,7 @@ def test_features_are_the_pooled_maps(run):
         np.testing.assert_allclose(found, np.concatenate(pooled), atol=1e-4)
 
 
-def test_without_a_detector_no_photo_is_unfamiliar(run):
+def test_without_a_detector_no_photo_is_out_of_distribution(run):
     plain = Classifier(Classifier.from_run(run).network, CLASSES, (48, 64))
     answer = plain.classify_bytes(picture(1))
     assert (answer.ood_p_value, answer.is_ood) == (None, False)
@@ -278,39 +278,39 @@ def test_without_a_detector_no_photo_is_unfamiliar(run):
 
 
 def made_up_study():
-    """What a network might have seen: strange pictures have the opposite features."""
+    """Made-up features of pictures: those out of distribution have the opposite features."""
     kinds = np.repeat(["train", "val", "altered val", "test", "photo", "altered waste"], [200, 50, 50, 100, 100, 100])
-    strange = kinds == "photo"
-    labels = np.where(strange, -1, np.arange(600) % 3)
+    ood = kinds == "photo"
+    labels = np.where(ood, -1, np.arange(600) % 3)
     middles = np.random.default_rng(4).normal(size=(3, sum(WIDTHS))) * np.repeat([1, 3, 50], WIDTHS)
-    features = np.where(strange[:, np.newaxis], -1, 1) * (made_up_features(600, 8) + middles[labels])
-    logits = np.where(strange[:, np.newaxis], 0, 5 * np.eye(3)[np.arange(600) % 3])  # and the network is not sure
+    features = np.where(ood[:, np.newaxis], -1, 1) * (made_up_features(600, 8) + middles[labels])
+    logits = np.where(ood[:, np.newaxis], 0, 5 * np.eye(3)[np.arange(600) % 3])  # and the network is not sure
     head = (np.random.default_rng(9).normal(size=(WIDTHS[2], 3)) / 50, np.ones(3))
     names = np.array([f"{kind}{number}" for number, kind in enumerate(kinds)])
-    return Seen(kinds, names, labels, features, WIDTHS, logits, head)
+    return PictureFeatures(kinds, names, labels, features, WIDTHS, logits, head)
 
 
 def test_measures_of_perfect_and_of_useless_scores():
-    seen = made_up_study()
-    perfect = measure(seen, (seen.kinds == "photo") + np.arange(600) / 1e6, 0.05).set_index(["half", "kind"])
+    pictures = made_up_study()
+    perfect = measure(pictures, (pictures.kinds == "photo") + np.arange(600) / 1e6, 0.05).set_index(["half", "kind"])
     row = perfect.loc["report", "photo"]
     assert (row["auroc"], row["let_through_at_95"], row["let_through"]) == (1.0, 0.0, 0.0)
-    assert row["val_refused"] == 0  # the scores rise with the number: the altered ones are all stranger
+    assert row["val_refused"] == 0  # the scores rise with the number: those of the altered ones are all higher
     assert row["test_refused"] == 1
     assert perfect["pictures"].groupby("kind").sum().to_dict() == {"photo": 100, "altered waste": 100}
     assert np.isnan(row["right"])
     assert perfect.loc["report", "altered waste"]["right"] == 1  # as its logits are made up
-    useless = measure(seen, np.random.default_rng(0).normal(size=600), 0.05).set_index(["half", "kind"])
+    useless = measure(pictures, np.random.default_rng(0).normal(size=600), 0.05).set_index(["half", "kind"])
     assert useless.loc["report", "photo"]["auroc"] == pytest.approx(0.5, abs=0.12)
     assert useless.loc["report", "photo"]["let_through_at_95"] == pytest.approx(0.95, abs=0.08)
 
 
 @pytest.mark.parametrize(("method", "layers", "function"), METHODS, ids=lambda value: getattr(value, "__name__", value))
-def test_every_method_gives_strange_pictures_higher_scores(method, layers, function):
-    seen = made_up_study()
-    scores = function(seen, layers)
+def test_every_method_gives_ood_pictures_higher_scores(method, layers, function):
+    pictures = made_up_study()
+    scores = function(pictures, layers)
     assert scores.shape == (600,)
-    assert measure(seen, scores, 0.05)["auroc"][0] > 0.9
+    assert measure(pictures, scores, 0.05)["auroc"][0] > 0.9
 
 
 def test_halves_are_halves_and_stay_what_they_are():
@@ -326,7 +326,7 @@ def data(tmp_path, monkeypatch):
     root = tmp_path / "models"
     run = miniature_run(root, "mini", CLASSES, (48, 64), threshold=0.0)
     monkeypatch.setenv("GARBAGE_MODELS", str(root))
-    monkeypatch.setattr(novelty_study, "DRAWN", 4)
+    monkeypatch.setattr(ood_study, "DRAWN", 4)
     for seed, file in enumerate(run.predictions["file"]):
         path = tmp_path / "data" / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -360,7 +360,7 @@ def test_the_command_fits_keeps_and_measures(data, capsys):
     mine = rows[rows["run"] == "mini"]
     assert len(mine.groupby(["method", "layers"])) == len(METHODS)
     assert not mine.duplicated(["method", "layers", "level", "half", "kind"]).any()
-    assert set(mine["level"]) == set(novelty_study.LEVELS)
+    assert set(mine["level"]) == set(ood_study.LEVELS)
     assert mine[mine["half"] == "report"]["kept"].sum() == len(summary["kinds"])
     both = mine[mine["kept"] & (mine["kind"] == "photo")]
     assert both["pictures"].sum() == 12
@@ -378,16 +378,16 @@ def test_other_grounds_are_learned_where_the_network_has_learned_them(data):
         Image.fromarray(thing_on_a_table(seed)[0]).save(path, "PNG")
     run = ood_study_run(data)
     dataset, classifier = load_dataset(data / "data"), Classifier.from_run(run)
-    kinds = Counter(look_at_all(run, dataset, classifier).kinds.tolist())
+    kinds = Counter(compute_features(run, dataset, classifier).kinds.tolist())
     assert kinds["train"] == 24
-    assert not {kind for kind in kinds if kind.endswith("on other grounds")}
+    assert not {kind for kind in kinds if kind.endswith("on other backgrounds")}
     stages = [{"name": "x", "epochs": 1, "learning_rate": 0.1, "grounds": 0.4}]
     write_json(run.info | {"config": run.info["config"] | {"stages": stages}}, run.path / "run.json")
-    seen = look_at_all(ood_study_run(data), dataset, classifier)
-    kinds = Counter(seen.kinds.tolist())
-    assert (kinds["train on other grounds"], kinds["val on other grounds"]) == (12, 6)
-    assert seen.learned.sum() == 24 + 24 + 12
-    assert (seen.labels[seen.kinds == "train on other grounds"] >= 0).all()
+    pictures = compute_features(ood_study_run(data), dataset, classifier)
+    kinds = Counter(pictures.kinds.tolist())
+    assert (kinds["train on other backgrounds"], kinds["val on other backgrounds"]) == (12, 6)
+    assert pictures.fitted.sum() == 24 + 24 + 12
+    assert (pictures.labels[pictures.kinds == "train on other backgrounds"] >= 0).all()
 
 
 @pytest.mark.parametrize(
