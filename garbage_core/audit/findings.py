@@ -57,6 +57,7 @@ COLUMNS: tuple[str, ...] = (
 )
 
 
+EARLIER_NAMES = {"mislabelled": "mislabeled"}  # kinds in tables of earlier versions
 Search = Callable[[pd.DataFrame, Signatures, Embeddings | None], list[pd.DataFrame]]
 
 
@@ -230,6 +231,7 @@ def load_findings(path: str | Path | None = None) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)[list(COLUMNS)]
         table["finding"] = table["finding"].astype(int)
+        table["kind"] = table["kind"].replace(EARLIER_NAMES)
         for column in ("score", "bits", "cosine"):
             table[column] = pd.to_numeric(table[column]).astype(float)
         for column in ("contradictory", "leak"):

@@ -15,7 +15,7 @@ def imbalance(args: argparse.Namespace, out: TextIO) -> int:
         return _strategies(args, out)
     from garbage_core.data.dataset import load_dataset
     from garbage_core.studies.features import FeatureMaker, FeatureRecipe
-    from garbage_core.studies.imbalance_heads import Budget, run_imbalance_study
+    from garbage_core.studies.imbalance import Budget, run_imbalance_study
 
     path = _target(args.out, "imbalance")
     dataset = load_dataset(args.data_dir)
@@ -33,7 +33,7 @@ def imbalance(args: argparse.Namespace, out: TextIO) -> int:
 def _strategies(args: argparse.Namespace, out: TextIO) -> int:
     """Measures finished runs that differ in their remedy against imbalance."""
     from garbage_core.runs.run import load_run
-    from garbage_core.studies.imbalance_runs import measure_strategies
+    from garbage_core.studies.imbalance import measure_strategies
     from garbage_core.utils.files import write_csv
 
     path = _target(args.out, STRATEGY_RUNS)

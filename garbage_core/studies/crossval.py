@@ -20,7 +20,7 @@ from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import fit_temperature
 from garbage_core.runs.predictions import probability_columns, to_arrays
 from garbage_core.runs.run import Run
-from garbage_core.studies.imbalance_runs import check_alike
+from garbage_core.studies.imbalance import check_alike
 from garbage_core.studies.measures import Measures, measure, measure_rows
 from garbage_core.studies.tables import CROSSVAL_COLUMNS, POOLED
 from garbage_core.utils.files import write_csv

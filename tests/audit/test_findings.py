@@ -335,6 +335,12 @@ def test_damaged_findings_are_refused(findings, tmp_path, old, new, said):
         load_findings(path)
 
 
+def test_committed_findings_are_read_though_they_name_a_kind_as_earlier_versions_did():
+    path = ROOT / "models" / "audit" / "findings.csv"
+    assert "mislabelled" in path.read_text()
+    assert set(load_findings(path)["kind"]) == {"identical", "near", "mislabeled", "outlier"}
+
+
 def test_missing_findings_say_how_to_get_them(tmp_path):
     with pytest.raises(GarbageError, match=r"findings\.csv: run `python -m garbage_core audit`"):
         load_findings(tmp_path / "findings.csv")

@@ -32,8 +32,7 @@ from garbage_core.studies.crossval import (
     write_crossval,
 )
 from garbage_core.studies.features import FeatureMaker, FeatureRecipe
-from garbage_core.studies.imbalance_heads import Budget, run_imbalance_study, train_head
-from garbage_core.studies.imbalance_runs import measure_strategies
+from garbage_core.studies.imbalance import Budget, measure_strategies, run_imbalance_study, train_head
 from garbage_core.studies.measures import DIFFERENCE_COLUMNS, average, measure, measure_rows
 from garbage_core.studies.tables import (
     IMBALANCE_COLUMNS,
@@ -522,7 +521,7 @@ def test_imbalance_command_passes_its_options_on_and_says_the_conclusion(
         asked.append((len(dataset.photos), maker.folder, budget, seeds, path, splits))
         return study[0]
 
-    monkeypatch.setattr("garbage_core.studies.imbalance_heads.run_imbalance_study", run)
+    monkeypatch.setattr("garbage_core.studies.imbalance.run_imbalance_study", run)
     path, maps = tmp_path / "table.csv", tmp_path / "maps"
     options = ("--seeds", 3, "--epochs", 7, "--learning-rate", 0.01, "--weight-decay", 0, "--cache", maps, "-o", path)
     for more, splits in ((), ("val", "test")), (("--val-only",), ("val",)):
