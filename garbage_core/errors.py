@@ -7,3 +7,8 @@ class GarbageError(Exception):
     Its text is one sentence: what was wrong, with the value received, and what to do about it. The command line prints
     it to standard error and exits with 2; the app shows it where the mistake was made. Neither shows a traceback.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of another library's error, at most 200 characters of it, to be part of a sentence."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

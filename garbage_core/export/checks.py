@@ -77,7 +77,7 @@ def compare(
 ) -> Check:
     """Compares the uncalibrated probabilities of two networks on prepared photos; `labels` are class numbers (N,)."""
     ours = network_probabilities(network, photos, batch_size=8)
-    theirs = exported.probabilities(photos, batch_size=8)
+    theirs = exported.predict(photos, batch_size=8)[0]
     if not np.isfinite(theirs).all():
         raise GarbageError("The exported network gives probabilities that are not numbers: try another format.")
     difference = float(np.abs(ours - theirs).max())

@@ -32,20 +32,10 @@ if TYPE_CHECKING:
 BATCH_SIZE = 16  # larger batches are no faster on a processor, and hold more memory
 
 # The bytes of an image file, the file itself, its path, or what fetches it; called by a thread, may raise GarbageError.
-Source = bytes | PhotoFile | Path | Callable[[], bytes | PhotoFile]
-
-
+AnyPhoto = bytes | PhotoFile | Path | Callable[[], bytes | PhotoFile]
 # One row of a JSON or CSV file, of a prediction or of a failure.
-_ROW: dict[str, Any] = {
-    "file": None,
-    "label": None,
-    "confidence": None,
-    "probabilities": {},
-    "accepted": False,
-    "error": None,
-    "ood_p_value": None,
-    "is_ood": False,
-}
+_KEYS = ("file", "label", "confidence", "probabilities", "accepted", "error", "ood_p_value", "is_ood")
+_ROW: dict[str, Any] = dict.fromkeys(_KEYS) | {"probabilities": {}, "accepted": False, "is_ood": False}
 
 
 @dataclass(frozen=True)
@@ -111,8 +101,8 @@ class Classifier:
         Args:
             network: A network of `garbage_core.networks.resnet`: RGB 0..255 in, logits out; or an exported one.
             classes: Names of its outputs.
-            size: Height and width that photos are brought to, see `images.prepare_photo`.
-            temperature: Divides the logits; 1 leaves them uncalibrated.
+            size: Height and width of prepared photos, see `images.prepare_photo`.
+            temperature: Divisor of the logits; 1 leaves them uncalibrated.
             threshold: Smallest calibrated confidence that is accepted, 0..1.
             detector: OOD detector, fitted to this network; None for none.
 
@@ -139,15 +129,12 @@ class Classifier:
 
     @classmethod
     def from_run(cls, run: Run, runtime: str | None = None, threads: int | None = None) -> "Classifier":
-        """Loads a run's network, after checking that it is the recorded file.
+        """Loads a run's network, after checking that it is the recorded file. Raises GarbageError if it cannot be used.
 
         Args:
             run: A trained run.
-            runtime: What runs it, see `runtimes.choose`: None for the fastest that is there.
-            threads: Processor threads of an exported network; None for all cores that this process may use.
-
-        Raises:
-            GarbageError: If the network cannot be used.
+            runtime: Name of a runtime, see `runtimes.choose`; None for the fastest that is there.
+            threads: Number of processor threads of an exported network; None for all available cores.
         """
         export = choose(run, runtime)
         network = keras_network(run) if export is None else ExportedNetwork(export, threads)
@@ -157,10 +144,7 @@ class Classifier:
 
     @property
     def network(self) -> "keras.Model":
-        """The network in Keras, for what needs its layers or a gradient; read now if an exported one answers.
-
-        Raises GarbageError if it cannot be read, as without TensorFlow.
-        """
+        """The network in Keras, for its layers and gradients; read now if an exported one is in use."""
         if self._network is None:
             if self._load_network is None:
                 raise GarbageError("An exported network has no layers to look into: make the classifier from its run.")
@@ -172,7 +156,7 @@ class Classifier:
         self.probabilities([np.zeros((*self.size, 3), dtype=np.uint8)])
 
     def prepare(self, data: bytes, name: str = "photo") -> np.ndarray:
-        """Turns a file's bytes into what the network sees: uint8 RGB of shape (h, w, 3). Raises GarbageError."""
+        """Prepares a file's bytes for the network: uint8 RGB of shape (h, w, 3). Raises GarbageError."""
         return load_photo(data, *self.size, name)
 
     def probabilities(
@@ -185,19 +169,14 @@ class Classifier:
     ) -> np.ndarray:
         """Returns the probability of each class for each photo, float64 of shape (N, classes).
 
-        Args:
-            photos: Prepared photos, RGB 0..255, each of shape (h, w, 3); sizes may differ.
-            calibrated: Whether to divide the logits by the run's temperature.
-            flip: Whether to take the mean over the photo and its mirror image, in twice the time.
-            batch_size: Number of photos in one call of the network.
-            progress: Called after every batch with the number of photos in it.
+        Args are those of `engine.Runner.predict`, but `calibrated`: whether to divide the logits by the temperature.
         """
         temperature = self.temperature if calibrated else 1.0
-        return self._forward.probabilities(photos, temperature, flip, batch_size, progress)
+        return self._forward.predict(photos, temperature, flip, batch_size, progress)[0]
 
     def classify_photo(self, photo: np.ndarray, name: str = "photo", flip: bool = False) -> Prediction:
         """Classifies one prepared photo."""
-        return self._predictions([(name, photo)], flip)[0]
+        return self._classify([(name, photo)], flip)[0]
 
     def classify_bytes(self, data: bytes, name: str = "photo", flip: bool = False) -> Prediction | Failure:
         """Classifies the bytes of an image file."""
@@ -211,7 +190,7 @@ class Classifier:
 
     def classify_many(
         self,
-        photos: Iterable[tuple[str, Source]],
+        photos: Iterable[tuple[str, AnyPhoto]],
         batch_size: int = BATCH_SIZE,
         workers: int | None = None,
         flip: bool = False,
@@ -237,8 +216,8 @@ class Classifier:
     def classify_with_activation(self, photo: np.ndarray, name: str = "photo") -> tuple[Prediction, np.ndarray]:
         """Classifies one prepared photo, with the activation map of the predicted class, in one forward pass."""
         outputs, heat = self._with_activation(photo, None)
-        (ood_p_value,) = self._ood_p_values(outputs.features)
-        return self._prediction(name, softmax(outputs.logits[0] / self.temperature), ood_p_value), heat
+        probabilities = softmax(outputs.logits / self.temperature)
+        return self._predictions([name], probabilities, outputs.features)[0], heat
 
     def features(self, photos: Iterable[np.ndarray], batch_size: int = BATCH_SIZE) -> np.ndarray:
         """Returns what describes each photo as a whole, float32 (N, channels); see `engine.Outputs`."""
@@ -257,28 +236,27 @@ class Classifier:
         assert outputs.maps is not None
         return outputs, to_heat(outputs.maps[0] @ self._class_weights[:, index], *photo.shape[:2])
 
-    def _predictions(self, photos: Sequence[tuple[str, np.ndarray]], flip: bool) -> list[Prediction]:
-        names, batch = [name for name, _ in photos], [photo for _, photo in photos]
-        probabilities, features = self._forward.predict(batch, self.temperature, flip, batch_size=max(1, len(batch)))
-        return list(map(self._prediction, names, probabilities, self._ood_p_values(features)))
+    def _classify(self, photos: Sequence[tuple[str, np.ndarray]], flip: bool) -> list[Prediction]:
+        batch, size = [photo for _, photo in photos], max(1, len(photos))
+        probabilities, features = self._forward.predict(batch, self.temperature, flip, batch_size=size)
+        return self._predictions([name for name, _ in photos], probabilities, features)
 
-    def _ood_p_values(self, features: np.ndarray) -> Sequence[float | None]:
-        if self.detector is None:
-            return [None] * len(features)
-        return self.detector.ood_p_value(features).tolist()
-
-    def _prediction(self, name: str, probabilities: np.ndarray, ood_p_value: float | None) -> Prediction:
-        best = int(probabilities.argmax())
-        confidence = float(probabilities[best])
-        by_class = dict(zip(self.classes, map(float, probabilities), strict=True))
-        accepted = confidence >= self.threshold
-        is_ood = self.detector is not None and ood_p_value is not None and self.detector.is_ood(ood_p_value)
-        return Prediction(name, self.classes[best], confidence, by_class, accepted, ood_p_value, is_ood)
+    def _predictions(self, names: list[str], probabilities: np.ndarray, features: np.ndarray) -> list[Prediction]:
+        p_values: list[float | None] = [None] * len(names)
+        if self.detector is not None:
+            p_values = self.detector.ood_p_value(features).tolist()
+        found = []
+        for name, row, p_value in zip(names, probabilities, p_values, strict=True):
+            label, confidence = self.classes[int(row.argmax())], float(row.max())
+            by_class = dict(zip(self.classes, map(float, row), strict=True))
+            is_ood = self.detector is not None and p_value is not None and self.detector.is_ood(p_value)
+            found.append(Prediction(name, label, confidence, by_class, confidence >= self.threshold, p_value, is_ood))
+        return found
 
 
 def classify_together(
     classifiers: Sequence[Classifier],
-    photos: Iterable[tuple[str, Source]],
+    photos: Iterable[tuple[str, AnyPhoto]],
     batch_size: int = BATCH_SIZE,
     workers: int | None = None,
     flip: bool = False,
@@ -303,7 +281,7 @@ def classify_together(
         for batch in in_batches(decoded, batch_size):
             readable = [photo for photo in batch if not isinstance(photo, Failure)]
             found = [
-                classifier._predictions([(name, sized[classifier.size]) for name, sized in readable], flip)
+                classifier._classify([(name, sized[classifier.size]) for name, sized in readable], flip)
                 for classifier in classifiers
             ]
             predictions = zip(*found, strict=True)
@@ -311,7 +289,7 @@ def classify_together(
                 yield (photo,) * len(classifiers) if isinstance(photo, Failure) else next(predictions)
 
 
-def _prepared(name: str, item: Source, sizes: Iterable[tuple[int, int]]) -> tuple[str, dict] | Failure:
+def _prepared(name: str, item: AnyPhoto, sizes: Iterable[tuple[int, int]]) -> tuple[str, dict] | Failure:
     """Returns a photo's name and how networks of these sizes need it, {(height, width): uint8 (h, w, 3)}."""
     try:
         if not isinstance(item, bytes | PhotoFile):

@@ -92,17 +92,6 @@ class Runner:
             last_map = self._to_numpy(last_map) if maps else None
             return Outputs(self._to_numpy(logits), self._to_numpy(features), last_map)
 
-    def probabilities(
-        self,
-        photos: Iterable[np.ndarray],
-        temperature: float = 1.0,
-        flip: bool = False,
-        batch_size: int = 32,
-        progress: Callable[[int], object] = lambda done: None,
-    ) -> np.ndarray:
-        """Returns the probability of each class for each photo, float64 of shape (N, classes); see `predict`."""
-        return self.predict(photos, temperature, flip, batch_size, progress)[0]
-
     def predict(
         self,
         photos: Iterable[np.ndarray],
@@ -190,7 +179,7 @@ def network_probabilities(
     compiled = _COMPILED.get(network)
     if compiled is None:
         compiled = _COMPILED[network] = CompiledNetwork(network)
-    return compiled.probabilities(photos, batch_size=batch_size, progress=progress)
+    return compiled.predict(photos, batch_size=batch_size, progress=progress)[0]
 
 
 def compile_model(model: "keras.Model") -> tuple[Call, Callable[[Any], np.ndarray], int]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from garbage_core.errors import GarbageError
+from garbage_core.errors import GarbageError, first_line
 from garbage_core.inference.engine import Call, Runner, keras_is_installed
 from garbage_core.utils.files import file_sha256
 from garbage_core.utils.parallel import available_cores
@@ -47,7 +47,7 @@ class Runtime:
     Attributes:
         name: Word for it in commands and reports: its format, `"onnx"`, and `"-int8"` for 8 bits.
         title: Name as shown to people.
-        module: Python module that it needs.
+        module: Python module that it needs; pip takes the same name.
         file: Name of the exported file in the folder of its run.
         open_file: Function from the path of an exported file and a number of processor threads to the compiled call.
     """
@@ -67,11 +67,6 @@ class Runtime:
     def precision(self) -> str:
         """`"float32"` or `"int8"`."""
         return "int8" if self.name.endswith("-int8") else "float32"
-
-    @property
-    def package(self) -> str:
-        """Name of its package, for pip."""
-        return self.module.replace("_", "-")
 
     @property
     def is_installed(self) -> bool:
@@ -257,7 +252,7 @@ def choose(run: "Run", runtime: str | None = None) -> Export | None:
             return export
     wanted = RUNTIMES[runtime]
     if not wanted.is_installed:
-        raise GarbageError(f"{wanted.title} is not installed: pip install {wanted.package}, or choose another runtime.")
+        raise GarbageError(f"{wanted.title} is not installed: pip install {wanted.module}, or choose another runtime.")
     int8 = " --int8" if wanted.precision == "int8" else ""
     command = f"python -m garbage_core export {run.name} --format {wanted.format}{int8}"
     raise GarbageError(f"{run.name!r} has no export for {runtime} that fits its network: run `{command}`.")
@@ -286,11 +281,11 @@ class ExportedNetwork(Runner):
             call = runtime.open_file(export.path, threads or available_cores())
         except ImportError as error:
             raise GarbageError(
-                f"{runtime.title} cannot be loaded ({error}): pip install {runtime.package}, or choose another runtime."
+                f"{runtime.title} cannot be loaded ({error}): pip install {runtime.module}, or choose another runtime."
             ) from error
         except Exception as error:  # each runtime has its own classes of errors
             raise GarbageError(
-                f"{str(export.path)!r} cannot be opened ({_first_line(error)}): export the network again."
+                f"{str(export.path)!r} cannot be opened ({first_line(error)}): export the network again."
             ) from error
         # Each call keeps all cores busy, and not every runtime takes two at once.
         super().__init__(
@@ -298,7 +293,3 @@ class ExportedNetwork(Runner):
         )
         self.export = export
         self.class_weights = export.class_weights
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -16,7 +16,7 @@ import h5py
 import keras
 import numpy as np
 
-from garbage_core.errors import GarbageError
+from garbage_core.errors import GarbageError, first_line
 from garbage_core.networks import efficientnet
 from garbage_core.utils.files import file_sha256
 
@@ -137,8 +137,7 @@ def load_network(path: str | Path, sha256: str | None = None) -> keras.Model:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise GarbageError(
-            f"{str(path)!r} cannot be read as a network ({str(error).splitlines()[0][:120]}): "
-            "restore it or train again."
+            f"{str(path)!r} cannot be read as a network ({first_line(error)}): restore it or train again."
         ) from error
 
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from garbage_core.errors import GarbageError
-from garbage_core.scale.sources import filesystem, first_line
+from garbage_core.errors import GarbageError, first_line
+from garbage_core.scale.sources import filesystem
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from garbage_core.errors import GarbageError
+from garbage_core.errors import GarbageError, first_line
 from garbage_core.inference.runtimes import KERAS, choose
 from garbage_core.runs.run import Run, load_run
 from garbage_core.scale.files import (
@@ -34,7 +34,7 @@ from garbage_core.scale.files import (
     write_job,
     write_list,
 )
-from garbage_core.scale.sources import first_line, list_photos, read_photo
+from garbage_core.scale.sources import list_photos, read_photo
 from garbage_core.utils.memory import give_back_large_blocks
 
 BLOCK = 256  # photos; a worker that dies loses half a minute of a core, and ten million photos make 40,000 parts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from garbage_core.data.file_types import PHOTO_EXTENSIONS
 from garbage_core.data.images import MAX_BYTES
-from garbage_core.errors import GarbageError
+from garbage_core.errors import GarbageError, first_line
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -104,8 +104,3 @@ def read_photo(address: str) -> bytes:
         raise GarbageError(f"There is no file {address!r}: it was there when the photos were listed.") from None
     except (PermissionError, IsADirectoryError) as error:
         raise GarbageError(f"{address!r} cannot be read ({first_line(error)}): check its permissions.") from error
-
-
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error, or its kind if it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

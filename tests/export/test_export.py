@@ -128,9 +128,9 @@ def test_results_of_one_call_are_not_overwritten_by_the_next(format, made):
 def test_many_photos_are_taken_a_few_at_a_time_so_that_they_fit_into_little_memory(made, keras_network):
     exported = ExportedNetwork(made("onnx"))
     photos, parts = generated_pictures(SIZE, 1) * 10, []
-    found = exported.probabilities(photos, batch_size=16, progress=parts.append)
+    found = exported.predict(photos, batch_size=16, progress=parts.append)[0]
     assert (sum(parts), max(parts)) == (10, LARGEST_BATCH)
-    np.testing.assert_allclose(found, keras_network.probabilities(photos), atol=1e-4)
+    np.testing.assert_allclose(found, keras_network.predict(photos)[0], atol=1e-4)
 
 
 @pytest.mark.slow
