@@ -22,7 +22,9 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import streamlit as st
 
 from garbage_app.photo import Photo
-from garbage_core.runs.run import HISTORY_FILE, PREDICTIONS_FILE, RUN_FILE, Run
+from garbage_core.runs.history import HISTORY_FILE
+from garbage_core.runs.predictions import PREDICTIONS_FILE
+from garbage_core.runs.run import RUN_FILE, Run
 
 P = ParamSpec("P")
 R = TypeVar("R")

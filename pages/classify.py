@@ -1,11 +1,11 @@
-"""Landing page: photos in, both models' answers out, with the reasons."""
+"""Landing page: photos in, both models' predictions out, with the reasons."""
 
 import streamlit as st
 
 from garbage_app.classifiers import choose_models, start_loading
 from garbage_app.classify.many_photos import write_batch
-from garbage_app.classify.one_photo import write_answer
-from garbage_app.classify.photo_input import ask_for_photos
+from garbage_app.classify.one_photo import write_prediction
+from garbage_app.classify.photo_input import choose_photos
 from garbage_app.router import ensure_routed
 from garbage_app.uploads import forget_photos
 from garbage_app.widgets.choosers import runs_or_stop
@@ -33,12 +33,12 @@ def write_welcome(runs: list[Run]) -> None:
 
 st.title("Which bin?", anchor=False)
 runs = choose_models(runs_or_stop())
-photos = ask_for_photos(runs)
+photos = choose_photos(runs)
 if not photos:
     forget_photos()
     write_welcome(runs)
 elif len(photos) == 1:
-    write_answer(photos[0], runs)
+    write_prediction(photos[0], runs)
 else:
     write_batch(photos, runs)
 # Last, so that the page is on the screen before TensorFlow takes the processor.

@@ -7,8 +7,8 @@ import streamlit as st
 
 from garbage_app.cache import run_key
 from garbage_app.classifiers import classifier_of, val_accuracy
-from garbage_app.classify.decision import asks_twice, is_sure, judged, outcome
-from garbage_app.classify.one_photo import write_answer
+from garbage_app.classify.decision import acceptance, outcome, uses_mirror_image, with_threshold
+from garbage_app.classify.one_photo import write_prediction
 from garbage_app.classify.predictions import predict_all
 from garbage_app.photo import Photo
 from garbage_core.errors import GarbageError
@@ -18,7 +18,7 @@ from garbage_core.utils.text import NBSP, capital, count, escape
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
 
-MOST_ERRORS = 3  # shown in full; more are folded away, so that they do not bury the answers
+MOST_ERRORS = 3  # shown in full; more are folded away, so that they do not bury the predictions
 
 
 def write_batch(photos: list[Photo], runs: list[Run]) -> None:
@@ -29,42 +29,38 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     from garbage_core.inference.classifier import Failure
 
     alone = predict_all(photos, runs)
-    raw = predict_all(photos, runs, flip=True) if asks_twice() else alone
+    raw = predict_all(photos, runs, flip=True) if uses_mirror_image() else alone
     leader = runs[0]
     results = [raw[photo.digest, run_key(leader)] for photo in photos]
     read = [place for place, result in enumerate(results) if not isinstance(result, Failure)]
-    answers = {
-        run.name: {place: judged(raw[photos[place].digest, run_key(run)], run) for place in read} for run in runs
-    }
-    outcomes = pd.Series({place: outcome(answer) for place, answer in answers[leader.name].items()}, dtype=object)
+    predictions = {run.name: _with_thresholds(photos, run, raw) for run in runs}
+    outcomes = pd.Series({place: outcome(one) for place, one in predictions[leader.name].items()}, dtype=object)
     totals = outcomes.value_counts()
-    said = ", ".join(f"{escape(name)} {number}" for name, number in totals.items())
+    said = ", ".join(f"{escape(str(name))} {number}" for name, number in totals.items())
     st.header(capital(said) or "No photo could be read", anchor=False)
     st.caption(
-        f"{count(len(photos), 'file')}, as answered by {escape(leader.title)}, which is the better model on the "
+        f"{count(len(photos), 'file')}, as classified by {escape(leader.title)}, which is the better model on the "
         "validation photos. Choose a row to see why."
     )
-    if asks_twice():
-        keys = {(photos[place].digest, run_key(leader)) for place in read}
-        changed = sum(raw[key].label != alone[key].label for key in keys)
-        st.caption(f"With the mirror images, {escape(leader.title)} gives {count(changed, 'other answer')}.")
+    if uses_mirror_image():
+        _write_changes(leader, {(photos[place].digest, run_key(leader)) for place in read}, alone, raw)
     _write_errors([result.error for result in results if isinstance(result, Failure)])
     if not read:
         return
     shown = _choose_outcomes(outcomes, totals)
     chosen = st.dataframe(
-        _table(photos, runs, answers, shown),
+        _table(photos, runs, predictions, shown),
         hide_index=True,
         column_config=_columns(runs),
         row_height=56,
         key="batch",
         on_select="rerun",
         selection_mode="single-row-required",
-        alt="Answers of the models for each photo",
+        alt="Predictions of the models for each photo",
     )
     st.download_button(
         "Download as CSV",
-        _export(photos, runs, answers, shown).to_csv(index=False),
+        _export(photos, runs, predictions, shown).to_csv(index=False),
         "answers.csv",
         "text/csv",
         icon=":material/download:",
@@ -74,7 +70,21 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     photo = photos[shown[picked[0] if picked and picked[0] < len(shown) else 0]]
     st.divider()
     st.caption(f"Photo: {escape(photo.name)}")
-    write_answer(photo, runs)
+    write_prediction(photo, runs)
+
+
+def _with_thresholds(photos: list[Photo], run: Run, results: dict) -> "dict[int, Prediction]":
+    """Returns the predictions of a run by the photos' places, without those that could not be read."""
+    from garbage_core.inference.classifier import Prediction
+
+    found = {place: results[photo.digest, run_key(run)] for place, photo in enumerate(photos)}
+    return {place: with_threshold(one, run) for place, one in found.items() if isinstance(one, Prediction)}
+
+
+def _write_changes(leader: Run, keys: set[tuple], alone: dict, with_mirror_image: dict) -> None:
+    """Says how many predictions the mirror images changed."""
+    changed = sum(with_mirror_image[key].label != alone[key].label for key in keys)
+    st.caption(f"The mirror images change {count(changed, 'prediction')} of {escape(leader.title)}.")
 
 
 def _loads(run: Run) -> bool:
@@ -99,7 +109,7 @@ def _choose_outcomes(outcomes: pd.Series, totals: pd.Series) -> list[int]:
     """Lets the reader choose what to see; returns the places of those photos, of all if nothing was chosen."""
     if len(totals) == 1:
         return list(outcomes.index)
-    if "outcomes" in st.session_state:  # photos that are gone, or judged anew, may have left none of a chosen kind
+    if "outcomes" in st.session_state:  # other photos, or another threshold, may have left none of a chosen kind
         st.session_state["outcomes"] = [name for name in st.session_state["outcomes"] or () if name in totals.index]
     wanted = st.pills(
         "Show only",
@@ -112,17 +122,17 @@ def _choose_outcomes(outcomes: pd.Series, totals: pd.Series) -> list[int]:
 
 
 def _table(
-    photos: list[Photo], runs: list[Run], answers: "dict[str, dict[int, Prediction]]", shown: list[int]
+    photos: list[Photo], runs: list[Run], predictions: "dict[str, dict[int, Prediction]]", shown: list[int]
 ) -> pd.DataFrame:
     rows = []
     for place in shown:
-        row = {"Photo": st.session_state["thumbnails"].get(photos[place].digest)}
+        row: dict[str, str | float | None] = {"Photo": st.session_state["thumbnails"].get(photos[place].digest)}
         for run in runs:
-            answer = answers[run.name][place]
+            prediction = predictions[run.name][place]
             row |= {
-                run.title: answer.label,
-                f"{run.title}: confidence": 100 * answer.confidence,
-                f"{run.title}: sure": is_sure(answer),
+                run.title: prediction.label,
+                f"{run.title}: confidence": 100 * prediction.confidence,
+                f"{run.title}: sure": acceptance(prediction),
             }
         rows.append(row | {"File": photos[place].name})
     return pd.DataFrame(rows)
@@ -137,25 +147,26 @@ def _columns(runs: list[Run]) -> dict:
         config[f"{run.title}: sure"] = st.column_config.TextColumn(
             "Sure",
             width="small",
-            help="Whether the confidence reaches the threshold chosen on the validation photos; a photo that does not "
-            "look like waste is unlike those the model learned from, so the answer is doubtful however sure it is.",
+            help="Whether the confidence reaches the decision threshold chosen on the validation photos; a photo that "
+            "does not look like waste is unlike those the model learned from, so the prediction is doubtful at any "
+            "confidence.",
         )
     return config
 
 
 def _export(
-    photos: list[Photo], runs: list[Run], answers: "dict[str, dict[int, Prediction]]", shown: list[int]
+    photos: list[Photo], runs: list[Run], predictions: "dict[str, dict[int, Prediction]]", shown: list[int]
 ) -> pd.DataFrame:
     lines = []
     for place in shown:
-        line = {"file": photos[place].name}
+        line: dict[str, str | float | bool] = {"file": photos[place].name}
         for run in runs:
-            answer = answers[run.name][place]
+            prediction = predictions[run.name][place]
             line |= {
-                f"{run.name}_label": answer.label,
-                f"{run.name}_confidence": round(answer.confidence, 6),
-                f"{run.name}_accepted": answer.accepted,
-                f"{run.name}_unfamiliar": answer.is_ood,
+                f"{run.name}_label": prediction.label,
+                f"{run.name}_confidence": round(prediction.confidence, 6),
+                f"{run.name}_accepted": prediction.accepted,
+                f"{run.name}_is_ood": prediction.is_ood,
             }
         lines.append(line)
     return pd.DataFrame(lines)

@@ -1,4 +1,4 @@
-"""One photo on the landing page: the headline, then each model's answer with its probabilities and its heat map."""
+"""One photo on the landing page: the headline, then each model's prediction with its probabilities and its heat map."""
 
 from typing import TYPE_CHECKING
 
@@ -7,13 +7,13 @@ import streamlit as st
 
 from garbage_app.classifiers import is_loaded, predict_with_heatmap, predict_with_mirror_image, val_accuracy
 from garbage_app.classify.decision import (
-    asks_twice,
     chosen_threshold,
     if_waste,
-    judged,
+    ood_share,
     sentence,
-    share_as_strange,
-    write_choices,
+    uses_mirror_image,
+    with_threshold,
+    write_settings,
 )
 from garbage_app.photo import Photo, preview_of
 from garbage_app.widgets.charts import show
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
 
 
-def write_answer(photo: Photo, runs: list[Run]) -> None:
-    """Writes the headline for one photo, then each model's answer, bars and heat map, and the reader's choices."""
+def write_prediction(photo: Photo, runs: list[Run]) -> None:
+    """Writes the headline for one photo, then each model's prediction, bars and heat map, and the reader's settings."""
     try:
         preview = preview_of(photo)
     except GarbageError as error:
         st.error(escape(str(error), 500), icon=":material/broken_image:")
         return
-    found = {}
+    found: dict[str, tuple[Prediction, np.ndarray]] = {}
     runs = sorted(runs, key=val_accuracy, reverse=True)
     with st.spinner("Looking at the photo" if all(map(is_loaded, runs)) else "Loading the models, once per server"):
         for run in runs:
@@ -42,30 +42,30 @@ def write_answer(photo: Photo, runs: list[Run]) -> None:
             except GarbageError as error:
                 st.error(f"{escape(run.title)}: {escape(str(error), 500)}", icon=":material/error:")
         runs = [run for run in runs if run.name in found]
-        alone = {run.name: judged(found[run.name][0], run) for run in runs}
-        answers = alone
-        if asks_twice():
-            answers = {run.name: judged(predict_with_mirror_image(photo, run), run) for run in runs}
+        alone = {run.name: with_threshold(found[run.name][0], run) for run in runs}
+        predictions = alone
+        if uses_mirror_image():
+            predictions = {run.name: with_threshold(predict_with_mirror_image(photo, run), run) for run in runs}
     if not runs:
         return
     left, right = st.columns([3, 1], gap="medium")
     with left:
-        write_headline(photo, answers, runs)
-        if asks_twice():
-            write_changes(runs, alone, answers)
+        write_headline(photo, predictions, runs)
+        if uses_mirror_image():
+            write_changes(runs, alone, predictions)
     if not photo.shown:
         right.image(preview, width="stretch", output_format="JPEG", alt=f"The photo {photo.name}")
     # A single model takes half the width too: its heat map would fill the screen.
     for column, run in zip(st.columns(max(2, len(runs))), runs, strict=False):
         with column.container(border=True, height="stretch"):
-            write_model(photo, preview, run, answers[run.name], *found[run.name])
-    write_choices(runs)
+            write_model(photo, preview, run, predictions[run.name], *found[run.name])
+    write_settings(runs)
 
 
-def write_headline(photo: Photo, answers: "dict[str, Prediction]", runs: list[Run]) -> None:
-    """Writes the answer of the first model, and whether the others agree."""
+def write_headline(photo: Photo, predictions: "dict[str, Prediction]", runs: list[Run]) -> None:
+    """Writes the prediction of the first model, and whether the others agree."""
     leader, *others = runs
-    best = answers[leader.name]
+    best = predictions[leader.name]
     st.header(sentence(best), anchor=False)
     hint = class_hint(best.label) if best.accepted else None
     if best.is_ood:
@@ -76,24 +76,22 @@ def write_headline(photo: Photo, answers: "dict[str, Prediction]", runs: list[Ru
     elif hint:
         st.markdown(f"{hint} :gray[{LOCAL_RULES}]")
     elif not best.accepted:
-        st.markdown("The photo leaves the model in doubt. Try one with better light, closer, on a plain background.")
-    different = [run for run in others if answers[run.name].label != best.label]
+        st.markdown("The model is not sure about this photo. Try one with better light, closer, on a plain background.")
+    different = [run for run in others if predictions[run.name].label != best.label]
     if different:
-        says = [
-            f"{escape(run.title)} says {escape(answers[run.name].label)} ({chance(answers[run.name].confidence)})"
-            for run in (leader, *different)
-        ]
+        pairs = [(run, predictions[run.name]) for run in (leader, *different)]
+        says = [f"{escape(run.title)} says {escape(one.label)} ({chance(one.confidence)})" for run, one in pairs]
         st.markdown(f":material/call_split: **The models disagree.** {'; '.join(says)}.")
     if photo.label:
         st.caption(f"A test photo that no model learned from; the data set calls it **{escape(photo.label)}**.")
 
 
 def write_changes(runs: list[Run], before: "dict[str, Prediction]", after: "dict[str, Prediction]") -> None:
-    """Says what asking about the mirror image changed."""
+    """Says what the mirror image changed."""
     changes = []
     for run in runs:
         old, new = before[run.name], after[run.name]
-        was, now = (f"{escape(answer.label)} {chance(answer.confidence)}" for answer in (old, new))
+        was, now = (f"{escape(prediction.label)} {chance(prediction.confidence)}" for prediction in (old, new))
         changes.append(f"{escape(run.title)} " + (f"stays at {now}" if was == now else f"goes from {was} to {now}"))
     st.caption(f"With the mirror image, {'; '.join(changes)}.")
 
@@ -101,29 +99,29 @@ def write_changes(runs: list[Run], before: "dict[str, Prediction]", after: "dict
 def write_model(
     photo: Photo, preview: np.ndarray, run: Run, prediction: "Prediction", alone: "Prediction", heat: np.ndarray
 ) -> None:
-    """Writes one model's answer with its probabilities, and the heat map of its answer for the photo alone."""
+    """Writes one model's prediction with its probabilities, and the heat map of its prediction for the photo alone."""
     from garbage_core import figures
     from garbage_core.explain.heatmaps import overlay
     from garbage_core.inference.engine import to_heat
 
     st.subheader(escape(run.title), anchor=False)
     st.markdown(f"**{sentence(prediction)}**")
-    if prediction.is_ood:
+    if prediction.is_ood and prediction.ood_p_value is not None:
         st.caption(
             f"Of the validation photos, taken as they are and altered as other cameras and places would, "
-            f"{share_as_strange(prediction.ood_p_value)} look this strange to it. "
+            f"{ood_share(prediction.ood_p_value)} look this strange to it. "
             f"{if_waste(prediction)}"
         )
     threshold = chosen_threshold(run)
     show(figures.probability_bars(prediction.probabilities, threshold=threshold), f"bars-{run.name}", toolbar=False)
     st.caption(
-        f"Dotted line: from {percent(threshold)} on it counts as sure, as chosen on the validation photos."
+        f"Dotted line: the decision threshold, {percent(threshold)}, as chosen on the validation photos."
         if threshold <= 1
-        else "It never counts as sure: on the validation photos no confidence was high enough."
+        else "It is never sure: on the validation photos no confidence was high enough."
     )
-    picture = overlay(preview, to_heat(heat.astype(np.float32), *preview.shape[:2]))
+    blend = overlay(preview, to_heat(heat.astype(np.float32), *preview.shape[:2]))
     st.image(
-        picture,
+        blend,
         width="stretch",
         output_format="JPEG",
         caption=f"Bright: what speaks for {escape(alone.label)}",

@@ -1,4 +1,4 @@
-"""The ways to hand over photos on the landing page: files, the camera, the clipboard, a sample of the data set."""
+"""Photo input on the landing page: files, the camera, the clipboard, a sample of the data set."""
 
 from typing import TYPE_CHECKING
 
@@ -25,13 +25,13 @@ _ICONS = {
     "Sample": "casino",
 }
 _FORMATS = (
-    "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF, up to 25 MB each. Photos stay in memory for the answer and are "
+    "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF, up to 25 MB each. Photos stay in memory for the prediction and are "
     "never stored."
 )
 
 
-def ask_for_photos(runs: list[Run]) -> list[Photo]:
-    """Shows the ways to hand over photos and returns those that were; samples are test photos to all these runs."""
+def choose_photos(runs: list[Run]) -> list[Photo]:
+    """Lets the reader choose photos and returns them; samples are test photos to all these runs."""
     dataset = dataset_or_none()
     source = st.segmented_control(
         "Where from",
@@ -45,13 +45,13 @@ def ask_for_photos(runs: list[Run]) -> list[Photo]:
     if source != "Paste":
         st.session_state.pop(PASTED, None)
     if source == "Camera":
-        # Not as wide as the page: the answer below shall be seen without scrolling.
+        # Not as wide as the page: the prediction below should be seen without scrolling.
         shot = st.camera_input("Hold one thing before the camera", key="camera", resolution="720p", width=640)
         return [photo_of("camera photo", shot.getvalue(), shown=True, private=True)] if shot else []
     if source == "Paste":
         return _pasted()
     if source == "Sample":
-        return _sample(runs, dataset)
+        return _sample(runs, dataset) if dataset else []
     return _uploaded(folder=source == "Folder")
 
 
@@ -77,7 +77,7 @@ def _is_litter(path: str) -> bool:
 
 
 def _pasted() -> list[Photo]:
-    """Takes photos from the clipboard, by the only field of Streamlit's that has an eye on it; its text is not used."""
+    """Takes photos from the clipboard, by the only input of Streamlit's that reads it; its text is not used."""
     # Inside a container it stands here; on its own Streamlit would fix it to the lower edge of the window.
     with st.container():
         sent = st.chat_input("Paste a photo here, then press Enter", key="clipboard", accept_file="multiple")
@@ -90,9 +90,9 @@ def _pasted() -> list[Photo]:
 
 
 def _contents(files: "list[UploadedFile]") -> list[tuple[str, bytes]]:
-    """Returns names and contents of no more files than are answered in one go, and says so where there are more."""
+    """Returns names and contents of no more files than are classified in one go, and says so where there are more."""
     if len(files) > MOST_FILES:
-        st.warning(f"{len(files)} files are too many at once; these are the answers for the first {MOST_FILES}.")
+        st.warning(f"{len(files)} files are too many at once; these are the predictions for the first {MOST_FILES}.")
     return [(file.name, file.getvalue()) for file in files[:MOST_FILES]]
 
 

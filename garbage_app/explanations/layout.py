@@ -31,7 +31,7 @@ def choose_map(classes: list[str]) -> tuple[str, str, str, "DeltaGenerator"]:
             list(METHODS),
             default="gradcam",
             required=True,
-            format_func=METHOD_NAMES.get,
+            format_func=METHOD_NAMES.__getitem__,
             key="method",
             bind="query-params",
             wrap=True,
@@ -53,9 +53,9 @@ def choose_map(classes: list[str]) -> tuple[str, str, str, "DeltaGenerator"]:
             key="layer",
             bind="query-params",
             disabled=method == "saliency",
-            help="The network looks at the photo in stacks of layers. The last feature map knows best what is to be "
-            "seen, but only roughly where; earlier ones see edges and textures in finer detail. SmoothGrad looks at "
-            "single pixels and needs no layer.",
+            help="The network consists of stacks of layers. The last feature map says best what is in the photo, but "
+            "only roughly where; earlier ones show edges and textures in finer detail. SmoothGrad works on single "
+            "pixels and needs no layer.",
         )
         opacity = st.empty()
     return method, "last" if method == "saliency" else stack, label, opacity

@@ -42,10 +42,17 @@ def choose_run(runs: Sequence[Run], label: str = "Model", key: str = "run", defa
     start = default if default in by_name else names[-1]
     if len(names) == 1:
         return runs[0]
-    chooser = {"format_func": lambda name: by_name[name].title, "key": key, "bind": "query-params"}
+
+    def title(name: str) -> str:
+        return by_name[name].title
+
     if len(names) <= 3:
-        return by_name[st.segmented_control(label, names, default=start, required=True, **chooser)]
-    return by_name[st.selectbox(label, names, index=names.index(start), **chooser)]
+        name = st.segmented_control(
+            label, names, default=start, required=True, format_func=title, key=key, bind="query-params"
+        )
+    else:
+        name = st.selectbox(label, names, index=names.index(start), format_func=title, key=key, bind="query-params")
+    return by_name[name]
 
 
 def keep_valid(key: str, options: Sequence) -> None:
@@ -56,16 +63,16 @@ def keep_valid(key: str, options: Sequence) -> None:
 
 def choose_split(run: Run, key: str = "split") -> str:
     """Lets the reader choose among the splits a run has predictions for; test first."""
-    there = set(run.predictions["split"])
-    splits = [name for name in ("test", "val", "train") if name in there] or sorted(there)
+    there: set[str] = set(run.predictions["split"])
+    splits: list[str] = [name for name in ("test", "val", "train") if name in there] or sorted(there)
     return st.segmented_control(
         "Photos",
         splits,
         default=splits[0],
         required=True,
-        format_func=lambda name: capital(SPLIT_NAMES.get(name, name)),
+        format_func=lambda name: capital(SPLIT_NAMES.get(name, str(name))),
         key=key,
         bind="query-params",
         help="Training photos: what the model learned from. Validation photos chose the epoch, the temperature and the "
-        "threshold. Test photos were kept aside for the result.",
+        "threshold. Test photos were held out for the result.",
     )

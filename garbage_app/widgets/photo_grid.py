@@ -10,12 +10,12 @@ from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
 from garbage_core.utils.text import NBSP, chance, escape
 
 TILES = 8
-ORDERS = {"surest": "Surest answers first", "unsure": "Least sure answers first", "name": "By file name"}
+ORDERS = {"surest": "Most confident first", "unsure": "Least confident first", "name": "By file name"}
 
 
 def choose_order(key: str = "order") -> str:
     """Lets the reader choose one of `ORDERS`; the choice stands in the address."""
-    return st.selectbox("Order", list(ORDERS), format_func=ORDERS.get, key=key, bind="query-params")
+    return st.selectbox("Order", list(ORDERS), format_func=ORDERS.__getitem__, key=key, bind="query-params")
 
 
 def in_order(photos: pd.DataFrame, order: str, confidence: str = "confidence") -> pd.DataFrame:
@@ -24,7 +24,7 @@ def in_order(photos: pd.DataFrame, order: str, confidence: str = "confidence") -
     Args:
         photos: Table with the column `file` and the one that `confidence` names.
         order: One of `ORDERS`; photos that are equal in it are sorted by their names.
-        confidence: Column with what "sure" is measured by.
+        confidence: Column with the confidence, 0..1.
 
     Returns:
         The same rows.
@@ -63,7 +63,7 @@ def probabilities_in_words(probabilities: dict[str, float], label: str, most: in
         label: The true class, listed even if it is not among the highest.
         most: How many of the highest are listed, without those that round to zero.
     """
-    ranked = sorted(probabilities, key=probabilities.get, reverse=True)
+    ranked = sorted(probabilities, key=probabilities.__getitem__, reverse=True)
     shown = [name for name in ranked[:most] if probabilities[name] >= 0.005]
     if label not in shown:
         shown.append(label)

@@ -1,4 +1,4 @@
-"""Choosing one photo to look at closely: a photo of the data set, the reader's own, or a drawing."""
+"""The photo picker, for one photo to explain: a photo of the data set, the reader's own, or a drawing."""
 
 import io
 
@@ -57,8 +57,8 @@ def pick_photo(runs: list[Run]) -> Photo | None:
             required=True,
             key="drawing",
             bind="query-params",
-            help="Drawn by the app, for machines without photos. The models never saw a drawing, so their answers may "
-            "be odd.",
+            help="Drawn by the app, for machines without photos. The models were not trained on drawings, so their "
+            "predictions may be odd.",
         )
         return photo_of(f"drawing of a {name}", _drawing(name))
     return _from_data_set(runs)
@@ -92,7 +92,7 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
             format_func=lambda name: capital(SPLIT_NAMES[name]),
             key="split",
             bind="query-params",
-            help="The models learned from the training photos; test photos they never saw.",
+            help="The models learned from the training photos; test photos were held out.",
         )
         photos = photos[photos["split"] == split]
         classes = [name for name in runs[-1].classes if name in set(photos["label"])]
@@ -103,8 +103,8 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
         if label != ANY_CLASS:
             photos = photos[photos["label"] == label]
         if chosen == DISAGREE:
-            answers = photos[list(columns.values())]
-            photos = photos[answers.ne(answers.iloc[:, 0], axis=0).any(axis=1)]
+            predicted = photos[list(columns.values())]
+            photos = photos[predicted.ne(predicted.iloc[:, 0], axis=0).any(axis=1)]
         elif chosen != EVERY:
             photos = photos[photos[columns[chosen]] != photos["label"]]
         file = st.selectbox("File", list(photos["file"]), key="file", bind="query-params", width=220)
@@ -117,11 +117,11 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
 
 @cache.resource(max_entries=8)
 def _photos(runs: list[Run]) -> pd.DataFrame:
-    """Returns file, split and label of every photo, and in a column p_<name> what each model takes it for."""
+    """Returns file, split and label of every photo, and in a column p_<name> the class that each model predicts."""
     table = runs[-1].predictions[["file", "split", "label"]].drop_duplicates("file")
     for run in runs:
         known = run.predictions.drop_duplicates("file").set_index("file")
-        answer = known[[f"p_{name}" for name in run.classes]].idxmax(axis=1).str.removeprefix("p_")
-        # A photo that a model has no answer for is not its mistake.
-        table[f"p_{run.name}"] = table["file"].map(answer).fillna(table["label"])
+        predicted = known[[f"p_{name}" for name in run.classes]].idxmax(axis=1).map(lambda column: str(column)[2:])
+        # A photo without a prediction of a model is not its mistake.
+        table[f"p_{run.name}"] = table["file"].map(predicted).fillna(table["label"])
     return table

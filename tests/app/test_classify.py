@@ -113,7 +113,7 @@ def test_the_mirror_images_of_many(runs):
         assert table.loc[table["File"] == row.File, "Transfer: confidence"].iloc[0] == pytest.approx(
             100 * answer.confidence, abs=1e-3
         )
-    assert "other answer" in words(app)
+    assert "The mirror images change" in words(app)
 
 
 def test_how_sure_is_sure_is_chosen_with_what_it_costs(place, pair):  # noqa: F811
@@ -136,12 +136,12 @@ def test_how_sure_is_sure_is_chosen_with_what_it_costs(place, pair):  # noqa: F8
     assert 0.3 < best(pair, "transfer", PHOTOS[0][1]).confidence < 0.9
     app = upload(open_page("classify"), PHOTOS[0])
     assert not app.header[0].value.startswith("Not sure")
-    assert "from 30.0 % on it counts as sure" in words(app)
-    assert "Transfer 100.0 %. The rest is left open." in words(app)
+    assert "the decision threshold, 30.0 %" in words(app)
+    assert "Transfer 100.0 %. For the others the model abstains." in words(app)
     app.slider(key="target").set_value(100).run()
     assert app.header[0].value.startswith("Not sure")
-    assert "from 90.0 % on it counts as sure" in words(app)
-    assert "Transfer 75.0 %. The rest is left open." in words(app)
+    assert "the decision threshold, 90.0 %" in words(app)
+    assert "Transfer 75.0 %. For the others the model abstains." in words(app)
 
 
 def test_totals_lead_to_the_photos_behind_them(runs):
@@ -149,7 +149,7 @@ def test_totals_lead_to_the_photos_behind_them(runs):
     table = app.dataframe[0].value
     counts = table["Transfer"].value_counts() if "Transfer" in app.caption[0].value else table["Scratch"].value_counts()
     assert len(counts) > 1, "the drawings must get different answers for this test"
-    leader = "Transfer" if "answered by Transfer" in words(app) else "Scratch"
+    leader = "Transfer" if "classified by Transfer" in words(app) else "Scratch"
     counts = table[leader].value_counts()
     wanted = counts.index[-1]
     app.button_group(key="outcomes").set_value([wanted]).run()
@@ -197,7 +197,7 @@ def test_more_files_than_fit_are_left_out_and_that_is_said(runs, monkeypatch):
     assert handing_over.MOST_FILES == 200
     monkeypatch.setattr(handing_over, "MOST_FILES", 3)
     app = upload(open_page("classify"), *PHOTOS)
-    assert "4 files are too many at once; these are the answers for the first 3." in app.warning[0].value
+    assert "4 files are too many at once; these are the predictions for the first 3." in app.warning[0].value
     assert list(app.dataframe[0].value["File"]) == [name for name, _ in PHOTOS[:3]]
 
 

@@ -145,7 +145,7 @@ def test_most_confident_mistakes_come_first(place, made):
 def test_least_sure_and_by_name(place, made):
     photos = answers("transfer", made)
     wrong = photos[~photos["correct"]]
-    app = open_page("evaluation", order="Least sure answers first")
+    app = open_page("evaluation", order="Least confident first")
     assert [file for file, _ in tiles(app)] == wrong.sort_values("confidence")["file"].head(TILES).tolist()
     app.selectbox(key="order").set_value("name").run()
     numbers = [int(re.search(r"(\d+)\.jpg", file)[1]) for file, _ in tiles(app) if file.startswith("can")]

@@ -95,7 +95,7 @@ def test_a_batch_with_broken_files_is_answered_and_downloaded(open_page):
     sound = [(f"photo {n}.jpg", encoded(bottle(400, 300, c), "JPEG")) for n, c in enumerate(colors)]
     torn = ("torn.jpg", sound[0][1][:900])
     choose(page, *sound[:4], torn, *sound[4:], ("renamed program.png", b"MZ" + bytes(200)))
-    page.get_by_text("12 files, as answered by").wait_for()
+    page.get_by_text("12 files, as classified by").wait_for()
     page.get_by_text("torn.jpg is cut off").wait_for()
     page.get_by_text("renamed program.png is a Windows program").wait_for()
     wait_for_answer(page)
@@ -133,7 +133,7 @@ def test_a_folder_is_answered_file_by_file(open_page, tmp_path):
     page = open_page()
     page.get_by_role("radio", name="Folder").click()
     page.set_input_files("input[type=file][webkitdirectory]", folder)
-    page.get_by_text("6 files, as answered by").wait_for()
+    page.get_by_text("6 files, as classified by").wait_for()
     page.get_by_text(f"{folder.name}/notes.txt is a text file").wait_for()
     page.get_by_text(f"{folder.name}/day 2/torn.png is cut off").wait_for()
     assert page.get_by_test_id("stAlert").count() == 2
@@ -159,7 +159,7 @@ def test_photos_are_dropped_onto_the_page(open_page):
         zone.dispatch_event(event, {"dataTransfer": dragged})
     page.get_by_text("Drag and drop files here").wait_for()
     zone.dispatch_event("drop", {"dataTransfer": dragged})
-    page.get_by_text("2 files, as answered by").wait_for()
+    page.get_by_text("2 files, as classified by").wait_for()
     assert [line["file"] for line in table(page)] == list(files)
 
 
