@@ -21,7 +21,7 @@ _DECIMALS = 6
 
 def log_probabilities(p: np.ndarray) -> np.ndarray:
     """Returns natural logarithms of probabilities, none below log(1e-7)."""
-    return np.log(np.clip(p, SMALLEST_PROBABILITY, 1.0))
+    return np.asarray(np.log(np.clip(p, SMALLEST_PROBABILITY, 1.0)))
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -44,7 +44,7 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
         raise ValueError(f"temperature must be a positive number, received {temperature!r}")
     scaled = log_probabilities(np.asarray(probabilities, dtype=np.float64)) / temperature
     scaled = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return scaled / scaled.sum(axis=-1, keepdims=True)
+    return np.asarray(scaled / scaled.sum(axis=-1, keepdims=True))
 
 
 def fit_temperature(y: np.ndarray, p: np.ndarray) -> float:
@@ -121,7 +121,7 @@ def confidence_and_correctness(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray
 
 def bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
     """Returns the bin of every confidence: `bins` of equal width over 0..1, lower edge included, 1 in the last."""
-    return np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1)
+    return np.asarray(np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1))
 
 
 def expected_calibration_error(y: np.ndarray, p: np.ndarray, bins: int = 15) -> float:

@@ -100,7 +100,7 @@ def _data(run: Run) -> str:
     protocol = {
         "official": "the lists of the data set's authors",
         "stratified": "80/20 within every class (seed 42), a tenth of the 80 % as val",
-    }.get(run.info.get("protocol"), "own")
+    }.get(str(run.info.get("protocol")), "own")
     text = ["## Data", ""]
     official = official_splits()
     if files <= set(official):
@@ -235,10 +235,9 @@ def _results(evaluation: Evaluation) -> str:
     ]
     classes = []
     for row in evaluation.per_class.to_dict("records"):
-        values = ([row[name], row[f"{name}_low"], row[f"{name}_high"]] for name in CLASS_METRICS)
         cells = [
-            interval(*ends, metric.is_share, plain=True)
-            for ends, metric in zip(values, CLASS_METRICS.values(), strict=True)
+            interval(row[name], row[f"{name}_low"], row[f"{name}_high"], metric.is_share, plain=True)
+            for name, metric in CLASS_METRICS.items()
         ]
         classes.append([str(row["label"]), *cells, f"{row['support']:,}"])
     text = [

@@ -63,8 +63,9 @@ class Comparison:
 
     def metric(self, name: str) -> tuple[float, float, float]:
         """Returns the difference in a metric of `METRICS`, b minus a, as (difference, low, high)."""
-        row = self.metrics.set_index("metric").loc[name]
-        return float(row["difference"]), float(row["low"]), float(row["high"])
+        row = self.metrics.set_index("metric")[["difference", "low", "high"]].loc[name]
+        value, low, high = row.to_numpy(float)
+        return float(value), float(low), float(high)
 
     def group(self, name: str) -> pd.DataFrame:
         """Returns the photos of one group of `GROUPS`, those answered most confidently (by either model) first."""
@@ -122,7 +123,7 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything but the single photos as plain lists, numbers and strings, ready for JSON."""
-        content = {
+        content: dict[str, Any] = {
             "split": self.split,
             "photos": self.n,
             "left_out": self.left_out,
@@ -139,7 +140,7 @@ class Comparison:
             "agreement_by_chance": self.agreement_by_chance,
             "agreement": self.agreement.to_numpy(),
         }
-        return json_value(content)
+        return dict(json_value(content))
 
 
 def compare(
@@ -237,9 +238,11 @@ def _same_photos(
         )
     left_out = len(a) + len(b) - 2 * len(common)
     a, b = (table.loc[common].reset_index(drop=True) for table in (a, b))
-    for row in a[a["label"] != b["label"]].itertuples():
+    for file, label_a, label_b in zip(a["file"], a["label"], b["label"], strict=True):
+        if label_a == label_b:
+            continue
         raise GarbageError(
-            f"{row.file!r} is {row.label!r} for {name_a} but {b.loc[row.Index, 'label']!r} for {name_b}; "
+            f"{file!r} is {label_a!r} for {name_a} but {label_b!r} for {name_b}; "
             "compare runs that were trained on the same data set."
         )
     return a, b, left_out

@@ -29,7 +29,7 @@ def confusions(labels: np.ndarray, predicted: np.ndarray, num_classes: int, weig
     cells = num_classes**2
     cell_of = np.zeros((cells, len(labels)))
     cell_of[np.asarray(labels) * num_classes + predicted, np.arange(len(labels))] = 1
-    return (cell_of @ weights).T.reshape(-1, num_classes, num_classes)
+    return np.asarray((cell_of @ weights).T.reshape(-1, num_classes, num_classes))
 
 
 def confusion_table(
@@ -45,7 +45,7 @@ def confusion_table(
 
 def accuracy(counts: np.ndarray) -> np.ndarray:
     """Returns the accuracy of confusion matrices, shape (R, C, C); shape (R,)."""
-    return np.einsum("rcc->r", counts) / counts.sum(axis=(1, 2))
+    return np.asarray(np.einsum("rcc->r", counts) / counts.sum(axis=(1, 2)))
 
 
 def macro_f1(counts: np.ndarray) -> np.ndarray:

@@ -93,8 +93,9 @@ class Evaluation:
 
     def metric(self, name: str) -> tuple[float, float, float]:
         """Returns a metric of `METRICS` as (value, low, high)."""
-        row = self.metrics.set_index("metric").loc[name]
-        return float(row["value"]), float(row["low"]), float(row["high"])
+        row = self.metrics.set_index("metric")[["value", "low", "high"]].loc[name]
+        value, low, high = row.to_numpy(float)
+        return float(value), float(low), float(high)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything as plain lists, numbers and strings, ready for JSON; undefined numbers are None."""
@@ -107,7 +108,7 @@ class Evaluation:
             "per_class": self.per_class.to_dict("records"),
             "confusion": self.confusion.to_numpy(),
         }
-        return json_value(content)
+        return dict(json_value(content))
 
 
 def evaluate(

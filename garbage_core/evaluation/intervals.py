@@ -91,7 +91,9 @@ def paired_interval(only_a: np.ndarray, only_b: np.ndarray, n: np.ndarray) -> tu
     return np.clip(middle - spread, -1, 1), np.clip(middle + spread, -1, 1)
 
 
-def auc_interval(area: np.ndarray, positives: np.ndarray, negatives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def auc_interval(
+    area: np.ndarray | float, positives: np.ndarray | int, negatives: np.ndarray | int
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns the 95 % interval of an area under the ROC curve.
 
     Newcombe 2006, Confidence intervals for an effect size measure based on the Mann-Whitney statistic, part 2,
@@ -113,7 +115,7 @@ def auc_interval(area: np.ndarray, positives: np.ndarray, negatives: np.ndarray)
 
     def fits(t: np.ndarray) -> np.ndarray:
         variance = t * (1 - t) * (1 + k * (1 - t) / (2 - t) + k * t / (1 + t)) / (m * n)
-        return np.abs(t - area) <= _Z * np.sqrt(variance)
+        return np.asarray(np.abs(t - area) <= _Z * np.sqrt(variance))
 
     def end(outside: np.ndarray) -> np.ndarray:
         inside = area
@@ -156,4 +158,4 @@ def mcnemar_test(right_a: np.ndarray, right_b: np.ndarray) -> tuple[pd.DataFrame
 def divide(a: np.ndarray, b: np.ndarray, otherwise: float) -> np.ndarray:
     """Returns a / b, and `otherwise` where b is 0."""
     a, b = np.broadcast_arrays(a, b)
-    return np.divide(a, b, out=np.full(a.shape, otherwise), where=b != 0)
+    return np.asarray(np.divide(a, b, out=np.full(a.shape, otherwise), where=b != 0))

@@ -109,8 +109,8 @@ class Sample:
 
 def log_loss(sample: Sample, probabilities: np.ndarray) -> np.ndarray:
     """Returns the mean negative log probability of the true class, shape (R,)."""
-    rows = np.arange(len(sample.labels))
-    return -(log_probabilities(probabilities)[rows, sample.labels] @ sample.weights) / sample.weights.sum(axis=0)
+    losses = -log_probabilities(probabilities)[np.arange(len(sample.labels)), sample.labels]
+    return np.asarray(losses @ sample.weights / sample.weights.sum(axis=0))
 
 
 def calibration_error(sample: Sample, probabilities: np.ndarray) -> np.ndarray:
@@ -118,7 +118,7 @@ def calibration_error(sample: Sample, probabilities: np.ndarray) -> np.ndarray:
     confidence, correct = confidence_and_correctness(sample.labels, probabilities)
     gaps = np.zeros((ECE_BINS, len(sample.labels)))
     gaps[bin_of(confidence, ECE_BINS), np.arange(len(sample.labels))] = correct - confidence
-    return np.abs(gaps @ sample.weights).sum(axis=0) / sample.weights.sum(axis=0)
+    return np.asarray(np.abs(gaps @ sample.weights).sum(axis=0) / sample.weights.sum(axis=0))
 
 
 def mean_auc(sample: Sample) -> np.ndarray:
