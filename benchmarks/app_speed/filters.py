@@ -23,7 +23,7 @@ WARM_UP = 4
 FILTERS = (
     ("data", "beta", 0.99, 0.999),
     ("data", "class", "glass", "metal"),
-    ("data", "colored", "answer", "class"),
+    ("data", "colored", "correct", "class"),
     ("audit", "split", "val", "test"),
     ("audit", "without", True, False),
     ("audit", "kind", "mislabeled", "contradictory"),

@@ -103,15 +103,15 @@ def photo_map(
     """Draws photos on a plane, similar ones close together; a click on one gives its file.
 
     Args:
-        points: Columns `file`, `x`, `y`, `label`, `split` and `answer` (what the network takes the photo for).
+        points: Columns `file`, `x`, `y`, `label`, `split` and `predicted`.
         classes: Names in order.
-        coloring: "class" (color and symbol of the true class) or "answer" (right or wrong).
+        coloring: "class" (color and symbol of the true class) or "correct" (right or wrong).
         chosen: File of a photo that gets a ring.
 
     Returns:
         A scatter plot without scales, because places mean nothing by themselves; `customdata` of a point is its file.
     """
-    right = points["answer"] == points["label"]
+    right = points["predicted"] == points["label"]
     if coloring == "class":
         groups = [
             (name, points["label"] == name, class_color(name, place), class_edge(name, place), place)
@@ -147,7 +147,7 @@ def photo_map(
     if len(points):
         alt = (
             f"Map of {number(len(points))} photos, similar ones close together, colored by "
-            f"{'their class' if coloring == 'class' else 'whether the answer is right'}; "
+            f"{'their class' if coloring == 'class' else 'whether the prediction is right'}; "
             f"{number((~right).sum())} are taken for another class than theirs."
         )
     bare = {"visible": False, "showgrid": False}
@@ -159,7 +159,7 @@ def _hovers(points: pd.DataFrame) -> list[str]:
     splits = {"train": "training", "val": "validation"}
     return [
         f"{row.file}<br>{row.label}, {splits.get(row.split, row.split)} photo<br>"
-        + ("rightly called so" if row.answer == row.label else f"taken for {row.answer}")
+        + ("rightly predicted" if row.predicted == row.label else f"predicted as {row.predicted}")
         for row in points.itertuples()
     ]
 

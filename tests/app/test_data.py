@@ -102,7 +102,7 @@ def test_numbers_need_neither_photos_nor_runs(machine):
     assert "2,527 photos of 6 classes" in said
     assert "of trash, 29 are test photos, where 23.4 would be even" in said
     assert (
-        "Training sees 4.4 times as many photos of the largest class as of the smallest; in effective numbers, 3.8"
+        "Training has 4.4 times as many photos of the largest class as of the smallest; in effective numbers, 3.8"
         in said
     )
     numbers = next(table.value for table in app.dataframe if "Effective number" in table.value)
@@ -185,7 +185,7 @@ def test_the_map_shows_every_photo_in_the_color_of_its_class(with_map):
 
 def test_the_map_can_show_right_and_wrong(with_map):
     app = open_page()
-    app.segmented_control(key="colored").set_value("answer").run()
+    app.segmented_control(key="colored").set_value("correct").run()
     table = with_map.predictions
     wrong = table.loc[(table["p_can"] > table["p_jar"]) != (table["label"] == "can"), "file"]
     assert len(wrong)
@@ -206,7 +206,7 @@ def test_a_link_to_a_point_rings_it_and_shows_its_photo(with_map, made, monkeypa
     monkeypatch.setenv("GARBAGE_DATA", str(made / "photos"))
     caption = open_page(point=file).image[-1].captions[0]
     right = (row["p_can"] > row["p_jar"]) == (row["label"] == "can")
-    assert ("rightly called so" in caption) == right
+    assert ("rightly predicted" in caption) == right
     assert len(charts(open_page(point="../none.jpg"))["Map of"]["data"]) == 2
 
 
@@ -252,7 +252,7 @@ def test_parts_of_a_bar_add_up_to_all_photos():
 
 
 def test_figures_without_photos_are_empty_and_say_so():
-    nothing = pd.DataFrame(columns=["file", "x", "y", "label", "split", "answer", "brightness", "color"])
+    nothing = pd.DataFrame(columns=["file", "x", "y", "label", "split", "predicted", "brightness", "color"])
     for chart in (
         figures_photos.photo_map(nothing, CLASSES),
         figures_photos.brightness_ranges(statistics.brightness_table(nothing, CLASSES)),

@@ -1,0 +1,104 @@
+"""How many photos each class has, how evenly the splits divide them, and how unequal the classes are to learn from."""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from garbage_app.data.splits import split_name
+from garbage_app.widgets.charts import drawn, show, show_table
+from garbage_app.widgets.choosers import SPLIT_NAMES
+from garbage_core.data import class_balance as balance
+from garbage_core.utils.text import NBSP, escape
+
+_PERCENT = st.column_config.NumberColumn(format=f"%.1f{NBSP}%%")
+_TENTHS = st.column_config.NumberColumn(format="%.1f")
+
+
+@st.fragment
+def write_balance(counts: pd.DataFrame, key: str) -> None:
+    """Draws photos per class and split, how even the splits are, and the effective numbers of photos.
+
+    Args:
+        counts: Classes in rows, splits in columns.
+        key: Tells these counts from others, for the cache.
+    """
+    from garbage_core.figures import data as figures_data
+
+    named = counts.rename(columns=SPLIT_NAMES)
+    st.subheader("How many photos of each class", anchor=False)
+    show(
+        drawn(lambda: figures_data.class_distribution(named), "class-distribution", key),
+        "class-distribution",
+        data=lambda: named.rename_axis("label"),
+    )
+    st.subheader("Are the classes spread evenly over the splits?", anchor=False)
+    st.markdown(_evenness(counts))
+    show(
+        drawn(lambda: figures_data.split_shares(named), "split-shares", key),
+        "split-shares",
+        data=lambda: balance.balance_table(counts).drop(columns="effective"),
+    )
+    st.caption("Gray tick: the class's share of all photos. In even splits, every symbol would stand on its tick.")
+    st.subheader("How unequal the classes are to learn from", anchor=False)
+    beta = st.segmented_control(
+        "β",
+        balance.BETAS,
+        default=balance.EFFECTIVE_NUMBER_BETA,
+        required=True,
+        format_func=str,
+        key="beta",
+        bind="query-params",
+        help="The first photo of a class counts as one, the second as β, the n-th as β to the power of n - 1: the more "
+        "photos there are, the likelier another one shows nothing new. The strategy `effective_number` takes 0.999. "
+        "Cui et al. 2019, arXiv:1901.05555.",
+    )
+    numbers = balance.balance_table(counts, beta)
+    learned = numbers.assign(photos=counts["train"].to_numpy() if "train" in counts else numbers["photos"])
+    st.markdown(
+        f"Training has {balance.imbalance_ratio(learned['photos']):.1f} times as many photos of the largest class as "
+        f"of the smallest; in effective numbers, {balance.imbalance_ratio(learned['effective']):.1f} times as many."
+    )
+    show(
+        drawn(lambda: figures_data.effective_numbers(learned), "effective-numbers", key, beta),
+        "effective-numbers",
+        data=learned[["label", "photos", "effective"]],
+    )
+    st.caption(
+        "Effective number: how many photos of a class still show something new, if each shows a little less than the "
+        "one before."
+    )
+    with st.expander("The numbers, and what an even share would be"):
+        _write_numbers(numbers, counts)
+
+
+def _evenness(counts: pd.DataFrame) -> str:
+    label, split, there, even = balance.largest_gap(counts)
+    chance = balance.stratification_p(counts)
+    text = (
+        f"The largest gap: of {escape(label)}, {there:,} are {SPLIT_NAMES.get(split, split)} photos, where "
+        f"{even:.1f} would be even."
+    )
+    if np.isnan(chance):
+        return text
+    if chance < 0.05:
+        verdict = "Splits drawn at random are rarely as uneven as these"
+    elif chance > 0.95:
+        verdict = "Splits drawn at random are rarely as even as these, which were stratified by class"
+    else:
+        verdict = "Splits drawn at random are often as uneven as these"
+    return f"{text} {verdict} (chi-square test, p{NBSP}={NBSP}{chance:.2f})."
+
+
+def _write_numbers(numbers: pd.DataFrame, counts: pd.DataFrame) -> None:
+    rows = pd.DataFrame({"Class": numbers["label"], "All": numbers["photos"], "Share": 100 * numbers["share"]})
+    for split in counts:
+        rows[split_name(split)] = numbers[split]
+        rows[f"{split_name(split)}, even"] = numbers[f"{split}_expected"]
+    rows["Effective number"] = numbers["effective"]
+    formats = {name: _TENTHS for name in rows if name.endswith(", even")} | {"Effective number": _TENTHS}
+    show_table(rows, "counts", formats | {"Share": _PERCENT})
+    ratios = [f"{split_name(split)} {balance.imbalance_ratio(counts[split]):.1f}" for split in counts]
+    st.caption(
+        "Even: the number a split would have if every class were divided in the same proportion. "
+        f"Largest class over smallest: {', '.join(ratios)}."
+    )

@@ -1,0 +1,56 @@
+"""The photos by class and split, where they come from, and the files that cannot be used."""
+
+import pandas as pd
+import streamlit as st
+
+from garbage_app.widgets.charts import show_table
+from garbage_app.widgets.choosers import SPLIT_NAMES
+from garbage_core.data.classes import CLASS_NAMES
+from garbage_core.data.dataset import Dataset, official_splits, split_dataset
+from garbage_core.runs.run import Run
+from garbage_core.utils.text import capital, count, escape, percent
+
+
+def split_name(split: str) -> str:
+    """Returns "Training", "Validation", "Test", or another split's own name."""
+    return capital(SPLIT_NAMES.get(split, split))
+
+
+def photos_by_split(dataset: Dataset | None, runs: list[Run]) -> tuple[pd.DataFrame, str]:
+    """Returns a table file, label, split and where it comes from: the photos here, a run, or the authors' lists."""
+    if dataset is not None:
+        return split_dataset(dataset), f"Counted in {escape(dataset.source.name, 120)}."
+    if runs:
+        run = runs[-1]
+        return run.predictions[["file", "label", "split"]], f"As recorded by the training of {escape(run.title)}."
+    lists = pd.DataFrame(official_splits().items(), columns=["file", "split"])
+    return lists.assign(label=lists["file"].str.split("/").str[0]), "From the lists of the data set's authors."
+
+
+def write_problems(dataset: Dataset) -> None:
+    """Lists files that cannot be used, by name."""
+    if dataset.problems.empty:
+        return
+    st.subheader("What cannot be used", anchor=False)
+    st.markdown(f"Left out: {count(len(dataset.problems), 'file')}.")
+    show_table(dataset.problems.rename(columns={"file": "File", "reason": "Reason"}), "problems")
+
+
+def write_totals(counts: pd.DataFrame) -> None:
+    """Writes how many photos each split has. `counts` has classes in rows, splits in columns."""
+    totals = counts.sum()
+    grid = st.grid(3, min_column_width=100)
+    for split, photos in totals.items():
+        share = percent(photos / totals.sum())
+        grid.metric(split_name(str(split)), f"{photos:,}", share, delta_color="off", delta_arrow="off", border=True)
+
+
+def write_source(classes: list[str]) -> None:
+    """Says where the photos come from, if they are those of TrashNet."""
+    if set(classes) <= set(CLASS_NAMES):
+        with st.expander("Where the photos come from"):
+            st.markdown(
+                "[TrashNet](https://github.com/garythung/trashnet) by Gary Thung and Mindy Yang, 2016, MIT license: "
+                "objects on a white posterboard, photographed with phones in sunlight or room light. Photos from a "
+                "bin, a belt or a street differ from these, so expect more mistakes there."
+            )
