@@ -55,8 +55,8 @@ def write_map(runs: list[Run]) -> None:
         _write_point(points, classes, chosen)
     st.caption(
         f"The features of {escape(run.title)} for each photo, as a point: photos with similar features lie close "
-        "together (t-SNE). Directions, distances between far groups and their sizes mean nothing. A click on a class in the "
-        "legend hides it."
+        "together (t-SNE). Directions, distances between far groups and their sizes mean nothing. A click on a class "
+        "in the legend hides it."
     )
 
 
@@ -65,7 +65,7 @@ def _choose_map(runs: list[Run]) -> tuple[Run, str]:
         run = choose_run(runs, label="Features of", key="map")
         coloring = st.segmented_control(
             "Colored by",
-            ["class", "correct"],
+            list(COLORINGS),
             default="class",
             required=True,
             format_func=COLORINGS.__getitem__,

@@ -26,7 +26,7 @@ def write_networks(split: str) -> None:
     st.subheader("In whole networks", anchor=False)
     st.markdown(f"{found.sentence} {found.precision}")
     st.caption(
-        f"Networks trained {escape(studies.strategies_setting(study))} that differ in the strategy alone: here it "
+        f"Networks trained {escape(studies.strategies_setting(study))}; they differ in the strategy alone, which here "
         f"affects the features, too. {studies.ONE_TRAINING}"
     )
     st.markdown("**Recall**")

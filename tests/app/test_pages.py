@@ -193,7 +193,7 @@ def test_mistakes_without_photos_name_the_files_and_offer_the_download(two_runs)
     app = open_page("evaluation")
     captions = [image.captions[0] for image in app.image]
     assert len(captions) == 8
-    assert all(re.search(r" taken for(.|\n)+  \n\w+\\.jpg$", caption) for caption in captions)
+    assert all(re.search(r" predicted as(.|\n)+  \n\w+\\.jpg$", caption) for caption in captions)
     assert any("Download the photos" in button.label for button in app.button)
 
 
