@@ -19,8 +19,8 @@ from garbage_core.figures.comparison import (
 )
 from garbage_core.figures.curves import coverage_curve, pr_curves, reliability, roc_curves
 from garbage_core.figures.data import class_distribution, file_sizes, photo_sizes
-from garbage_core.figures.explain import heat_scale, removal_curve
 from garbage_core.figures.learning import Training, learning_curves
+from garbage_core.figures.photos import heat_scale, removal_curve
 from garbage_core.figures.results import confusion_matrix, matrix, per_class_bars, probability_bars
 from garbage_core.figures.style import MODEL_COLORS, NEUTRAL, PRIMARY, alt_text, model_color
 

@@ -127,16 +127,7 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
             sentences.append(f"{title} accepts no photo at its threshold")
         else:
             share, right = accepted["coverage"].max(), float(accepted.loc[accepted["coverage"].idxmax(), "accuracy"])
-            symbol = {"color": color, "size": 13, "symbol": model_symbol(title, position)}
-            traces.append(
-                go.Scatter(
-                    **{"x": [100 * share], "y": [100 * right], "mode": "markers"},
-                    name=f"{title}, threshold {percent(threshold)}",
-                    marker=symbol | {"line": {"color": "#FFFFFF", "width": 1.5}},
-                    hovertemplate="%{fullData.name}:<br>answers %{x:.1f} % of the photos, "
-                    "%{y:.1f} % of them rightly<extra></extra>",
-                )
-            )
+            traces.append(_threshold_mark(title, position, threshold, share, right))
             sentences.append(
                 f"with the threshold {percent(threshold)} {title} answers {percent(share)} of the photos, "
                 f"{percent(right)} of them rightly"
@@ -155,6 +146,20 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
         yaxis=percent_axis("Right among them")
         | {"range": [bottom, 100.5], "tickvals": None, "ticktext": None, "dtick": step}
         | {"ticksuffix": f"{NBSP}%"},
+    )
+
+
+def _threshold_mark(title: str, position: int, threshold: float, share: float, right: float) -> go.Scatter:
+    """Marks where a model's threshold stands on its coverage curve; shares are 0..1."""
+    symbol = {"color": model_color(title, position), "size": 13, "symbol": model_symbol(title, position)}
+    return go.Scatter(
+        x=[100 * share],
+        y=[100 * right],
+        mode="markers",
+        name=f"{title}, threshold {percent(threshold)}",
+        marker=symbol | {"line": {"color": "#FFFFFF", "width": 1.5}},
+        hovertemplate="%{fullData.name}:<br>answers %{x:.1f} % of the photos, %{y:.1f} % of them rightly"
+        "<extra></extra>",
     )
 
 

@@ -82,13 +82,7 @@ def learning_curves(
         shapes += _edges(training, position, along, single=rows == 1)
     for panel, (metric, top) in enumerate(zip(panels, tops, strict=True)):
         axis = f"y{panel + 2}"
-        unit = {"ticksuffix": f"{NBSP}%"} if lookup(metric).is_share else {"exponentformat": "power"}
-        if metric == "learning_rate":
-            unit |= {"tickformat": "~g"}
-        axes[f"yaxis{panel + 2}"] = {
-            **{"domain": [max(top - panel_height / inner, 0), top], "anchor": "x", "nticks": 5, **unit},
-            "rangemode": "tozero" if metric in ("seconds", "learning_rate") else "normal",
-        }
+        axes[f"yaxis{panel + 2}"] = _panel_axis(metric, max(top - panel_height / inner, 0), top)
         notes.append(_heading(lookup(metric).title, top))
         for position, training in enumerate(trainings):
             traces += _curves(training, position, metric, axis, smoothing, along, splits, legend=panel == 0)
@@ -109,6 +103,14 @@ def learning_curves(
         xaxis=along_axis | {"anchor": f"y{len(panels) + 1}"},
         **axes,
     )
+
+
+def _panel_axis(metric: str, bottom: float, top: float) -> dict:
+    unit = {"ticksuffix": f"{NBSP}%"} if lookup(metric).is_share else {"exponentformat": "power"}
+    if metric == "learning_rate":
+        unit["tickformat"] = "~g"
+    mode = "tozero" if metric in ("seconds", "learning_rate") else "normal"
+    return {"domain": [bottom, top], "anchor": "x", "nticks": 5, "rangemode": mode} | unit
 
 
 def _along_axis(trainings: Sequence[Training], along: str) -> dict:

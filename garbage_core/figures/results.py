@@ -91,21 +91,9 @@ def matrix(
         notes.append({"x": columns[j], "y": rows[i], "text": texts[i][j], "showarrow": False, "font": font})
     # Cells take the shape of the page: were they kept square, a phone would show as much empty space below them.
     frame = {"type": "category", "showgrid": False, "showline": False}
-    edges = [
-        {"type": "line", "x0": k - 0.5, "x1": k - 0.5, "y0": -0.5, "y1": len(rows) - 0.5}
-        for k in range(len(columns) + 1)
-    ]
-    edges += [
-        {"type": "line", "y0": k - 0.5, "y1": k - 0.5, "x0": -0.5, "x1": len(columns) - 0.5}
-        for k in range(len(rows) + 1)
-    ]
-    shapes = [edge | {"line": {"color": GRID, "width": 1}} for edge in edges]
+    shapes = _grid(len(rows), len(columns))
     if chosen is not None and chosen[0] in rows and chosen[1] in columns:
-        i, j = rows.index(chosen[0]), columns.index(chosen[1])
-        place = {"type": "rect", "x0": j - 0.46, "x1": j + 0.46, "y0": i - 0.46, "y1": i + 0.46}
-        # The page's own ink: every hue already stands for a class, a model or the strength of a cell.
-        ink = NEUTRAL if dark is None else "#FFFFFF" if dark else "#000000"
-        shapes.append(place | {"line": {"color": ink, "width": 3}})
+        shapes.append(_frame(rows.index(chosen[0]), columns.index(chosen[1]), dark))
     return figure(
         [heat, markers],
         alt,
@@ -117,6 +105,20 @@ def matrix(
         xaxis=frame | {"title": columns_title, "range": [-0.5, len(columns) - 0.5], "autotickangles": [0, -45]},
         yaxis=frame | {"title": rows_title, "range": [len(rows) - 0.5, -0.5]},
     )
+
+
+def _grid(rows: int, columns: int) -> list[dict]:
+    """Returns the lines around the cells of a matrix."""
+    edges = [{"x0": k - 0.5, "x1": k - 0.5, "y0": -0.5, "y1": rows - 0.5} for k in range(columns + 1)]
+    edges += [{"y0": k - 0.5, "y1": k - 0.5, "x0": -0.5, "x1": columns - 0.5} for k in range(rows + 1)]
+    return [{"type": "line", "line": {"color": GRID, "width": 1}} | edge for edge in edges]
+
+
+def _frame(row: int, column: int, dark: bool | None) -> dict:
+    """Returns a frame around a cell in the page's own ink: every hue already stands for a class, a model or a share."""
+    ink = NEUTRAL if dark is None else "#FFFFFF" if dark else "#000000"
+    place = {"x0": column - 0.46, "x1": column + 0.46, "y0": row - 0.46, "y1": row + 0.46}
+    return {"type": "rect", "line": {"color": ink, "width": 3}} | place
 
 
 def confusion_matrix(

@@ -188,18 +188,8 @@ def recall_by_strategy(table: pd.DataFrame, classes: pd.DataFrame, split: str) -
         f"Dot plot with 95{NBSP}% intervals of recall for {len(names)} classes and {len(strategies)} strategies: they "
         f"differ most for {widest}, by {100 * spread.max():.1f} points."
     )
-    bands = [
-        {
-            "type": "line",
-            "xref": "paper",
-            "x0": 0,
-            "x1": 1,
-            "y0": edge,
-            "y1": edge,
-            "line": {"color": LINE, "width": 0.5},
-        }
-        for edge in np.arange(len(names) - 1) + 0.5
-    ]
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": LINE, "width": 0.5}}
+    bands = [line | {"y0": edge, "y1": edge} for edge in np.arange(len(names) - 1) + 0.5]
     labels = [f"{name}<br>{number(photos)}" for name, photos in zip(names, classes["train_photos"], strict=True)]
     return figure(
         traces,
