@@ -1,1 +1,1 @@
-"""garbage_core.explain.heatmaps."""
+"""Explanations: heat maps, and how faithful they are to the network."""

@@ -1,4 +1,4 @@
-"""How far a heat map can be trusted: does the class lose its probability once the hottest places are gone?
+"""Faithfulness of heat maps: does the class lose its probability once the hottest places are removed?
 
     chance = lambda photos: classifier.probabilities(photos)[:, 1]
     result = faithfulness(chance, photo, heat)
@@ -7,8 +7,8 @@
 This is the deletion curve of Petsiuk et al. 2018 (RISE, arXiv:1806.07421) with three changes, each for a reason:
 
 - What is removed is filled in smoothly from what is left around it, as Rong et al. 2022 do (ROAD, arXiv:2202.00449), on
-  a grid of cells. Gray squares look like nothing the network has seen, so they lower a probability wherever they lie; a
-  blurred thing still has its color, which alone can give a class away. On twelve test photos (transfer, Grad-CAM, in
+  a grid of cells. Gray squares are unlike any training photo, so they lower a probability wherever they lie; a
+  blurred object still has its color, which alone can give a class away. On twelve test photos (transfer, Grad-CAM, in
   shares of the first probability) the areas for the map, random order and a map moved by half a photo were 0.39, 0.55
   and 0.64 so; 0.40, 0.51 and 0.63 with blur; and 0.33, 0.28 and 0.42 with gray, which scattered squares use up fastest.
 - The curve is drawn against removal in random order. How fast a probability falls depends on the photo and on the
@@ -30,17 +30,17 @@ from garbage_core.explain.imputation import grid_shape, hottest_first, remove
 # From photos, uint8 (N, h, w, 3), to the probability of one class for each, (N,).
 Probability = Callable[[np.ndarray], np.ndarray]
 
-# Shares of the photo at which the network is asked. Closer together where a good map makes the probability fall.
+# Shares of the photo that are removed. Closer together where a good map makes the probability fall.
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.35, 0.6, 1.0)
 DRAWS = 6  # random orders; each costs as many calls as the map itself, but serves every map of the same photo and class
 BATCH_SIZE = 8
-LEAST = 0.1  # a class that loses less than this, whatever is removed, says nothing about a map
-MARGIN = 0.01  # areas that differ by less are the same for all that it matters
+LEAST = 0.1  # a class that loses less than this, whatever is removed, tells nothing about a map
+MARGIN = 0.01  # areas that differ by less count as equal
 
 
 @dataclass(frozen=True, eq=False)
 class RandomRemoval:
-    """What removing places in random order does: the yardstick of every map of one photo, class and network.
+    """The effect of removing places in random order: the baseline of every map of one photo, class and network.
 
     Attributes:
         shares: Shares of the photo removed, from 0 to 1, shape (P,).
@@ -107,7 +107,7 @@ class Faithfulness:
 
     @property
     def verdict(self) -> str:
-        """What the measurement allows to say of the map.
+        """The verdict on the map.
 
         "better" if the map does better than 95 of 100 random orders would, "worse" if worse than 95, "chance" if
         neither; "little" if the class has less than `LEAST` to lose, "flat" if it loses less whatever is removed.
@@ -144,9 +144,9 @@ def faithfulness(
 
     Args:
         probability: Gives the probability of the map's class for photos, uint8 (N, h, w, 3), as (N,).
-        photo: The photo as the network sees it, uint8 (h, w, 3).
+        photo: Prepared photo, uint8 (h, w, 3).
         heat: Heat map of shape (h, w), any range; places of equal heat are removed in random order.
-        random: Yardstick from `random_removal`, if there is one for this photo and class; else it is computed.
+        random: Baseline from `random_removal` for this photo and class; None computes it.
         progress: Called after every batch with the number of photos in it, see `calls`.
 
     Returns:
@@ -235,12 +235,12 @@ def _probabilities(
     shares: np.ndarray,
     progress: Callable[[int], None] | None,
 ) -> np.ndarray:
-    """Returns the probability for every order and share, (orders, shares), asking for a batch at a time."""
+    """Returns the probability for every order and share, (orders, shares), a batch at a time."""
     wanted = [(order, round(share * len(order))) for order in orders for share in shares]
-    answers = []
+    found = []
     for start in range(0, len(wanted), BATCH_SIZE):
         batch = np.stack([remove(photo, order[:count]) for order, count in wanted[start : start + BATCH_SIZE]])
-        answers.append(np.asarray(probability(batch), dtype=np.float64))
+        found.append(np.asarray(probability(batch), dtype=np.float64))
         if progress:
             progress(len(batch))
-    return np.concatenate(answers).reshape(len(orders), len(shares))
+    return np.concatenate(found).reshape(len(orders), len(shares))

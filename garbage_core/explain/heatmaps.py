@@ -1,4 +1,4 @@
-"""Heat maps: which part of a photo speaks for a class.
+"""Heat maps: the parts of a photo that speak for a class.
 
     heat = heatmap(network, photo, class_index=1, method="gradcam")  # (h, w), 0..1
     picture = overlay(photo, heat)  # uint8, to be shown
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 METHODS = ("gradcam", "gradcam++", "scorecam", "layercam", "saliency")
 METHOD_HINTS = {
     "gradcam": "Feature maps, each weighted by how much the class gains from it (Selvaraju et al. 2017).",
-    "gradcam++": "Like Grad-CAM, but several things of one class in a photo all show (Chattopadhay et al. 2018).",
-    "scorecam": "Weights found by trying: how likely is the class if only this part is seen (Wang et al. 2020); slow.",
+    "gradcam++": "Like Grad-CAM, but it shows several objects of one class in a photo (Chattopadhay et al. 2018).",
+    "scorecam": "Each part weighted by the probability of the class if only it is visible (Wang et al. 2020); slow.",
     "layercam": "Every place has a weight of its own, so earlier layers give finer maps (Jiang et al. 2021).",
-    "saliency": "Single pixels that move the answer, averaged over noisy copies (SmoothGrad, Smilkov et al. 2017).",
+    "saliency": "Pixels on which the prediction depends, averaged over noisy copies (SmoothGrad, Smilkov et al. 2017).",
 }
 SCORECAM_MAPS = 32  # feature maps that Score-CAM tries, those that vary most; a forward pass each
 SALIENCY_COPIES = 16  # noisy copies of the photo; below ten the map is still grainy
@@ -102,7 +102,7 @@ def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.6) -> np.nda
         photo: RGB photo, uint8 of shape (h, w, 3).
         heat: Heat map of shape (h, w), 0..1.
         opacity: How strongly the map covers the photo where it is hottest, 0 (photo alone) to 1 (map alone). The
-            coldest places are covered by a third of that, so that the photo shows through where nothing is to be seen.
+            coldest places are covered by a third of that, so that the photo shows through.
 
     Returns:
         uint8 of shape (h, w, 3).
@@ -238,5 +238,5 @@ def _saliency(
         if progress:
             progress((copy + 1) / SALIENCY_COPIES)
     strength = total.max(axis=-1)
-    # A few single pixels are far stronger than the rest; scaled by them, the map would look empty.
+    # A few single pixels are far stronger than the rest; scaled by them, the map would be empty.
     return np.clip(strength / max(float(np.percentile(strength, 99)), 1e-12), 0, 1).astype(np.float32)

@@ -1,1 +1,1 @@
-"""garbage_core.export.export."""
+"""Export of trained networks to ONNX, OpenVINO and LiteRT, each checked against the original."""

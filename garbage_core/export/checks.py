@@ -96,14 +96,14 @@ def refuse_if_different(checks: dict[str, Check], precision: str) -> None:
         if worst > MAX_DIFFERENCE:
             raise GarbageError(
                 f"The exported network is off by up to {worst:.2g} in a probability, more than {MAX_DIFFERENCE:g}; "
-                "it was not kept: try another format."
+                "it was not written: try another format."
             )
         return
     val = checks["val"]
     if val.points_lost is not None and val.points_lost > MAX_POINTS_LOST:
         raise GarbageError(
             f"The int8 network loses {val.points_lost:.2f} points of accuracy on {val.photos} val photos, more than "
-            f"{MAX_POINTS_LOST}; it was not kept: try another format, or export without --int8."
+            f"{MAX_POINTS_LOST}; it was not written: try another format, or export without --int8."
         )
 
 

@@ -1,4 +1,4 @@
-"""Converting a Keras network to ONNX, OpenVINO or LiteRT, in float32 or int8; `export.export` checks the result.
+"""Converters of Keras networks to ONNX, OpenVINO and LiteRT, in float32 or int8; `export.export` checks the result.
 
 OpenVINO reads TensorFlow's graph; ONNX is written by tf2onnx, which takes 8 GB of memory for it. Both are quantized by
 NNCF, LiteRT by its own converter, each with the ranges that the activations reach on the photos that it is given.
@@ -157,7 +157,7 @@ def _to_openvino(model: "keras.Model", path: Path, photos: Sequence[np.ndarray],
         operations = converted.get_ordered_ops()
         convolutions = [op.get_friendly_name() for op in operations if op.get_type_name() == "Convolution"]
         converted = _quantized(converted, photos, 0, _ends(convolutions, plan))
-    # What int8 leaves in floating point, biases above all, is kept as it is: halving it saves next to nothing.
+    # What int8 leaves in floating point, biases above all, stays as it is: halving it saves next to nothing.
     openvino.save_model(converted, path, compress_to_fp16=False)
 
 

@@ -1,13 +1,13 @@
-"""Exporting a trained network to other runtimes: ONNX, OpenVINO and LiteRT, in float32 or int8.
+"""Export of a trained network to other runtimes: ONNX, OpenVINO and LiteRT, in float32 or int8.
 
     export = export_run(load_run("transfer"), "openvino", int8=True)  # into the run's folder, where the app finds it
 
-The exported graph takes RGB photos, 0..255, of any size, and has the outputs that `inference.Runner` hands out: logits,
+The exported graph takes RGB photos, 0..255, of any size, and has the outputs that `engine.Runner` hands out: logits,
 the last feature map (so that a class activation map needs no gradient) and pooled features. An int8 network is
 quantized after training, by NNCF (ONNX, OpenVINO) or LiteRT's own converter, with ranges measured on training photos.
 
-Nothing is kept unchecked: the exported file is opened by the runtime that will run it and answers the validation
-photos; only if it agrees with the network does it come into place, with a report beside it.
+The exported file is opened by the runtime that will run it and classifies the validation photos; only if it agrees with
+the network is it moved into place, with a report beside it.
 """
 
 import base64

@@ -147,7 +147,7 @@ class Classifier:
         """The network in Keras, for its layers and gradients; read now if an exported one is in use."""
         if self._network is None:
             if self._load_network is None:
-                raise GarbageError("An exported network has no layers to look into: make the classifier from its run.")
+                raise GarbageError("An exported network has no layers for this: make the classifier from its run.")
             self._network = self._load_network()
         return self._network
 

@@ -223,7 +223,7 @@ def _pooled_features(network: "keras.Model") -> "list[keras.KerasTensor]":
     """Returns the parts of `Outputs.features`, in the network's order."""
     import keras
 
-    # A stack's first block begins with two branches; the layer of the shorter one sees what enters the stack.
+    # A stack's first block begins with two branches; the layer of the shorter one takes what enters the stack.
     shortcuts = sorted(layer.name for layer in network.layers if layer.name.endswith("_block1_0_conv"))
     entering = [keras.ops.mean(network.get_layer(name).input, axis=(1, 2)) for name in shortcuts[-2:]]
     return [*entering, network.get_layer("avg_pool").output]

@@ -130,9 +130,9 @@ def fit(
     scale = np.repeat(totals, sizes)
     _, lengths, directions = np.linalg.svd((train - mean) / scale, full_matrices=False)
     values = lengths**2 / len(train)
-    kept = min(COMPONENTS, used - 1, int((values > 1e-9 * values[0]).sum()))
-    variances, directions = values[:kept], directions[:kept].T
-    rest = max(values[kept:].sum() / (used - kept), 1e-12)
+    count = min(COMPONENTS, used - 1, int((values > 1e-9 * values[0]).sum()))
+    variances, directions = values[:count], directions[:count].T
+    rest = max(values[count:].sum() / (used - count), 1e-12)
     # Stored as float16, so the val photos are measured with what will be read back.
     directions = directions.astype(np.float16).astype(np.float32)
     arrays = (

@@ -1,6 +1,6 @@
-"""Weights on their way into a network and out of it: starting weights, and the file of a trained run.
+"""Starting weights of a network, and the file of a trained one.
 
-A trained network is kept as a `.keras` file whose weights are float16: half the size, under 50 MB for ResNet-50, and
+A trained network is stored as a `.keras` file whose weights are float16: half the size, under 50 MB for ResNet-50, and
 no measurable loss for inference. It is read back as float32, only if its SHA-256 is the recorded one, and only with
 `safe_mode`, so that no code in a file is ever run.
 """
@@ -26,11 +26,11 @@ _IMAGENET_NETWORKS = {"v1": "ResNet50", "v2": "ResNet50V2"}
 
 @dataclass(frozen=True)
 class StartingWeights:
-    """What a network started from.
+    """Starting weights of a network.
 
     Attributes:
-        source: None, `"imagenet"`, or the name of the file.
-        sha256: Hash of the file, as 64 hexadecimal digits; None without a file.
+        source: None for random weights, `"imagenet"`, or the name of the file.
+        sha256: SHA-256 of the file, as 64 hexadecimal digits; None without a file.
         loaded: Names of the layers that took their weights from the source, in the network's order.
         random: Names of the layers that start from random weights.
     """
@@ -184,7 +184,7 @@ def _imagenet_arrays(network: keras.Model) -> dict[str, list[np.ndarray]]:
 
 
 def _read_arrays(path: Path, network_layers: list) -> dict[str, list[np.ndarray]]:
-    """Reads the arrays of each layer from a file that Keras wrote, in whatever order it kept them."""
+    """Reads the arrays of each layer from a file that Keras wrote, in whatever order."""
     try:
         groups = dict(_npz_groups(path) if path.suffix == ".npz" else _h5_groups(path))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

@@ -1,1 +1,1 @@
-"""garbage_core.runs.run."""
+"""Runs: the folder that a training writes, its learning curves and predictions, and how to train it again."""

@@ -153,8 +153,12 @@ def test_runs_can_be_told_apart_without_color(run, tmp_path):
     assert len({mark.marker.symbol for mark in traces(chart, "y", "markers")}) == 2
     legend = sorted((trace for trace in chart.data if trace.showlegend), key=lambda trace: trace.legendrank)
     assert [trace.name for trace in legend] == [
-        *("Scratch, training", "Scratch, validation", "Scratch, kept"),
-        *("Transfer, training", "Transfer, validation", "Transfer, kept"),
+        "Scratch, training",
+        "Scratch, validation",
+        "Scratch, kept",
+        "Transfer, training",
+        "Transfer, validation",
+        "Transfer, kept",
     ]
 
 

@@ -227,7 +227,12 @@ def test_json_takes_what_numpy_hands_out(tmp_path):
     }
     target = files.write_json(value, tmp_path / "deep" / "value.json")
     assert json.loads(target.read_text()) == {
-        **{"a": 0.5, "b": [0, 1], "c": None, "d": str(tmp_path), "e": [1, None], "3": True}
+        "a": 0.5,
+        "b": [0, 1],
+        "c": None,
+        "d": str(tmp_path),
+        "e": [1, None],
+        "3": True,
     }
 
 
