@@ -1,4 +1,4 @@
-"""Files that are damaged on purpose, for `benchmarks/fuzz_images.py` and `benchmarks/fuzz_atheris.py`.
+"""Files that are damaged on purpose, for `benchmarks/fuzz_images.py`.
 
 Small pictures in every accepted format, and in rarer kinds of each, are damaged in six ways: bits flipped, ends cut
 off, two files spliced, headers overwritten, size fields changed, blocks moved. Checksums are mended in half of the PNG

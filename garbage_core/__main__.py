@@ -1,8 +1,8 @@
-"""`python -m garbage_core`: see `garbage_core.cli.main`."""
+"""`python -m garbage_core`: see `garbage_core.cli`."""
 
 import sys
 
-from garbage_core.cli.main import main
+from garbage_core.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

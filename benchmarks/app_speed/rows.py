@@ -89,12 +89,12 @@ def folder(settings: Settings) -> Measured:
 
 def page(settings: Settings) -> Measured:
     """What the app's server does when a reader opens another page, each page once before."""
-    return _slowest("page_times", settings.rounds(5), "pages")
+    return _slowest("pages", settings.rounds(5), "pages")
 
 
 def filter_change(settings: Settings) -> Measured:
     """What the app's server does when a reader changes a filter."""
-    return _slowest("filter_times", settings.rounds(7), "filters")
+    return _slowest("filters", settings.rounds(7), "filters")
 
 
 def _slowest(module: str, repeats: int, what: str) -> Measured:
@@ -107,8 +107,8 @@ def _slowest(module: str, repeats: int, what: str) -> Measured:
 
 
 def _timed(module: str, repeats: int) -> dict[str, np.ndarray]:
-    """Returns what a module of the app measures in a process of its own: milliseconds of every repeat, by name."""
-    command = [sys.executable, "-m", f"garbage_app.{module}", str(repeats)]
+    """Returns what a module of this package measures in a process of its own: milliseconds of every repeat, by name."""
+    command = [sys.executable, "-m", f"benchmarks.app_speed.{module}", str(repeats)]
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=3600)
     if done.returncode:

@@ -1,12 +1,9 @@
 """One photo through one network by every runtime that it was exported to, timed in turns with the usual `predict`.
 
-    rows = race(load_run("transfer"), size=(224, 224))  # needs Keras; benchmarks/runtimes.py is the command for it
-    write_race(load_run("transfer"), (224, 224), rows, 25)  # in models/studies/runtimes.json; the page Speed shows it
-
-Reading what is kept needs neither Keras nor a network.
+rows = race(load_run("transfer"), size=(224, 224))  # needs Keras; benchmarks/runtimes.py is the command for it
+write_race(load_run("transfer"), (224, 224), rows, 25)  # in models/studies/runtimes.json; the page Speed shows it
 """
 
-import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,15 +13,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.app_speed.table import machine
+from garbage_app.speed.results import COMPILED, SCHEMA_VERSION, USUAL, race_path
 from garbage_core.errors import GarbageError
-from garbage_core.runs.run import Run, models_dir
+from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_json
 
-RACE_FILE = "runtimes.json"
-SCHEMA_VERSION = 1
-USUAL = "predict"
 PAUSE = 0.15  # seconds between two sides: without, the threads of one cost the next up to half its speed
-COMPILED = "keras, compiled"
 GOALS = {"float32": 3.5, "int8": 8.0}  # times as fast as `predict`
 SIZE = (224, 224)  # height and width that others state times for
 
@@ -82,15 +76,10 @@ def race(run: Run, size: tuple[int, int] = SIZE, repeats: int = 25) -> list[dict
     return rows
 
 
-def race_path() -> Path:
-    """Returns where the rows are kept, whether or not there are any."""
-    return models_dir() / "studies" / RACE_FILE
-
-
 def write_race(
     run: Run, size: tuple[int, int], rows: Sequence[dict[str, Any]], repeats: int, path: Path | None = None
 ) -> Path:
-    """Keeps what `race` measured, in place of what was kept before; returns the file."""
+    """Stores what `race` measured, in place of what was measured before; returns the file."""
     content = {
         "schema_version": SCHEMA_VERSION,
         "run": run.name,
@@ -104,22 +93,3 @@ def write_race(
         "rows": list(rows),
     }
     return write_json(content, path or race_path())
-
-
-def read_race(path: Path | None = None) -> dict[str, Any] | None:
-    """Returns what `write_race` kept; None if there is no such file. Raises GarbageError if it cannot be used."""
-    path = path or race_path()
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        if content["schema_version"] > SCHEMA_VERSION:
-            raise ValueError("it is from a newer version")
-        needed = {"runtime", "precision", "milliseconds", "times_as_fast", "goal", "met", "points_lost"}
-        if not content["rows"] or any(not needed <= row.keys() for row in content["rows"]):
-            raise ValueError("a row is not complete")
-        if not {"run", "size", "machine", "measured", "command"} <= content.keys():
-            raise ValueError("it does not say what was measured")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise GarbageError(f"{path} cannot be used ({error}): make it again with `benchmarks/runtimes.py`.") from error
-    return content

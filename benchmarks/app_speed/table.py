@@ -1,13 +1,12 @@
 """Speed as ratios: each row times two ways of doing the same thing, in turns, within one run on one machine.
 
-    rows = measure(["overhead"], Settings(list_runs()))  # no name for all of ROWS; the command `bench` keeps them
+    rows = measure(["overhead"], Settings(list_runs()))  # no name for all rows; `python -m benchmarks` stores them
 
-Milliseconds say little about another machine, and less about a busy one; a ratio of two things that were timed in turns
-says more. What a row times is in `benchmarks.app_speed.rows` and `app_speed.training`; the rows measured last
-are kept in models/studies/bench.json, which the page Speed shows. Reading that file needs neither Keras nor a network.
+Milliseconds say little about another machine, and less about a busy one; a ratio of two ways that were timed in turns
+says more. What a row times is in `rows` and `training` beside this module. Page Speed reads the file by
+`garbage_app.speed.results`, where the rows and their goals are.
 """
 
-import json
 import os
 import platform
 from collections.abc import Callable, Sequence
@@ -19,88 +18,21 @@ from typing import Any
 
 import numpy as np
 
+from garbage_app.speed.results import ROWS, SCHEMA_VERSION, Row, bench_path, read_bench
 from garbage_core.errors import GarbageError
-from garbage_core.runs.run import Run, models_dir
+from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_json
 from garbage_core.utils.parallel import available_cores
 
-BENCH_FILE = "bench.json"
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a row compares, and how it must come out.
-
-    Attributes:
-        name: Word for it on the command line.
-        title: The same for people.
-        what: Our side, in words.
-        against: The other side, in words; empty if there is none and `goal` is for our side itself.
-        unit: `"ms"`, less is better, or `"photos/s"`, more is better.
-        goal: Bound of the ratio ours : reference, or of our side; an upper one for `"ms"`, else a lower one.
-        source: Module and function that measure it.
-    """
-
-    name: str
-    title: str
-    what: str
-    against: str
-    unit: str
-    goal: float
-    source: str
-
-    def met(self, value: float) -> bool:
-        """Whether a ratio, or without another side our side itself, reaches the goal."""
-        return bool(value <= self.goal if self.unit == "ms" else value >= self.goal)
-
-
-ROWS: dict[str, Row] = {
-    row.name: row
-    for row in (
-        Row(
-            *("photo", "Phone's photo, all models"),
-            "Bytes of a 12-megapixel JPEG to the answers of all models, warm",
-            "Pillow decodes it in full, then predict for each model",
-            *("ms", 0.5, "bench_rows:photo"),
-        ),
-        Row(
-            *("overhead", "One photo, one model"),
-            "Bytes of one photo of 512x384 to the answer of one model",
-            "The fastest exported runtime alone, on a tensor that is ready",
-            *("ms", 1.15, "bench_rows:overhead"),
-        ),
-        Row(
-            *("folder", "Photos from disk"),
-            "256 photos from disk",
-            "The same model fed from memory",
-            *("photos/s", 0.9, "bench_rows:folder"),
-        ),
-        Row(
-            *("pipeline", "Training input"),
-            "Training input at 384x384: decode once, augment ten epochs",
-            "ImageDataGenerator.flow_from_directory with the starting recipe's settings",
-            *("photos/s", 10.0, "bench_training:pipeline"),
-        ),
-        Row(
-            *("step", "Training step"),
-            "A training step fed by the pipeline",
-            "The same step on one batch, over and over",
-            *("photos/s", 0.9, "bench_training:step"),
-        ),
-        Row(
-            *("page", "Change of page"),
-            "Change to another page, on a warm server; the slowest of all pages",
-            "",
-            *("ms", 300.0, "bench_rows:page"),
-        ),
-        Row(
-            *("filter", "Change of a filter"),
-            "Change a filter, on a warm server; the slowest of all pages",
-            "",
-            *("ms", 300.0, "bench_rows:filter_change"),
-        ),
-    )
+# Row -> module of this package and function that measure it; imported when it is measured, for some need Keras.
+SOURCES = {
+    "photo": "rows:photo",
+    "overhead": "rows:overhead",
+    "folder": "rows:folder",
+    "pipeline": "training:pipeline",
+    "step": "training:step",
+    "page": "rows:page",
+    "filter": "rows:filter_change",
 }
 
 
@@ -167,7 +99,7 @@ def result(row: Row, measured: Measured) -> dict[str, Any]:
         "machine": machine(),
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "measured": datetime.now(UTC).isoformat(timespec="minutes"),
-        "command": f"python -m garbage_core bench {row.name}",
+        "command": f"python -m benchmarks {row.name}",
     }
 
 
@@ -190,8 +122,8 @@ def measure(names: Sequence[str], settings: Settings) -> list[dict[str, Any]]:
     results = []
     for row in [ROWS[name] for name in names] or ROWS.values():
         settings.progress(f"{row.name}: {row.what}")
-        module, function = row.source.split(":")
-        results.append(result(row, getattr(import_module(f"garbage_core.{module}"), function)(settings)))
+        module, function = SOURCES[row.name].split(":")
+        results.append(result(row, getattr(import_module(f"benchmarks.app_speed.{module}"), function)(settings)))
     return results
 
 
@@ -216,40 +148,10 @@ def _processor() -> str:
     return facts.get("model name", platform.machine()) + with_flags
 
 
-# The file
-
-
-def bench_path() -> Path:
-    """Returns where the rows are kept, whether or not there are any."""
-    return models_dir() / "studies" / BENCH_FILE
-
-
 def write_bench(results: Sequence[dict[str, Any]], path: Path | None = None) -> Path:
-    """Keeps rows, in the order of `ROWS`; rows that were not measured this time stay as they were."""
+    """Stores rows, in the order of `ROWS`; rows that were not measured this time stay as they were."""
     path = path or bench_path()
     kept = {row["name"]: row for row in (read_bench(path) if path.is_file() else [])}
     kept |= {row["name"]: row for row in results}
     rows = [kept[name] for name in ROWS if name in kept]
     return write_json({"schema_version": SCHEMA_VERSION, "rows": rows}, path)
-
-
-def read_bench(path: Path | None = None) -> list[dict[str, Any]]:
-    """Returns the rows that are kept; none if there is no such file.
-
-    Raises:
-        GarbageError: The file cannot be used.
-    """
-    path = path or bench_path()
-    if not path.is_file():
-        return []
-    try:
-        content = json.loads(path.read_text("utf-8"))
-        if content["schema_version"] > SCHEMA_VERSION:
-            raise ValueError("it is from a newer version")
-        needed = {"name", "ours", "reference", "unit", "ratio", "goal", "met", "machine", "measured"}
-        rows = [row for row in content["rows"] if row["name"] in ROWS]
-        if any(not needed <= row.keys() for row in rows):
-            raise ValueError("a row is not complete")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GarbageError(f"{path} cannot be used ({error}): make it again with `garbage_core bench`.") from error
-    return rows

@@ -1,1 +1,1 @@
-"""garbage_app.speed."""
+"""Page Speed."""

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from benchmarks.app_speed.table import ROWS, bench_path, read_bench
 from garbage_app import cache
+from garbage_app.speed.results import ROWS, bench_path, read_bench
 from garbage_app.speed.runtimes import short_number, write_runtimes
 from garbage_app.widgets.charts import show_table
 from garbage_core.utils.text import capital, count, escape, listing
@@ -21,7 +21,7 @@ def rows_or_stop() -> list[dict]:
             "Nothing has been measured yet. It takes some minutes; let the machine do nothing else meanwhile:",
             icon=":material/speed:",
         )
-        st.code("python -m garbage_core bench", language="bash")
+        st.code("python -m benchmarks", language="bash")
         write_runtimes()
         st.stop()
     return rows

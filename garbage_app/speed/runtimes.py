@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from benchmarks.app_speed.runtimes import COMPILED, USUAL, race_path, read_race
 from garbage_app import cache
+from garbage_app.speed.results import COMPILED, USUAL, race_path, read_race
 from garbage_app.widgets.charts import show_table
 from garbage_core.inference.runtimes import RUNTIMES
 from garbage_core.utils.text import escape

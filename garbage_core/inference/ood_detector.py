@@ -186,7 +186,7 @@ def load(run: Run) -> OODDetector | None:
 
 
 def _again(run: Run) -> str:
-    return f"make it anew with `python -m garbage_core novelty {run.name}`."
+    return f"make it anew with `python -m garbage_core ood {run.name}`."
 
 
 def _read(path: Path) -> OODDetector:

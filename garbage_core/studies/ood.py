@@ -1,6 +1,6 @@
 """Fits a run's OOD detector, and measures it and other methods of out-of-distribution detection.
 
-    python -m garbage_core novelty transfer --others not-waste.zip --compare models/studies/novelty.csv
+    python -m garbage_core ood transfer --others not-waste.zip --compare models/studies/novelty.csv
 
 Out of distribution are the photos of a folder or an archive that the command is given, and pictures that
 `synthetic.pictures` draws. Half of them, by a hash of their names, served to choose the method; figures are reported

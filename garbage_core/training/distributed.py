@@ -29,7 +29,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from garbage_core.cli.console import warn
 from garbage_core.errors import GarbageError
 from garbage_core.training.checkpoint import Checkpoint
 
@@ -104,7 +103,7 @@ class Machines:
         if self.count == 1:
             yield
             return
-        warn(f"Machine {self.number} of {self.count} waits for the others at {self.address}.")
+        print(f"Machine {self.number} of {self.count} waits for the others at {self.address}.", file=sys.stderr)
         if self.number:
             self._find_first()
         import jax
@@ -114,7 +113,7 @@ class Machines:
             _check_same(same)
             with contextlib.ExitStack() as stack:
                 if self.number:
-                    warn("All are here; machine 0 shows the progress.")
+                    print("All are here; machine 0 shows the progress.", file=sys.stderr)
                     stack.enter_context(contextlib.redirect_stderr(stack.enter_context(open(os.devnull, "w"))))
                 yield
             jax.distributed.shutdown()

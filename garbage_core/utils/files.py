@@ -1,14 +1,18 @@
 """Writing files so that they are there in full or not at all, and telling them apart by their hash."""
 
+import contextlib
 import hashlib
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from garbage_core.errors import GarbageError
 
 
 def write_text(text: str, path: str | Path) -> Path:
@@ -40,6 +44,30 @@ def write_json(value: Any, path: str | Path) -> Path:
 def write_csv(table: pd.DataFrame, path: str | Path, float_format: str | None = None) -> Path:
     """Writes a table without its index, atomically; `float_format` as in pandas (None keeps every digit)."""
     return write_text(table.to_csv(index=False, float_format=float_format, lineterminator="\n"), path)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a temporary name to write to, which takes the place of the path once all is written.
+
+    Raises:
+        GarbageError: The file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise GarbageError(f"{str(path)!r} cannot be written ({error.strerror}): choose another file.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_folder(path: str | Path) -> None:
+    """Refuses a path to write to whose folder is missing, before any work is done."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise GarbageError(f"There is no folder {str(folder)!r} to write {Path(path).name!r} to: make it first.")
 
 
 def file_sha256(path: str | Path) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from garbage_core.audit.embeddings import Embeddings, flat_map, load_embeddings, load_map, principal, save_embeddings
-from garbage_core.cli.main import main
+from garbage_core.cli import main
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
 from garbage_core.utils.files import write_json

@@ -33,7 +33,7 @@ from garbage_core.audit.findings import (
     save_findings,
 )
 from garbage_core.audit.label_issues import cross_validated, find_label_issues, find_outliers, unseen_probabilities
-from garbage_core.cli.main import main
+from garbage_core.cli import main
 from garbage_core.data.dataset import load_dataset, split_dataset
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import evaluate

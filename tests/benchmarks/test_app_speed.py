@@ -1,5 +1,6 @@
 """Speed as ratios: medians within rounds, goals in the right direction, rows kept one by one, and the page."""
 
+import importlib
 import json
 import os
 import time
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.__main__ import main
 from benchmarks.app_speed import table as bench
-from benchmarks.app_speed.runtimes import race, read_race, write_race
-from benchmarks.app_speed.table import ROWS, Measured, Settings, read_bench, result, write_bench
-from garbage_core.cli.main import main
+from benchmarks.app_speed.runtimes import race, write_race
+from benchmarks.app_speed.table import Measured, Settings, result, write_bench
+from garbage_app.speed.results import ROWS, read_bench, read_race
 from garbage_core.errors import GarbageError
 from tests.fixtures.runs import fake_run
 
@@ -45,7 +47,7 @@ def test_goal_is_met_in_the_direction_of_the_unit(name, ours, reference, ratio, 
     assert found["ours"] == np.median(ours)
 
 
-@pytest.mark.parametrize(("name", "module"), [("filter", "filter_times"), ("page", "page_times")])
+@pytest.mark.parametrize(("name", "module"), [("filter", "filters"), ("page", "pages")])
 def test_the_slowest_counts_for_all(name, module, monkeypatch):
     from benchmarks.app_speed import rows as bench_rows
 
@@ -103,12 +105,24 @@ def test_rows_are_kept_in_order_and_replaced_one_by_one(tmp_path):
         read_bench(path)
 
 
+def test_every_row_is_measured_by_a_function_that_is_there():
+    assert bench.SOURCES.keys() == ROWS.keys()
+    for source in bench.SOURCES.values():
+        module, function = source.split(":")
+        assert callable(getattr(importlib.import_module(f"benchmarks.app_speed.{module}"), function))
+
+
+def test_figures_from_before_name_the_command_of_today(tmp_path):
+    path = write_bench([row("page", [200])], tmp_path / "bench.json")
+    path.write_text(path.read_text().replace("python -m benchmarks page", "python -m garbage_core bench page"))
+    assert read_bench(path)[0]["command"] == "python -m benchmarks page"
+
+
 def test_command_prints_one_object_per_row_and_keeps_them(runs_dir, monkeypatch, capsys):
     monkeypatch.setenv("GARBAGE_MODELS", str(runs_dir))
     from benchmarks.app_speed import rows as bench_rows
-    from garbage_core.cli import commands
 
-    monkeypatch.setattr(commands, "start_keras", lambda: None)  # this row is measured without it
+    monkeypatch.setattr("benchmarks.__main__.start_keras", lambda: None)  # this row is measured without it
     seen = []
 
     def measured(settings):
@@ -116,14 +130,14 @@ def test_command_prints_one_object_per_row_and_keeps_them(runs_dir, monkeypatch,
         return Measured(np.full(3, 250.0), None)
 
     monkeypatch.setattr(bench_rows, "page", measured)
-    assert main(["bench", "page", "--models", "transfer", "--json"]) == 0
+    assert main(["page", "--models", "transfer", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert found.keys() >= KEYS
     assert seen == [["transfer"]]
     assert [one["name"] for one in read_bench()] == ["page"]
-    assert main(["bench", "page", "--dry-run"]) == 0
+    assert main(["page", "--dry-run"]) == 0
     assert "at most 300" in capsys.readouterr().out
-    assert main(["bench", "rocket"]) == 2
+    assert main(["rocket"]) == 2
     assert "no row 'rocket': choose among photo, overhead" in capsys.readouterr().err
 
 
@@ -215,7 +229,7 @@ def open_page(monkeypatch, folder):
 def test_page_says_how_to_measure_where_nothing_was(tmp_path, monkeypatch):
     app = open_page(monkeypatch, tmp_path)
     assert "Nothing has been measured yet" in app.info[0].value
-    assert app.code[0].value == "python -m garbage_core bench"
+    assert app.code[0].value == "python -m benchmarks"
 
 
 def test_page_shows_the_rows_and_names_the_goals_that_are_missed(tmp_path, monkeypatch):
@@ -245,7 +259,7 @@ def test_page_shows_how_fast_each_runtime_is(tmp_path, monkeypatch):
     ]
     write_race(run, (224, 224), rows, 25, tmp_path / "studies" / "runtimes.json")
     app = open_page(monkeypatch, tmp_path)
-    assert app.code[0].value == "python -m garbage_core bench"  # the rows are still to be measured
+    assert app.code[0].value == "python -m benchmarks"  # the rows are still to be measured
     shown = app.dataframe[0].value.set_index("Runs in")
     assert list(shown.index) == ["Keras, predict", "OpenVINO"]
     assert shown.loc["OpenVINO", ["Numbers", "One photo", "Times as fast", "Goal"]].tolist() == [

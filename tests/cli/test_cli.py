@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import io
 import json
 import os
 import subprocess
@@ -13,8 +14,7 @@ import pytest
 from PIL import Image
 
 import garbage_core
-from garbage_core.cli import commands
-from garbage_core.cli import main as cli
+from garbage_core import cli
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
@@ -24,7 +24,6 @@ from tests.fixtures.networks import miniature_run, picture
 from tests.fixtures.runs import fake_run
 
 REAL_PHOTOS = os.environ.get("GARBAGE_DATA")  # read before the fixture below hides it
-COMMANDS = ("data", "train", "evaluate", "compare", "classify", "explain")
 
 
 @pytest.fixture(autouse=True)
@@ -233,6 +232,31 @@ def test_classify_as_json(models, photos, capsys):
     assert "text file" in text["error"]
 
 
+def test_json_is_written_while_photos_are_still_classified(models, monkeypatch):
+    """Memory must not grow with the number of photos: a result is written before the next but one is there."""
+    from garbage_core.inference.classifier import Failure, Prediction
+
+    out, total = io.StringIO(), 500
+
+    class Classifier:
+        @staticmethod
+        def classify_paths(paths, flip):
+            for number in range(total):
+                assert number < 2 or f'"photo {number - 2}"' in out.getvalue()
+                yield (
+                    Failure(f"photo {number}", "odd")
+                    if number % 5
+                    else Prediction(f"photo {number}", "glass", 0.75, {"glass": 0.75, "metal": 0.25}, True)
+                )
+
+    monkeypatch.setattr(cli.classify, "load_classifier", lambda name, runtime: Classifier)
+    args = cli._parser().parse_args(["classify", "a.jpg", "--json"])
+    assert args.run(args, out) == 1
+    found = json.loads(out.getvalue())
+    assert len(found) == total
+    assert out.getvalue() == json.dumps(found, indent=2) + "\n"
+
+
 def test_classify_as_a_table(models, photos, tmp_path, capsys):
     (photos / "d, broken.jpg").write_bytes(b"")
     target = tmp_path / "out.csv"
@@ -380,7 +404,7 @@ def test_ctrl_c_ends_with_a_sentence(command, message, monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, command, stop)
+    monkeypatch.setattr(cli.COMMANDS[command], "run", stop)
     code, out, err = run(capsys, command, "transfer")
     assert (code, out) == (130, "")
     assert err.strip().endswith(message)
@@ -390,7 +414,7 @@ def test_a_reader_who_leaves_early_is_no_error(monkeypatch, capsys):
     def write_to_nobody(args, out):
         raise BrokenPipeError
 
-    monkeypatch.setattr(commands, "evaluate", write_to_nobody)
+    monkeypatch.setattr(cli.evaluate, "run", write_to_nobody)
     assert run(capsys, "evaluate", "transfer") == (0, "", "")
 
 
@@ -400,7 +424,7 @@ def test_what_libraries_print_stays_out_of_the_answer(monkeypatch, capsys):
         out.write("{}\n")
         return 0
 
-    monkeypatch.setattr(commands, "evaluate", talk)
+    monkeypatch.setattr(cli.evaluate, "run", talk)
     assert run(capsys, "evaluate", "transfer", "--json") == (0, "{}\n", "Epoch 1/1\n")
 
 
@@ -408,16 +432,25 @@ def test_errors_of_several_lines_come_on_one(monkeypatch, capsys):
     def fail(args, out):
         raise GarbageError("one\ntwo")
 
-    monkeypatch.setattr(commands, "evaluate", fail)
+    monkeypatch.setattr(cli.evaluate, "run", fail)
     assert run(capsys, "evaluate", "transfer") == (2, "", "one two\n")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
     assert stop.value.code == 0
     assert f"usage: python -m garbage_core {command}" in capsys.readouterr().out
+
+
+def test_choices_are_those_of_the_library():
+    from garbage_core.explain.heatmaps import METHODS
+    from garbage_core.inference.runtimes import AUTO, FORMATS, KERAS, RUNTIMES
+
+    assert cli.explain.METHODS == METHODS
+    assert cli.export.FORMATS == FORMATS
+    assert (AUTO, KERAS, *RUNTIMES) == cli.options.RUNTIMES
 
 
 # as a program
@@ -438,7 +471,7 @@ def program(*argv, code=None, limit=300, **environment):
 def test_results_are_shown_without_tensorflow(two_runs):
     code = """
 import sys
-from garbage_core.cli.main import main
+from garbage_core.cli import main
 for argv in (["evaluate", "transfer", "--json"], ["compare", "scratch", "transfer"], ["data", "--help"]):
     try:
         main(argv)
@@ -449,6 +482,23 @@ sys.exit(f"loaded {loaded}" if loaded else 0)
 """
     result = program(code=code, GARBAGE_MODELS=str(two_runs))
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["train", "--help"], ["explain", "--help"], ["study", "crossval", "-h"]])
+def test_help_loads_no_library_and_takes_a_moment(argv):
+    code = f"""
+import sys, time
+from garbage_core.cli import main
+try:
+    main({argv})
+except SystemExit:
+    pass
+loaded = {{"numpy", "pandas", "keras", "tensorflow", "PIL", "tqdm"}} & set(sys.modules)
+sys.exit(f"loaded {{loaded}}, took {{time.process_time()}} s" if loaded or time.process_time() > 0.3 else 0)
+"""
+    result = program(code=code)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("usage: ")
 
 
 @pytest.mark.slow

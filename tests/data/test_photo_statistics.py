@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from garbage_core.cli.main import main
+from garbage_core.cli import main
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from garbage_core.cli.report import comparison_text, evaluation_text
+from garbage_core.cli.compare import comparison_text
+from garbage_core.cli.evaluate import evaluation_text
 from garbage_core.evaluation.card import card_text
 from garbage_core.evaluation.evaluation import compare, evaluate
 from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS, Metric, lookup

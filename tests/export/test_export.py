@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from garbage_core.cli.main import main
+from garbage_core.cli import main
 from garbage_core.errors import GarbageError
 from garbage_core.explain.heatmaps import heatmap
 from garbage_core.export import checks as export_checks

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image
 
 from benchmarks.scale import differences, killer, read_rows, sizing
-from garbage_core.cli.main import main
-from garbage_core.cli.photo_commands import photo_paths
+from garbage_core.cli import main
+from garbage_core.cli.classify import photo_paths
 from garbage_core.errors import GarbageError
 from garbage_core.inference.classifier import Classifier, Failure, Prediction
 from garbage_core.runs.run import load_run

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from scipy.spatial.distance import cdist
 
-from garbage_core.cli import main as cli
+from garbage_core import cli
 from garbage_core.data.dataset import load_dataset
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
@@ -153,7 +153,7 @@ def test_a_file_of_other_weights_is_passed_over_with_a_warning(tmp_path, detecto
     with caplog.at_level(logging.WARNING):
         assert load(run) is None
     assert "fitted to other weights" in caplog.text
-    assert "python -m garbage_core novelty mini" in caplog.text
+    assert "python -m garbage_core ood mini" in caplog.text
 
 
 def damaged(content, change):
@@ -340,7 +340,7 @@ def data(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_command_fits_keeps_and_measures(data, capsys):
-    arguments = ["novelty", "mini", "--data-dir", str(data / "data"), "--others", str(data / "others.zip"), "--json"]
+    arguments = ["ood", "mini", "--data-dir", str(data / "data"), "--others", str(data / "others.zip"), "--json"]
     table = data / "novelty.csv"
     pd.DataFrame([["other", *[""] * (len(COLUMNS) - 1)]], columns=list(COLUMNS)).to_csv(table, index=False)
     for _ in range(2):  # the second time takes the place of the first
@@ -401,6 +401,6 @@ def test_other_grounds_are_learned_where_the_network_has_learned_them(data):
 def test_a_mistake_is_told_in_a_sentence(data, monkeypatch, capsys, options, message):
     monkeypatch.chdir(data)
     (data / "wrong.csv").write_text("a,b\n1,2\n")
-    assert cli.main(["novelty", "mini", "--data-dir", "data", *options]) == 2
+    assert cli.main(["ood", "mini", "--data-dir", "data", *options]) == 2
     assert message in capsys.readouterr().err
     assert not (data / "models" / "mini" / OOD_FILE).exists()

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from garbage_core.cli import main as cli
+from garbage_core import cli
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.dataset import load_dataset, split_dataset
 from garbage_core.data.splits import PROTOCOLS, split_counts
@@ -544,7 +544,7 @@ def test_probe_command_writes_the_table_into_the_models(miniature, capsys, tmp_p
 
 def test_crossval_command_measures_runs_without_loading_keras(five_runs, tmp_path):
     script = (
-        "import sys; from garbage_core.cli.main import main; code = main(sys.argv[1:]); "
+        "import sys; from garbage_core.cli import main; code = main(sys.argv[1:]); "
         "assert 'keras' not in sys.modules and 'tensorflow' not in sys.modules; sys.exit(code)"
     )
     names = [run.name for run in five_runs]
@@ -564,7 +564,7 @@ def test_crossval_command_measures_runs_without_loading_keras(five_runs, tmp_pat
 
 @pytest.mark.parametrize("argv", [["--probe", "one"], []])
 def test_crossval_takes_runs_or_the_probe(argv, capsys, monkeypatch):
-    monkeypatch.setattr("garbage_core.cli.commands.start_keras", lambda: None)
+    monkeypatch.setattr("garbage_core.cli.study.start_keras", lambda: None)
     code, _, err = run_command(capsys, "study", "crossval", *argv)
     assert code == 2
     assert "of five runs or of the probe" in err
@@ -594,7 +594,7 @@ def strategy_runs(tmp_path):
 
 def test_remedies_in_whole_networks_are_measured_without_loading_keras(strategy_runs, tmp_path):
     code = (
-        "import sys; from garbage_core.cli.main import main; "
+        "import sys; from garbage_core.cli import main; "
         f"code = main(['study', 'imbalance', 'class_weights-1', 'none-0', 'class_weights-0', 'none-1', '--runs', "
         f"{str(strategy_runs)!r}, '-o', {str(tmp_path / 'table.csv')!r}]); sys.exit(code or 'keras' in sys.modules)"
     )

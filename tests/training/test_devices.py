@@ -78,7 +78,7 @@ def start_training(folder, photos, name, backend, values, before="", options=(),
     config.write_text(CONFIG.format(name=name, **values))
     arguments = ["train", config, "--data-dir", photos, "--out", folder, *options]
     code = textwrap.dedent(before) + (
-        f"from garbage_core.cli.main import main\nraise SystemExit(main({[str(argument) for argument in arguments]!r}))"
+        f"from garbage_core.cli import main\nraise SystemExit(main({[str(argument) for argument in arguments]!r}))"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code],

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from garbage_core.cli.main import main
+from garbage_core.cli import main
 from garbage_core.config.training_config import load_config
 from garbage_core.errors import GarbageError
 from garbage_core.training.augmentation import pipeline

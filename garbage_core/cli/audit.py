@@ -1,58 +1,43 @@
-"""What `embed` and `audit` do; `garbage_core.cli.commands` has started Keras where they need it."""
+"""`audit`: duplicates, contradictory labels, leaks and label issues of a data set."""
 
 import argparse
-import json
-import sys
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-import pandas as pd
-
+from garbage_core.cli.options import add_data_dir, add_json, add_model, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import count, printable, text_table
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+HELP = "duplicates, contradictory labels, leaks, label issues"
 _SHOWN = 10  # findings of each kind that are listed on a terminal
 
 
-def embed(args: argparse.Namespace, out: TextIO) -> int:
-    """Computes the embeddings of a run and their map, and says what they are."""
-    from tqdm import tqdm
-
-    from garbage_core.audit.embeddings import EMBEDDINGS_FILE, MAP_FILE, flat_map, save_embeddings
-    from garbage_core.audit.embeddings import embed as embed_photos
-    from garbage_core.data.dataset import load_dataset
-    from garbage_core.runs.run import load_run
-
-    run = load_run(args.name)
-    run.check_weights()
-    dataset = load_dataset(args.data_dir)
-    with tqdm(total=len(dataset.photos), desc="embed", unit="photo", disable=None) as bar:
-        found = embed_photos(run, dataset, bar.update)
-    save_embeddings(run, found, flat_map(found))
-    right = (found.probabilities.argmax(axis=1) == pd.Index(found.classes).get_indexer(dataset.photos["label"])).mean()
-    out.write(
-        f"{run.name}: {count(len(found.files), 'photo')}, {found.vectors.shape[1]} components each. Classifiers on "
-        f"{found.layer} call {100 * right:.1f} % of the photos right that they never saw.\n"
-        f"Written to {run.path}: {EMBEDDINGS_FILE}, {MAP_FILE}\n"
-    )
-    return 0
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    add_data_dir(parser)
+    add_model(parser)
+    parser.add_argument("--duplicates-only", action="store_true", help="without a model, by the photos alone")
+    parser.add_argument("-o", "--out", metavar="FILE", help="table to write (default: audit/findings.csv in models)")
+    add_json(parser)
 
 
-def audit(args: argparse.Namespace, out: TextIO) -> int:
-    """Looks for all that is wrong with a data set, keeps the findings and prints them."""
+def run(args: argparse.Namespace, out: TextIO) -> int:
+    """Looks for all that is wrong with a data set, writes the findings and prints them."""
     from tqdm import tqdm
 
     from garbage_core.audit.embeddings import load_embeddings
-    from garbage_core.audit.findings import audit as audit_photos
-    from garbage_core.audit.findings import counts, save_findings
+    from garbage_core.audit.findings import audit, counts, save_findings
     from garbage_core.data.dataset import load_dataset, split_dataset
     from garbage_core.runs.run import load_run
 
-    run = None if args.duplicates_only else load_run(args.model)
-    embeddings = run and load_embeddings(run)
+    trained = None if args.duplicates_only else load_run(args.model)
+    embeddings = trained and load_embeddings(trained)
     dataset = load_dataset(args.data_dir)
     photos = split_dataset(dataset)
     with tqdm(total=len(photos), desc="audit", unit="photo", disable=None) as bar:
-        findings = audit_photos(dataset, photos, embeddings, bar.update)
+        findings = audit(dataset, photos, embeddings, bar.update)
     try:
         path = save_findings(findings, args.out)
     except OSError as error:
@@ -62,19 +47,21 @@ def audit(args: argparse.Namespace, out: TextIO) -> int:
         "photos": len(photos),
         "fingerprint": dataset.fingerprint,
         "protocol": "official" if dataset.official else "stratified",
-        "model": run and run.name,
-        "weights_sha256": run and run.weights_sha256,
+        "model": trained and trained.name,
+        "weights_sha256": trained and trained.weights_sha256,
         "unreadable": len(dataset.problems),
         "counts": counts(findings).to_dict("index"),
         "findings": _nested(findings),
     }
-    out.write(json.dumps(summary, indent=2, allow_nan=False) + "\n" if args.json else audit_text(summary))
-    print(f"Written to {path}", file=sys.stderr)
+    write_result(summary, _text, args.json, out)
+    warn(f"Written to {path}")
     return 0
 
 
-def _nested(findings: pd.DataFrame) -> list[dict[str, Any]]:
+def _nested(findings: "pd.DataFrame") -> list[dict[str, Any]]:
     """Returns one object per finding, its photos in it, with the numbers that there are."""
+    import pandas as pd
+
     result = []
     for number, rows in findings.groupby("finding"):
         first = rows.iloc[0]
@@ -89,7 +76,7 @@ def _nested(findings: pd.DataFrame) -> list[dict[str, Any]]:
     return result
 
 
-def audit_text(summary: dict[str, Any]) -> str:
+def _text(summary: dict[str, Any]) -> str:
     """Describes the findings for people: how many of each kind, and the first of each."""
     from garbage_core.audit.findings import FINDINGS
 

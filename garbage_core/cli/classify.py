@@ -1,0 +1,241 @@
+"""`classify`: the class of each photo, as lines, CSV or JSON; with Ray also of millions."""
+
+import argparse
+import csv
+import json
+import os
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from garbage_core.cli.options import add_json, add_model, add_runtime, positive, start_keras, warn, write_result
+from garbage_core.errors import GarbageError
+from garbage_core.utils.text import percent, printable
+
+if TYPE_CHECKING:
+    from garbage_core.inference.classifier import Classifier, Failure, Prediction
+
+HELP = "what is on photos; 1 if one cannot be read"
+MANY = 200  # photos, from which on memory that grows with their number counts for more than a little speed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("photos", metavar="PHOTO|DIR", nargs="+", help="a photo, or a folder with photos at any depth")
+    add_model(parser)
+    add_runtime(parser)
+    parser.add_argument(
+        "--flip", action="store_true", help="mean over each photo and its mirror image, in twice the time"
+    )
+    form = parser.add_mutually_exclusive_group()
+    add_json(form)
+    form.add_argument("--csv", metavar="FILE", help="write a table instead")
+    scale = parser.add_argument_group(
+        "millions of photos",
+        "With --engine ray PHOTO|DIR may be any address that fsspec reads, such as s3://bucket/photos.",
+    )
+    scale.add_argument("--engine", choices=("local", "ray"), default="local", help="default: %(default)s")
+    scale.add_argument(
+        "--out", metavar="DIR", help="folder or address for Parquet files; the same command goes on in it"
+    )
+    scale.add_argument("--workers", type=positive, metavar="N", help="processes (default: one per core, or per GPU)")
+    scale.add_argument("--gpus", action="store_true", help="a GPU for every worker, with Keras")
+    scale.add_argument("--block", type=positive, metavar="N", help="photos in one Parquet file (default: 256)")
+
+
+def run(args: argparse.Namespace, out: TextIO) -> int:
+    """Prints what is on photos; 1 if one of them could not be read."""
+    if args.engine == "ray":
+        return _classify_at_scale(args, out)
+    for option in ("out", "workers", "gpus", "block"):
+        if getattr(args, option):
+            raise GarbageError(f"--{option} belongs to --engine ray: give that as well, or leave --{option} out.")
+    from garbage_core.utils.files import check_folder
+    from garbage_core.utils.memory import give_back_large_blocks
+
+    paths = list(photo_paths(args.photos))
+    if args.csv:
+        check_folder(args.csv)
+    if len(paths) >= MANY:
+        give_back_large_blocks()
+    classifier = load_classifier(args.model, args.runtime)
+    results: Iterable[Prediction | Failure] = classifier.classify_paths(paths, flip=args.flip)
+    if args.csv or args.json:
+        from tqdm import tqdm
+
+        # disable=None: a bar only where somebody watches.
+        results = tqdm(results, total=len(paths), desc="classify", unit="photo", disable=None)
+    counts: Counter[str] = Counter()
+    results = _counted(results, counts)
+    if args.csv:
+        _write_csv(args.csv, classifier.classes, results)
+        warn(
+            f"{counts.total():,} photos: {counts['failed']:,} could not be read, {counts['abstained']:,} not sure, "
+            f"{counts['is_ood']:,} do not look like waste; written to {args.csv}."
+        )
+    elif args.json:
+        _write_json(results, out)
+    else:
+        width = min(60, max(len(str(path)) for path in paths))
+        for result in results:
+            out.write(prediction_line(result, width) + "\n")
+    return 1 if counts["failed"] else 0
+
+
+def load_classifier(name: str, runtime: str | None = None) -> "Classifier":
+    """Returns the classifier of a run; starts Keras if no exported network takes its place.
+
+    Args:
+        name: Name of the run.
+        runtime: Runtime that was asked for; None for the fastest there is.
+    """
+    from garbage_core.inference.classifier import Classifier
+    from garbage_core.inference.runtimes import KERAS, choose
+    from garbage_core.runs.run import load_run
+
+    run = load_run(name)
+    export = choose(run, runtime)
+    if export is None:
+        run.check_weights()  # before TensorFlow takes its seconds
+        start_keras()
+    return Classifier.from_run(run, KERAS if export is None else export.runtime)
+
+
+def photo_paths(given: list[str]) -> Iterator[Path]:
+    """Yields the photos named, and of a folder all files called like photos, at any depth, sorted."""
+    from garbage_core.data.file_types import PHOTO_EXTENSIONS
+
+    for name in given:
+        path = Path(name)
+        if not path.is_dir():
+            yield path
+            continue
+        below = (Path(folder, file) for folder, _, files in os.walk(path) for file in files)
+        photos = sorted(p for p in below if p.suffix.lower()[1:] in PHOTO_EXTENSIONS and not p.name.startswith("."))
+        if not photos:
+            raise GarbageError(f"There is no photo in the folder {name!r}: name a folder with photos, or a photo.")
+        yield from photos
+
+
+def prediction_line(result: "Prediction | Failure", width: int = 0) -> str:
+    """Says in one line what is on a photo; the file's name is padded to a width."""
+    from garbage_core.inference.classifier import Failure
+
+    name = printable(result.file).ljust(width)
+    if isinstance(result, Failure):
+        return f"{name}  error: {printable(result.error)}"
+    if result.is_ood:
+        return f"{name}  does not look like waste; at most: {result.label} {percent(result.confidence, plain=True)}"
+    if result.accepted:
+        return f"{name}  {result.label}  {percent(result.confidence, plain=True)}"
+    likely = sorted(result.probabilities.items(), key=lambda item: -item[1])[:2]
+    return f"{name}  not sure: " + " or ".join(f"{label} {percent(share, plain=True)}" for label, share in likely)
+
+
+def _counted(results: Iterable["Prediction | Failure"], counts: Counter[str]) -> Iterator["Prediction | Failure"]:
+    """Passes results on, counting them by what came of them."""
+    from garbage_core.inference.classifier import Failure
+
+    for result in results:
+        if isinstance(result, Failure):
+            counts["failed"] += 1
+        elif result.is_ood:
+            counts["is_ood"] += 1
+        else:
+            counts["accepted" if result.accepted else "abstained"] += 1
+        yield result
+
+
+# Files. Each result is written as soon as its photo is classified, so that memory does not grow with their number.
+
+
+def _write_json(results: Iterable["Prediction | Failure"], out: TextIO) -> None:
+    """Writes one JSON array, element by element."""
+    before = "["
+    for result in results:
+        element = json.dumps(result.to_dict(), indent=2, allow_nan=False)
+        out.write(f"{before}\n{textwrap.indent(element, '  ')}")
+        before = ","
+    out.write("\n]\n")
+
+
+def _write_csv(path: str, classes: tuple[str, ...], results: Iterable["Prediction | Failure"]) -> None:
+    """Writes a table, row by row."""
+    from garbage_core.utils.files import whole_file
+
+    header = ("file", "label", "confidence", "accepted", *(f"p_{name}" for name in classes), "error")
+    with (
+        whole_file(Path(path)) as temporary,
+        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow((*header, "ood_p_value", "is_ood"))
+        for result in results:
+            row = result.to_dict()
+            shares = [_cell(row["probabilities"].get(name)) for name in classes]
+            cells = [_cell(row[name]) for name in ("file", "label", "confidence", "accepted")]
+            table.writerow((*cells, *shares, *(_cell(row[name]) for name in ("error", "ood_p_value", "is_ood"))))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _cell(value: str | float | bool | None) -> str:
+    """Returns a value as it is written to CSV: shares with six decimals, true or false, nothing for None."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return value or ""
+
+
+# Ray
+
+
+def _classify_at_scale(args: argparse.Namespace, out: TextIO) -> int:
+    """Classifies with Ray, prints a summary; 1 if a photo could not be read."""
+    from tqdm import tqdm
+
+    from garbage_core.runs.run import load_run
+    from garbage_core.scale.job import BLOCK, BlockDone, classify_at_scale
+
+    if len(args.photos) != 1 or not args.out or args.csv:
+        raise GarbageError("--engine ray takes one source and --out DIR, and writes Parquet there, not CSV.")
+    with tqdm(desc="classify", unit="photo", disable=None) as bar:
+
+        def progress(done: BlockDone, photos: int) -> None:
+            bar.total = photos
+            bar.update(done.photos)
+
+        summary = classify_at_scale(
+            args.photos[0],
+            args.out,
+            load_run(args.model),
+            args.runtime,
+            workers=args.workers,
+            gpus=args.gpus,
+            block=args.block or BLOCK,
+            flip=args.flip,
+            progress=progress,
+        )
+    write_result(summary, _scale_text, args.json, out)
+    return 1 if summary["failed"] else 0
+
+
+def _scale_text(result: dict[str, Any]) -> str:
+    """Describes what came of a job with Ray."""
+    lines = [
+        f"{result['photos']:,} photos in {result['source']}: {result['answered']:,} answered, {result['failed']:,} "
+        f"could not be read. In {result['out']}: answers/ and failed/."
+    ]
+    if result["blocks_before"]:
+        lines.append(f"{result['blocks_before']:,} of {result['blocks']:,} blocks were there from before.")
+    if result["photos_per_second"]:
+        lines.append(
+            f"{result['photos_now']:,} photos in {result['seconds']:,.0f} s, {result['photos_per_second']:,.1f} per s"
+            f", by {result['workers']} workers with {result['runtime']}; {result['replaced']} died and were replaced."
+        )
+    if result["again"]:
+        lines.append(f"{result['again']:,} could not be fetched: the same command tries them again.")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,81 @@
+"""`data`: verifies a data set and lists it."""
+
+import argparse
+from typing import Any, TextIO
+
+from garbage_core.cli.options import add_data_dir, add_json, warn, write_result
+from garbage_core.errors import GarbageError
+from garbage_core.utils.text import percent, printable, text_table
+
+HELP = "verify and list the data set"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    add_data_dir(parser)
+    parser.add_argument(
+        "--download", action="store_true", help="fetch the official archive first, into DIR or the user's cache"
+    )
+    parser.add_argument(
+        "--statistics", action="store_true", help="also measure every photo, into photos.csv in models/studies"
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, out: TextIO) -> int:
+    """Lists a data set: photos per class and split, and the files that cannot be used."""
+    from garbage_core.data.dataset import download_dataset, load_dataset, split_counts, split_dataset
+
+    dataset = load_dataset(download_dataset(args.data_dir) if args.download else args.data_dir)
+    protocol: str | None = "official" if dataset.official else "stratified"
+    splits, per_class_splits = {}, {}
+    try:
+        counts = split_counts(split_dataset(dataset, protocol), dataset.classes)
+        splits = {split: int(number) for split, number in counts.sum().items()}
+        per_class_splits = {name: dict(counts.loc[name].astype(object)) for name in counts.index}
+    except GarbageError as error:  # too few photos to split are still photos to list
+        warn(str(error))
+        protocol = None
+    summary = {
+        "source": str(dataset.source),
+        "photos": len(dataset.photos),
+        "classes": {name: int(count) for name, count in dataset.counts().items()},
+        "protocol": protocol,
+        "splits": splits,
+        "per_class_splits": per_class_splits,
+        "problems": dataset.problems.to_dict("records"),
+        "fingerprint": dataset.fingerprint,
+    }
+    if args.statistics:
+        from tqdm import tqdm
+
+        from garbage_core.data.photo_statistics import measure_photos, write_statistics
+        from garbage_core.studies.tables import study_path
+
+        with tqdm(total=len(dataset.photos), desc="measure", unit="photo", disable=None) as bar:
+            path = write_statistics(measure_photos(dataset, bar.update), study_path("photos"))
+        warn(f"Size, brightness and dominant color of {len(dataset.photos):,} photos are in {path}.")
+    write_result(summary, _text, args.json, out)
+    return 0
+
+
+def _text(summary: dict[str, Any]) -> str:
+    """Describes a data set."""
+    classes, splits = summary["classes"], summary["splits"]
+    rows = [
+        [name, f"{count:,}", percent(count / summary["photos"], plain=True)]
+        + [f"{summary['per_class_splits'][name][split]:,}" for split in splits]
+        for name, count in classes.items()
+    ]
+    rows.append(["all", f"{summary['photos']:,}", "", *(f"{count:,}" for count in splits.values())])
+    ratio = max(classes.values()) / min(classes.values())
+    text = (
+        f"{printable(summary['source'])}: {summary['photos']:,} photos of {len(classes)} classes; "
+        f"the largest has {ratio:.1f} times as many as the smallest.\n\n"
+    )
+    text += text_table(["class", "photos", "share", *splits], rows)
+    if summary["protocol"]:
+        text += f"\nSplit: {summary['protocol']}.\n"
+    problems = summary["problems"]
+    text += f"\nFiles with problems: {len(problems):,}{':' if problems else '.'}\n"
+    return text + "".join(f"  {printable(p['file'])}: {printable(p['reason'])}\n" for p in problems)

@@ -1,0 +1,60 @@
+"""`export`: a network for another runtime, checked against the original."""
+
+import argparse
+from typing import Any, TextIO
+
+from garbage_core.cli.options import add_data_dir, add_json, start_keras, warn, write_result
+from garbage_core.utils.text import percent
+
+HELP = "a network for another runtime, checked against the original"
+FORMATS = ("openvino", "litert", "onnx")  # as in `garbage_core.inference.runtimes`; a test compares them
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument("name", metavar="NAME", help="name of a run")
+    parser.add_argument("--format", choices=FORMATS, required=True, help="which runtime shall read it")
+    parser.add_argument("--int8", action="store_true", help="quantize to 8 bits, with ranges from training photos")
+    parser.add_argument(
+        "-o", "--out", metavar="OUT", help="file or folder to write to (default: the run's folder, where it is used)"
+    )
+    add_data_dir(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace, out: TextIO) -> int:
+    """Writes the network of a run for another runtime, and says how far its predictions are from the original's."""
+    from garbage_core.runs.run import load_run
+
+    trained = load_run(args.name)
+    trained.check_weights()
+    start_keras()
+    from garbage_core.export.export import export_run
+
+    made = export_run(trained, args.format, args.int8, args.out, args.data_dir, progress=warn)
+    summary = {"file": str(made.path), **{key: value for key, value in made.report.items() if key != "head"}}
+    write_result(summary, _text, args.json, out)
+    return 0
+
+
+def _text(result: dict[str, Any]) -> str:
+    """Says in a few lines what an exported network is and how far its predictions are from the original's."""
+    size = sum(file["bytes"] for file in result["files"].values()) / 1e6
+    lines = [f"{result['run']} for {result['format']}, {result['precision']}, {size:.1f} MB: {result['file']}"]
+    for check in result["check"].values():
+        what = f"{check['photos']} val photos" if check["source"] == "val" else f"{check['photos']} generated pictures"
+        lines.append(
+            f"{what}: probabilities differ by up to {check['max_probability_difference']:.2g}, "
+            f"the same class for {percent(check['agreement'], plain=True)}"
+        )
+        if check["accuracy"] is not None:
+            lines[-1] += (
+                f", accuracy {percent(check['accuracy_exported'], plain=True)} instead of "
+                f"{percent(check['accuracy'], plain=True)}"
+            )
+    if "val" not in result["check"]:
+        lines.append("The photos are not on this machine, so no accuracy was measured: give --data-dir.")
+    speed = result["milliseconds"]
+    height, width = speed["size"]
+    lines.append(f"A photo of {width}x{height} takes {speed['median']:.1f} ms here, on {speed['cores']} cores.")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,132 @@
+"""What the commands share: options, a quiet start of Keras, results to standard output. Imports no library."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, TextIO
+
+from garbage_core.errors import GarbageError
+
+SPLITS = ("train", "val", "test")
+# As in `garbage_core.inference.runtimes`, which takes longer to import than the help may take; a test compares them.
+RUNTIMES = ("auto", "keras", "openvino-int8", "litert-int8", "onnx-int8", "openvino", "onnx", "litert")
+
+
+# Options
+
+
+def add_command(parsers: argparse._SubParsersAction, name: str, module: ModuleType) -> None:
+    """Adds a command to the parser: its `HELP`, its arguments, and its `run` unless its parts have one each."""
+    add_parser(parsers, name, module.HELP, getattr(module, "run", None), module.add_arguments)
+
+
+def add_parser(
+    parsers: argparse._SubParsersAction,
+    name: str,
+    text: str,
+    run: Callable[[argparse.Namespace, TextIO], int] | None,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+) -> None:
+    """Adds a parser that calls `run`; the text is its help, and as a sentence its description."""
+    text = text.replace("%", "%%")
+    parser = parsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    if run:
+        parser.set_defaults(run=run)
+    add_arguments(parser)
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Adds `--data-dir`."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder of class folders, or a zip of it (default: $GARBAGE_DATA, ./data, the user's cache)",
+    )
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """Adds `--split`, test unless another is named."""
+    parser.add_argument("--split", choices=SPLITS, default="test", help="default: %(default)s")
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Adds `--model`, a run's name."""
+    parser.add_argument("--model", metavar="NAME", default="transfer", help="name of a run (default: %(default)s)")
+
+
+def add_runtime(parser: argparse.ArgumentParser) -> None:
+    """Adds `--runtime`."""
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        help="what runs the network (default: $GARBAGE_RUNTIME, else the fastest that the run was exported to)",
+    )
+
+
+def add_json(parser: argparse._ActionsContainer) -> None:
+    """Adds `--json`."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def positive(text: str) -> int:
+    """Reads a whole number from 1 up."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 up, not {text!r}")
+    return number
+
+
+# Input and output
+
+
+def write_result(value: Any, text: Callable[[Any], str], as_json: bool, out: TextIO) -> None:
+    """Writes a result as JSON, in plain ASCII so that every terminal and pipe takes it, or as text for people."""
+    out.write(json.dumps(value, indent=2, allow_nan=False) + "\n" if as_json else text(value))
+
+
+def warn(text: str) -> None:
+    """Prints a line to standard error."""
+    print(text, file=sys.stderr)
+
+
+# Keras
+
+
+def start_keras() -> None:
+    """Imports Keras and its backend without their notes on missing GPUs, which come before any log level counts.
+
+    Set TF_CPP_MIN_LOG_LEVEL to 0 or 1 to read them.
+    """
+    talkative = os.environ.get("TF_CPP_MIN_LOG_LEVEL") in ("0", "1")
+    with contextlib.nullcontext() if talkative else _silent_stderr():
+        try:
+            import keras
+
+            if keras.backend.backend() == "tensorflow":
+                import tensorflow as tf
+
+                tf.config.list_physical_devices()
+        except ImportError as error:
+            chosen = os.environ.get("KERAS_BACKEND", "tensorflow")
+            raise GarbageError(
+                f"Keras cannot start with the backend {chosen!r} ({error}): install requirements.txt, "
+                "or set KERAS_BACKEND to a backend that is installed."
+            ) from error
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Silences standard error below Python, where C++ writes to it."""
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)

@@ -1,0 +1,150 @@
+"""`study`: experiments of many trainings."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from garbage_core.cli.options import add_data_dir, add_parser, positive, start_keras, warn
+from garbage_core.errors import GarbageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from garbage_core.data.dataset import Dataset
+
+HELP = "experiments of many trainings"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the studies and their options."""
+    parsers = parser.add_subparsers(required=True, metavar="STUDY")
+    text = "what each strategy against class imbalance gains"
+    add_parser(parsers, "imbalance", text, run_imbalance, _add_imbalance_arguments)
+    text = "five runs, one for each fold, taken together"
+    add_parser(parsers, "crossval", text, run_crossval, _add_crossval_arguments)
+
+
+def _add_imbalance_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", metavar="NAME", nargs="*", help="finished runs to compare, instead of heads")
+    _add_common_arguments(parser, "imbalance.csv, or imbalance_runs.csv")
+    parser.add_argument("--seeds", type=positive, default=5, metavar="N", help="default: %(default)s")
+    parser.add_argument("--epochs", type=positive, metavar="N", help="of every head")
+    for name in ("learning-rate", "weight-decay", "label-smoothing"):
+        parser.add_argument(f"--{name}", type=float, metavar="X", help="the same for every head")
+    parser.add_argument("--val-only", action="store_true", help="leave test alone, while choosing these values")
+
+
+def _add_crossval_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", metavar="NAME", nargs="*", help="name of a run with protocol=fold-K-of-5")
+    parser.add_argument("--probe", action="store_true", help="fit linear probes on the frozen network's features")
+    _add_common_arguments(parser, "crossval.csv, or crossval_probe.csv")
+
+
+def _add_common_arguments(parser: argparse.ArgumentParser, file: str) -> None:
+    parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
+    add_data_dir(parser)
+    parser.add_argument(
+        "--weights",
+        metavar="imagenet|PATH",
+        default="imagenet",
+        help="weights of conv1 to conv4 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cache", metavar="DIR", help="folder to store feature maps in, 1 GB (default: the user's cache)"
+    )
+    parser.add_argument("-o", "--out", metavar="FILE", help=f"table to write (default: {file} in models/studies)")
+    parser.set_defaults(after_stop="Feature maps are stored: the same command goes on from there.")
+
+
+def run_imbalance(args: argparse.Namespace, out: TextIO) -> int:
+    """Compares the strategies, in heads that are trained now or in finished runs; writes the table and a conclusion."""
+    from garbage_core.studies.tables import STRATEGY_RUNS, imbalance_conclusion
+
+    path = _target(args.out, STRATEGY_RUNS if args.names else "imbalance")
+    table = _measure_runs(args, path) if args.names else _train_heads(args, path)
+    split = "val" if args.val_only and not args.names else "test"
+    out.write(f"{imbalance_conclusion(table, split)}\nWritten to {path}\n")
+    return 0
+
+
+def _train_heads(args: argparse.Namespace, path: Path) -> "pd.DataFrame":
+    """Trains a head with each strategy on the features of the frozen network, and writes the table as it grows."""
+    start_keras()
+    from garbage_core.data.dataset import load_dataset
+    from garbage_core.studies.features import FeatureMaker, FeatureRecipe
+    from garbage_core.studies.imbalance import Budget, run_imbalance_study
+
+    dataset = load_dataset(args.data_dir)
+    given = {name: getattr(args, name) for name in ("epochs", "learning_rate", "weight_decay", "label_smoothing")}
+    budget = Budget(**{name: value for name, value in given.items() if value is not None})
+    maker = FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache)
+    splits = ("val",) if args.val_only else ("val", "test")
+    return run_imbalance_study(dataset, maker, budget, args.seeds, path, splits, warn)
+
+
+def _measure_runs(args: argparse.Namespace, path: Path) -> "pd.DataFrame":
+    """Measures finished runs that differ in their strategy, and writes the table."""
+    from garbage_core.runs.run import load_run
+    from garbage_core.studies.imbalance import measure_strategies
+    from garbage_core.utils.files import write_csv
+
+    table = measure_strategies([load_run(name, args.runs) for name in args.names])
+    write_csv(table, path, "%.5f")
+    return table
+
+
+def run_crossval(args: argparse.Namespace, out: TextIO) -> int:
+    """Measures five finished runs, or a probe, on the folds of a cross-validation."""
+    from garbage_core.studies import crossval
+
+    if args.probe == bool(args.names):
+        raise GarbageError(
+            f"A cross-validation is of five runs or of the probe, but {len(args.names)} runs were named "
+            f"{'with' if args.probe else 'without'} --probe: give the one or the other."
+        )
+    path = _target(args.out, "crossval_probe" if args.probe else "crossval")
+    stages: list[str] = []
+    dataset: Dataset | None
+    if args.probe:
+        start_keras()
+        from garbage_core.data.dataset import load_dataset
+        from garbage_core.studies.features import FeatureMaker, FeatureRecipe
+
+        dataset = load_dataset(args.data_dir)
+        maker = FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache)
+        tables, classes = crossval.probe_predictions(dataset, maker), dataset.classes
+        out.write("A logistic regression on features of the frozen network; not the transfer recipe.\n\n")
+    else:
+        from garbage_core.runs.run import load_run
+        from garbage_core.studies.tables import stage_names
+
+        runs = [load_run(name, args.runs) for name in args.names]
+        tables, classes, stages = crossval.collect_runs(runs), runs[0].classes, stage_names(runs[0])
+        dataset = _photos_if_at_hand(args.data_dir)
+    table = crossval.crossval_table(tables, classes, stages)
+    crossval.write_crossval(table, path)
+    pairs = None if dataset is None else crossval.contradictions(dataset)
+    out.write(crossval.crossval_text(table, pairs, tables) + f"\nWritten to {path}\n")
+    return 0
+
+
+def _photos_if_at_hand(data_dir: str | None) -> "Dataset | None":
+    """Loads the data set, which the metrics do not need; a folder that was named must be there."""
+    from garbage_core.data.dataset import load_dataset
+
+    try:
+        return load_dataset(data_dir, verify=False)
+    except GarbageError:
+        if data_dir:
+            raise
+        return None
+
+
+def _target(given: str | None, name: str) -> Path:
+    """Returns the file to write a table to; refuses one in a folder that is not there before hours have passed."""
+    from garbage_core.studies.tables import study_path
+    from garbage_core.utils.files import check_folder
+
+    if given:
+        check_folder(given)
+    return Path(given) if given else study_path(name)
