@@ -39,7 +39,7 @@ def classifier_of(run: Run) -> "Classifier":
 
 
 def is_loaded(run: Run) -> bool:
-    """Returns whether `classifier_of` would answer at once."""
+    """Returns whether `classifier_of` would return at once."""
     return start_loading(run).done()
 
 
@@ -60,7 +60,7 @@ def _load(run: Run) -> "Classifier":
 
 
 def choose_models(runs: list[Run]) -> list[Run]:
-    """Returns the runs that answer: those with a network, the first two unless the reader chooses others."""
+    """Returns the runs that classify: those with a network, the first two unless the reader chooses others."""
     usable = [run for run in runs if _can_classify(run, sorted(filter(Path.is_file, run.path.iterdir())))]
     if not usable:
         if any(run.has_weights for run in runs):

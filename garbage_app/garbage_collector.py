@@ -1,7 +1,7 @@
-"""Keeps what stays loaded for ever out of the garbage collector's sight.
+"""Freezes objects that stay loaded for ever, so that the garbage collector passes over them.
 
-After every run of a page Streamlit has Python look through all objects for forgotten ones, and twice so where Keras is
-loaded. With TensorFlow that are more than a million, nearly all of them modules, and it takes longer than the page.
+After every run of a page Streamlit starts a collection, and two where Keras is loaded. With TensorFlow that means more
+than a million objects, nearly all of them modules, and takes longer than the page.
 """
 
 import gc
@@ -9,13 +9,13 @@ import sys
 import threading
 
 _LOCK = threading.Lock()
-_modules = 0  # how many were loaded when the collector was last told
+_modules = 0  # how many were loaded when objects were last frozen
 
 
 def settle() -> None:
-    """Tells the garbage collector to pass over all that is there now, if modules were loaded since the last time.
+    """Freezes all objects that are there now, if modules were loaded since the last time.
 
-    What was told earlier is looked through once more first, so that a model which was given up meanwhile is freed.
+    Those that were frozen earlier are collected once more first, so that a model that was given up meanwhile is freed.
     """
     global _modules
     with _LOCK:

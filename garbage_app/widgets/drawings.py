@@ -1,4 +1,4 @@
-"""Things drawn for machines without photos, so that a page has something to show."""
+"""Drawings for machines without photos, so that a page has something to show."""
 
 import numpy as np
 from PIL import Image, ImageDraw

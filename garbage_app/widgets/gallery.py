@@ -44,7 +44,7 @@ def offer_download(why: str) -> None:
 
     with st.container(border=True):
         st.markdown(why)
-        if os.environ.get("GARBAGE_DATA"):  # then the download would land where nobody looks
+        if os.environ.get("GARBAGE_DATA"):  # then the download would go elsewhere
             try:
                 find_dataset()
             except GarbageError as error:
@@ -94,7 +94,7 @@ def empty_tile(height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:
 
 @cache.data(max_entries=600)
 def _photo_tile(dataset: "Dataset", file: str) -> bytes | None:
-    """Returns the tile of a photo as an encoded image: encoding anew for every look would take longer than the page."""
+    """Returns the tile of a photo as an encoded image: encoding it in every run would take longer than the page."""
     try:
         picture = Image.fromarray(tile(load_photo(dataset.read_bytes(file), *TILE, name=file)))
     except GarbageError:
@@ -136,6 +136,6 @@ def gallery(
                     "pages/explanations.py",
                     label="Heat maps",
                     icon=":material/visibility:",
-                    help="What in this photo speaks for the answer?",
+                    help="What in this photo speaks for the prediction?",
                     query_params={"file": file},
                 )
