@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
 import pytest
 
@@ -19,9 +18,16 @@ from garbage_core.explain.heatmaps import (
 )
 from garbage_core.inference.classifier import Classifier
 from garbage_core.inference.engine import to_heat
-from garbage_core.networks.resnet import build_resnet
 
 SIZE = (64, 96)
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global keras, build_resnet
+    import keras
+
+    from garbage_core.networks.resnet import build_resnet
 
 
 @pytest.fixture(scope="module", params=["v1", "v2"])

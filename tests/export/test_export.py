@@ -33,7 +33,6 @@ from garbage_core.inference.runtimes import (
     read_export,
     report_path,
 )
-from garbage_core.networks.weights import load_network
 from garbage_core.runs.run import load_run
 from garbage_core.utils.files import write_json
 from garbage_core.utils.parallel import available_cores
@@ -42,6 +41,12 @@ from tests.fixtures.networks import miniature, miniature_run, picture
 CLASSES = ("can", "jar", "lid")
 SIZE = (48, 64)
 FORMATS = ("onnx", "openvino", "litert")
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global load_network
+    from garbage_core.networks.weights import load_network
 
 
 def need(format, int8=False):

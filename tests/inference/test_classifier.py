@@ -5,7 +5,6 @@ import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
-import keras
 import numpy as np
 import pytest
 
@@ -14,12 +13,19 @@ from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import apply_temperature
 from garbage_core.inference.classifier import Classifier, Failure, Prediction
 from garbage_core.inference.engine import network_probabilities
-from garbage_core.networks.weights import save_network
 from tests.fixtures.networks import miniature, miniature_run, picture
 from tests.fixtures.runs import fake_run
 
 CLASSES = ("glass", "paper", "tin")
 HEIGHT, WIDTH = 48, 64
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global keras, save_network
+    import keras
+
+    from garbage_core.networks.weights import save_network
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,32 @@
 """The network is ResNet-50: same layers and same numbers as the reference implementation."""
 
-import keras
 import numpy as np
 import pytest
 
 from garbage_core.errors import GarbageError
-from garbage_core.networks.resnet import (
-    build_resnet,
-    build_resnet50,
-    freeze,
-    last_feature_map,
-    pass_through,
-    split_network,
-)
 
-REFERENCES = {
-    "v1": (keras.applications.ResNet50, keras.applications.resnet.preprocess_input),
-    "v2": (keras.applications.ResNet50V2, keras.applications.resnet_v2.preprocess_input),
-}
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global keras, build_resnet, build_resnet50, freeze, last_feature_map, pass_through, split_network
+    import keras
+
+    from garbage_core.networks.resnet import (
+        build_resnet,
+        build_resnet50,
+        freeze,
+        last_feature_map,
+        pass_through,
+        split_network,
+    )
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_equals_the_reference_with_the_same_weights(version):
-    reference, preprocess = REFERENCES[version]
+    reference, preprocess = {
+        "v1": (keras.applications.ResNet50, keras.applications.resnet.preprocess_input),
+        "v2": (keras.applications.ResNet50V2, keras.applications.resnet_v2.preprocess_input),
+    }[version]
     theirs = reference(weights=None, classes=6, classifier_activation=None, input_shape=(64, 96, 3))
     ours = build_resnet50(version, 6)
     rng = np.random.default_rng(0)

@@ -1,13 +1,19 @@
 """Weights survive the way into a file and back, and a wrong file is refused with a reason."""
 
-import keras
 import numpy as np
 import pytest
 
 from garbage_core.errors import GarbageError
-from garbage_core.networks import weights
-from garbage_core.networks.resnet import build_resnet
-from garbage_core.networks.weights import load_network, load_starting_weights, save_network
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global keras, weights, build_resnet, load_network, load_starting_weights, save_network
+    import keras
+
+    from garbage_core.networks import weights
+    from garbage_core.networks.resnet import build_resnet
+    from garbage_core.networks.weights import load_network, load_starting_weights, save_network
 
 
 def build(version="v2", width=4, num_classes=3, seed=0):

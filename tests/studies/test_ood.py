@@ -20,8 +20,6 @@ from garbage_core.inference import ood_detector
 from garbage_core.inference.classifier import Classifier
 from garbage_core.inference.ood_detector import fit, load, save
 from garbage_core.runs.run import OOD_FILE
-from garbage_core.studies import ood as ood_study
-from garbage_core.studies.ood import COLUMNS, compute_features, half, measure
 from garbage_core.studies.ood_methods import METHODS, PictureFeatures
 from garbage_core.synthetic.pictures import KINDS, altered, drawn
 from garbage_core.utils.files import write_json
@@ -31,6 +29,13 @@ from tests.fixtures.runs import fake_run
 
 WIDTHS = (3, 8, 5)
 CLASSES = ("glass", "paper", "tin")
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global ood_study, COLUMNS, compute_features, half, measure
+    from garbage_core.studies import ood as ood_study
+    from garbage_core.studies.ood import COLUMNS, compute_features, half, measure
 
 
 def made_up_features(count, seed, far=0.0):

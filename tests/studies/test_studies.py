@@ -7,7 +7,6 @@ import subprocess
 import sys
 import types
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,10 +18,8 @@ from garbage_core.data.splits import PROTOCOLS, split_counts
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import compare, evaluate, to_arrays
 from garbage_core.evaluation.metrics import METRICS
-from garbage_core.networks.resnet import build_resnet, pass_through, split_network
 from garbage_core.runs.predictions import write_predictions
 from garbage_core.runs.run import load_run
-from garbage_core.studies import features as study_features
 from garbage_core.studies.crossval import (
     collect_runs,
     contradictions,
@@ -31,7 +28,6 @@ from garbage_core.studies.crossval import (
     probe_predictions,
     write_crossval,
 )
-from garbage_core.studies.features import FeatureMaker, FeatureRecipe
 from garbage_core.studies.imbalance import Budget, measure_strategies, run_imbalance_study, train_head
 from garbage_core.studies.measures import DIFFERENCE_COLUMNS, average, measure, measure_rows
 from garbage_core.studies.tables import (
@@ -48,14 +44,34 @@ from garbage_core.studies.tables import (
     rows_of,
     strategies_setting,
 )
-from garbage_core.training.batches import FeatureSource
 from garbage_core.training.imbalance import STRATEGIES
 from garbage_core.utils.files import write_json
 from tests.fixtures.photos import jpeg, small_dataset, write_colors, write_folder
 from tests.fixtures.runs import fake_photos, fake_predictions, fake_run
 
 SOME = ("none", "class_weights", "focal")
-MINI = FeatureRecipe(weights=None, height=32, width=48, passes=2, filters=4, blocks=(1, 1, 1, 1))
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global \
+        MINI, \
+        keras, \
+        build_resnet, \
+        pass_through, \
+        split_network, \
+        study_features, \
+        FeatureMaker, \
+        FeatureRecipe, \
+        FeatureSource
+    import keras
+
+    from garbage_core.networks.resnet import build_resnet, pass_through, split_network
+    from garbage_core.studies import features as study_features
+    from garbage_core.studies.features import FeatureMaker, FeatureRecipe
+    from garbage_core.training.batches import FeatureSource
+
+    MINI = FeatureRecipe(weights=None, height=32, width=48, passes=2, filters=4, blocks=(1, 1, 1, 1))
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,6 @@ from garbage_core.config.training_config import load_config
 from garbage_core.data.dataset import load_dataset
 from garbage_core.synthetic.foreground import extract_foreground
 from garbage_core.synthetic.surfaces import placed
-from garbage_core.training.backgrounds import BackgroundReplacement, draw_background
-from garbage_core.training.batches import TrainingPhotos
-from garbage_core.training.loop import train
 from tests.fixtures.photos import thing_on_a_table
 
 CONFIG = """
@@ -30,6 +27,14 @@ batch_size = 8
 augmentation = "light"
 grounds = 0.5
 """
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global BackgroundReplacement, draw_background, TrainingPhotos, train
+    from garbage_core.training.backgrounds import BackgroundReplacement, draw_background
+    from garbage_core.training.batches import TrainingPhotos
+    from garbage_core.training.loop import train
 
 
 def test_a_thing_is_cut_out_of_a_plain_background():

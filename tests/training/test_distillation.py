@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.util
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,10 +10,6 @@ from PIL import Image
 from garbage_core.config.training_config import Stage, TrainingConfig, load_config
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
-from garbage_core.networks.efficientnet import VERSION, build_efficientnet_lite2, imagenet_arrays
-from garbage_core.networks.weights import load_network, load_starting_weights
-from garbage_core.training.distillation import Distillation, load_teacher
-from garbage_core.training.loop import train
 from tests.fixtures.photos import write_colors
 
 TWO = ("blue", "red")
@@ -26,6 +21,18 @@ MINI = TrainingConfig(
     height=32,
     width=48,
 )
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global keras, VERSION, build_efficientnet_lite2, imagenet_arrays, load_network, load_starting_weights
+    global Distillation, load_teacher, train
+    import keras
+
+    from garbage_core.networks.efficientnet import VERSION, build_efficientnet_lite2, imagenet_arrays
+    from garbage_core.networks.weights import load_network, load_starting_weights
+    from garbage_core.training.distillation import Distillation, load_teacher
+    from garbage_core.training.loop import train
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,6 @@ import pytest
 from garbage_core.config.training_config import Stage, TrainingConfig
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
-from garbage_core.training.checkpoint import Checkpoint
-from garbage_core.training.loop import train
 from tests.fixtures.photos import write_colors
 
 FIRST = Stage("first", 2, 0.01, batch_size=8, augmentation="light")
@@ -18,6 +16,13 @@ SHORT = TrainingConfig(
     name="short", stages=(FIRST,), filters=8, blocks=(1, 1, 1, 1), height=32, width=48, batch_norm_momentum=0.5
 )
 LONG = dataclasses.replace(SHORT, name="long", stages=(FIRST, SECOND))
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global Checkpoint, train
+    from garbage_core.training.checkpoint import Checkpoint
+    from garbage_core.training.loop import train
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
@@ -22,6 +21,12 @@ from garbage_core.training.imbalance import (
 )
 
 COUNTS = np.array([287, 354, 286, 403, 347, 91])
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global keras
+    import keras
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,12 +1,17 @@
 """The head starts as the logistic regression it was fitted to be."""
 
-import keras
 import numpy as np
 import pytest
 
-from garbage_core.networks.resnet import build_resnet, split_network
-from garbage_core.training.batches import FeatureSource
-from garbage_core.training.linear_probe import fit_linear_probe
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global keras, build_resnet, split_network, FeatureSource, fit_linear_probe
+    import keras
+
+    from garbage_core.networks.resnet import build_resnet, split_network
+    from garbage_core.training.batches import FeatureSource
+    from garbage_core.training.linear_probe import fit_linear_probe
 
 
 @pytest.mark.parametrize("classes", [2, 3])

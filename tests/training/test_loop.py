@@ -18,9 +18,6 @@ from garbage_core.data.dataset import load_dataset
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import network_probabilities
-from garbage_core.networks.weights import load_network
-from garbage_core.training.callbacks import EpochEnd
-from garbage_core.training.loop import train
 from tests.fixtures.photos import COLORS, write_colors
 
 CONFIG = """
@@ -49,6 +46,14 @@ learning_rate = 0.003
 batch_size = 8
 mixup = 0.2
 """
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global load_network, EpochEnd, train
+    from garbage_core.networks.weights import load_network
+    from garbage_core.training.callbacks import EpochEnd
+    from garbage_core.training.loop import train
 
 
 @pytest.fixture(scope="module")
