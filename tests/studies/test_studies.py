@@ -54,16 +54,8 @@ SOME = ("none", "class_weights", "focal")
 
 def setup_module():
     """Imports what needs Keras with the first test, so that collecting tests takes no time."""
-    global \
-        MINI, \
-        keras, \
-        build_resnet, \
-        pass_through, \
-        split_network, \
-        study_features, \
-        FeatureMaker, \
-        FeatureRecipe, \
-        FeatureSource
+    global MINI, keras, build_resnet, pass_through, split_network
+    global study_features, FeatureMaker, FeatureRecipe, FeatureSource
     import keras
 
     from garbage_core.networks.resnet import build_resnet, pass_through, split_network
