@@ -1,31 +1,30 @@
-"""Garbage classification with a ResNet-50: one network, two starting points, one set of files that every view reads.
+"""Garbage classification with ResNet-50: one network, different starting points, one set of files that all views read.
 
-    classes, errors         the six classes; the one exception that a user is meant to see
-    images, dataset         bytes to RGB arrays; finding, checking and splitting TrashNet or any folder of classes
-    properties, balance     what a photo is like without a network; how evenly classes and splits are filled
-    resnet, weights         the network by hand; its starting weights, and the file of a trained one
-    augment, imbalance      augmentation on the accelerator, in augment_layers; remedies against imbalance
-    config, training        what a training is (presets/*.toml), and train()
-    stages, optimizers      the parts of train(), as are callbacks and checkpoint
-    devices, machines       what it computes with: processor, GPUs, several machines
-    runs, card              models/<name>/: what a training leaves behind, and its model card
-    histories               the stages of a training, and the epoch that was kept
-    evaluation, figures     metrics with intervals, calibration, comparison; every chart; neither loads Keras
-    inference, classify     the compiled network; Classifier: photos to Predictions
-    runtimes, export        other runtimes, without TensorFlow; how a network gets there, with a parity check
-    bench, bench_...        speed as ratios, measured in turns; what the page Speed shows
-    scale, scale_...        millions of photos with Ray; where they are, and the files of such a job
-    explain, faithfulness   heat maps for any class, layer and method; whether they show what counts
-    duplicates, suspects    photos that are the same, labels in doubt, odd photos; audit puts them in one table
-    embeddings              what a run's network sees in every photo, kept with the run
-    studies, study_...      experiments of many trainings: remedies against imbalance, cross-validation
-    cli, commands           python -m garbage_core; photo_commands are those about photos of one's own
-    distillation, extension a run that teaches another; a finished training made longer
+The names below are loaded when they are first used, so that importing the package loads no library. Its rooms:
 
-Arrows run one way, from the app's pages to here; nothing here imports Streamlit.
+    errors          GarbageError, the one exception a user meets
+    utils           files that are written whole, numbers and tables as words, threads, timing
+    config          TrainingConfig, and the presets
+    data            classes, data set, splits, download, image files to RGB, photo statistics
+    synthetic       foreground masks, surfaces, drawn pictures
+    networks        ResNet-50 by hand, its starting weights and the file of a trained one
+    runs            models/<name>/: what a training leaves behind; its history and predictions
+    evaluation      metrics (one registry), intervals, calibration, comparison, model card
+    inference       Classifier: photos to predictions; runtimes without TensorFlow; OOD detector
+    explain         heat maps, and whether they are faithful
+    training        the loop and its parts: batches, augmentation, imbalance, checkpoints, devices
+    audit           duplicates, leaks and label issues; embeddings
+    studies         experiments of many trainings: imbalance, cross-validation, OOD detection
+    export, scale   other runtimes; millions of photos with Ray
+    figures         every chart
+    cli             one file per command of `garbage`
+
+Each imports from those above it alone; nothing here imports Streamlit.
 """
 
+import importlib
 import sys
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -34,3 +33,62 @@ if sys.version_info < (3, 11):  # noqa: UP036, read by exactly those that pip co
         "garbage_core needs Python 3.11 or newer, but this is Python {}.{}: install a newer one, "
         "make a virtual environment with it, and install requirements.txt there.".format(*sys.version_info[:2])
     )
+
+if TYPE_CHECKING:
+    from garbage_core.config.training_config import TrainingConfig, load_config
+    from garbage_core.data.dataset import load_dataset
+    from garbage_core.data.splits import split_dataset
+    from garbage_core.errors import GarbageError
+    from garbage_core.evaluation.comparison import compare_runs
+    from garbage_core.evaluation.evaluation import evaluate
+    from garbage_core.explain.heatmaps import heatmap
+    from garbage_core.inference.classifier import Classifier, Failure, Prediction
+    from garbage_core.networks.resnet import build_resnet50
+    from garbage_core.networks.weights import load_starting_weights
+    from garbage_core.runs.run import Run, list_runs, load_run
+    from garbage_core.training.loop import train
+
+__all__ = [
+    "Classifier",
+    "Failure",
+    "GarbageError",
+    "Prediction",
+    "Run",
+    "TrainingConfig",
+    "build_resnet50",
+    "compare_runs",
+    "evaluate",
+    "heatmap",
+    "list_runs",
+    "load_config",
+    "load_dataset",
+    "load_run",
+    "load_starting_weights",
+    "split_dataset",
+    "train",
+]
+_MODULES = {
+    "config.training_config": ("TrainingConfig", "load_config"),
+    "data.dataset": ("load_dataset",),
+    "data.splits": ("split_dataset",),
+    "errors": ("GarbageError",),
+    "evaluation.comparison": ("compare_runs",),
+    "evaluation.evaluation": ("evaluate",),
+    "explain.heatmaps": ("heatmap",),
+    "inference.classifier": ("Classifier", "Failure", "Prediction"),
+    "networks.resnet": ("build_resnet50",),
+    "networks.weights": ("load_starting_weights",),
+    "runs.run": ("Run", "list_runs", "load_run"),
+    "training.loop": ("train",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"garbage_core.{module}"), name)
+    raise AttributeError(f"module 'garbage_core' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
