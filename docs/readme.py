@@ -41,7 +41,7 @@ _COLUMNS = ("accuracy", "macro_f1", "log_loss_calibrated", "ece_calibrated")
 # What `results_table` calls each study, and its file.
 _STUDIES = {
     "study": "imbalance.csv",
-    "strange": "novelty.csv",
+    "ood": "novelty.csv",
     "folds": "crossval.csv",
     "whole": f"{STRATEGY_RUNS}.csv",
 }
@@ -51,19 +51,19 @@ def results_table(
     runs: Sequence[Run],
     split: str = "test",
     study: Path | None = None,
-    strange: Path | None = None,
+    ood: Path | None = None,
     folds: Path | None = None,
     whole: Path | None = None,
 ) -> str:
-    """Returns the results of runs as Markdown: a table, a comparison, what remedies, detectors and 8 bits are worth.
+    """Returns the results of runs as Markdown: a table, a comparison, what strategies, detectors and 8 bits are worth.
 
     Args:
         runs: The runs, in order.
         split: Name of the split.
-        study: File of the imbalance study; without it, nothing is said about remedies.
-        strange: File of the study of detectors; without it, nothing is said about strange photos.
+        study: File of the imbalance study; without it, nothing is said about strategies.
+        ood: File of the study of OOD detectors; without it, nothing is said about them.
         folds: File of a cross-validation; without it, nothing is said about other splits.
-        whole: File of whole networks that differ in their remedy; without it, nothing is said about them.
+        whole: File of whole networks that differ in their strategy; without it, nothing is said about them.
 
     Returns:
         Text between blank lines, with the markers around it.
@@ -73,6 +73,36 @@ def results_table(
     """
     if not runs:
         return f"{START}\n\nThere are no runs yet.\n\n{END}"
+    parts = list(_metrics(runs, split))
+    if len(runs) > 1 and runs[0].classes == runs[1].classes:
+        parts.append(compare_runs(*runs[:2], split).sentence)
+    if folds:
+        rows = read_crossval(folds)
+        parts += [
+            f"Is {title} lucky with this split? {crossval_sentence(rows, stages)}"
+            for title, stages in ((run.title, stage_names(run)) for run in runs)
+            if is_recipe_of(rows, stages)
+        ]
+    if study:
+        rows = read_imbalance(study)
+        parts.append(
+            f"Of {rows['strategy'].nunique() - 1} strategies against imbalance, each a head trained on the features of "
+            f"ImageNet's layers: {small(imbalance_conclusion(rows, split))}"
+        )
+    if whole:
+        rows = read_strategy_runs(whole)
+        parts.append(
+            f"In whole networks, trained {strategies_setting(rows)}: {small(imbalance_conclusion(rows, split))} "
+            f"{rarest_precision(rows, split)} {ONE_TRAINING}"
+        )
+    if ood:
+        parts += ood_photos(pd.read_csv(ood), runs)
+    parts += eight_bits(runs)
+    return "\n\n".join([START, *parts, END])
+
+
+def _metrics(runs: Sequence[Run], split: str) -> tuple[str, str]:
+    """Returns a table of the runs' metrics, and what it rests on."""
     rarest = all(_RAREST in run.classes for run in runs)
     titles = [METRICS[name].lower.removesuffix(", calibrated") for name in _COLUMNS]
     header = ["model", "starts from", *titles[:2], *([f"{_RAREST} recall"] if rarest else []), *titles[2:], "trained"]
@@ -92,36 +122,11 @@ def results_table(
         f"On the {count} {split} photos of the {protocols} split, which chose nothing; in brackets 95 % intervals. "
         "Log loss and calibration error after temperature scaling."
     )
-    parts = [markdown_table(header, rows), note]
-    if len(runs) > 1 and runs[0].classes == runs[1].classes:
-        parts.append(compare_runs(*runs[:2], split).sentence)
-    if folds:
-        rows = read_crossval(folds)
-        parts += [
-            f"Is {title} lucky with this split? {crossval_sentence(rows, stages)}"
-            for title, stages in ((run.title, stage_names(run)) for run in runs)
-            if is_recipe_of(rows, stages)
-        ]
-    if study:
-        rows = read_imbalance(study)
-        parts.append(
-            f"Of {rows['strategy'].nunique() - 1} remedies against imbalance, each a head trained on the features of "
-            f"ImageNet's layers: {small(imbalance_conclusion(rows, split))}"
-        )
-    if whole:
-        rows = read_strategy_runs(whole)
-        parts.append(
-            f"In whole networks, trained {strategies_setting(rows)}: {small(imbalance_conclusion(rows, split))} "
-            f"{rarest_precision(rows, split)} {ONE_TRAINING}"
-        )
-    if strange:
-        parts += ood_photos(pd.read_csv(strange), runs)
-    parts += eight_bits(runs)
-    return "\n\n".join([START, *parts, END])
+    return markdown_table(header, rows), note
 
 
 def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
-    """Says what the runs' detectors of strange photos are worth, a sentence each.
+    """Says what the runs' OOD detectors are worth, a sentence each.
 
     Args:
         study: As `novelty --compare` writes it.
@@ -152,7 +157,7 @@ def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
                 f"stone, where the network would be right about {percent(placed['right'], plain=True)}"
             )
         sentences.append(text + ".")
-    return ["Strange photos: " + " ".join(sentences)] if sentences else []
+    return ["Out of distribution: " + " ".join(sentences)] if sentences else []
 
 
 def eight_bits(runs: Sequence[Run]) -> list[str]:

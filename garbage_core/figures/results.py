@@ -60,36 +60,16 @@ def matrix(
     numbers = values.to_numpy(float)
     greatest = greatest or float(np.nanmax(numbers, initial=0)) or 1.0
     cells = [(i, j) for i in range(len(rows)) for j in range(len(columns))]
-    heat = go.Heatmap(
-        z=numbers,
-        x=columns,
-        y=rows,
-        zmin=0,
-        zmax=greatest,
-        colorscale=matrix_scale(),
-        showscale=False,
-        xgap=1,
-        ygap=1,
-        hoverinfo="skip",
-    )
-    markers = go.Scatter(
-        x=[columns[j] for _, j in cells],
-        y=[rows[i] for i, _ in cells],
-        mode="markers",
-        marker={"color": NEUTRAL, "size": 26, "symbol": "square", "opacity": 0},
-        selected={"marker": {"opacity": 0}},
-        unselected={"marker": {"opacity": 0}},
-        customdata=[[rows[i], columns[j], hovers[i][j]] for i, j in cells],
-        hovertemplate="%{customdata[2]}<extra></extra>",
-        showlegend=False,
-    )
+    style = {"zmin": 0, "zmax": greatest, "colorscale": matrix_scale(), "showscale": False, "xgap": 1, "ygap": 1}
+    heat = go.Heatmap(z=numbers, x=columns, y=rows, hoverinfo="skip", **style)
+    markers = _click_markers([[rows[i], columns[j], hovers[i][j]] for i, j in cells])
     # Annotations and not text of a trace: selecting a cell would fade the text of all others.
     notes = []
     for i, j in cells:
         share = 0.0 if np.isnan(numbers[i, j]) else numbers[i, j] / greatest
         font = {"size": 13, "color": cell_text_color(share, dark), "weight": 600 if i == j and bold_diagonal else 400}
         notes.append({"x": columns[j], "y": rows[i], "text": texts[i][j], "showarrow": False, "font": font})
-    # Cells take the shape of the page: were they kept square, a phone would show as much empty space below them.
+    # Cells take the shape of the page: if they were square, a phone would show as much empty space below them.
     frame = {"type": "category", "showgrid": False, "showline": False}
     shapes = _grid(len(rows), len(columns))
     if chosen is not None and chosen[0] in rows and chosen[1] in columns:
@@ -100,10 +80,24 @@ def matrix(
         height=110 + 54 * len(rows),
         annotations=notes,
         shapes=shapes,
-        # A click anywhere in a cell is a click on its marker.
-        hoverdistance=-1,
+        hoverdistance=-1,  # a click anywhere in a cell is a click on its marker
         xaxis=frame | {"title": columns_title, "range": [-0.5, len(columns) - 0.5], "autotickangles": [0, -45]},
         yaxis=frame | {"title": rows_title, "range": [len(rows) - 0.5, -0.5]},
+    )
+
+
+def _click_markers(cells: Sequence[Sequence[str]]) -> go.Scatter:
+    """Returns an invisible marker in every cell of a matrix, from its row, column and hover text."""
+    return go.Scatter(
+        x=[column for _, column, _ in cells],
+        y=[row for row, _, _ in cells],
+        mode="markers",
+        marker={"color": NEUTRAL, "size": 26, "symbol": "square", "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=cells,
+        hovertemplate="%{customdata[2]}<extra></extra>",
+        showlegend=False,
     )
 
 

@@ -49,15 +49,15 @@ def test_the_table_holds_the_runs_own_figures(models):
 def test_the_imbalance_study_is_summed_up_where_it_was_made(models, page):
     options = ["--readme", str(page), "--models", str(models)]
     assert readme.main(options) == 0
-    assert "remedies" not in page.read_text(encoding="utf-8")
+    assert "strategies against" not in page.read_text(encoding="utf-8")
     (models / "studies").mkdir()
     fake_study(models / "studies" / "imbalance.csv", {"class_weights": 0.97, "focal": 0.6})
     assert readme.main([*options, "--check"]) == 1
     assert readme.main(options) == 0
-    assert re.search(r"Of \d remedies .*: class weights raise macro-F1 by", page.read_text(encoding="utf-8"))
+    assert re.search(r"Of \d strategies .*: class weights raise macro-F1 by", page.read_text(encoding="utf-8"))
 
 
-def test_whole_networks_with_and_without_a_remedy_are_summed_up(models, page):
+def test_whole_networks_with_and_without_a_strategy_are_summed_up(models, page):
     options = ["--readme", str(page), "--models", str(models)]
     (models / "studies").mkdir()
     fake_study(models / "studies" / "imbalance_runs.csv", {"none": 0.5}, seeds=1, start="random weights")
@@ -66,7 +66,7 @@ def test_whole_networks_with_and_without_a_remedy_are_summed_up(models, page):
     assert re.search(words, page.read_text(encoding="utf-8"))
 
 
-def test_detectors_of_strange_photos_are_told_by_the_half_that_chose_nothing(models):
+def test_ood_detectors_are_told_by_the_half_that_chose_nothing(models):
     runs = list_runs(models)[:2]
     row = {"run": "transfer", "weights": runs[1].weights_sha256[:12], "kept": True, "half": "report", "kind": "photo"}
     row |= {"pictures": 464, "auroc": 0.98765, "let_through": 0.1, "right": float("nan"), "test_refused": 0.02}
