@@ -25,8 +25,8 @@ counts = split_counts(photos, classes)
 totals = counts.sum(axis=1)
 answer(
     place,
-    f"{totals.sum():,} photos of {len(totals)} classes; the largest, {escape(totals.idxmax())}, has "
-    f"{totals.max() / totals.min():.1f} times as many as the smallest, {escape(totals.idxmin())}.",
+    f"{totals.sum():,} photos of {len(totals)} classes; the largest, {escape(str(totals.idxmax()))}, has "
+    f"{totals.max() / totals.min():.1f} times as many as the smallest, {escape(str(totals.idxmin()))}.",
     source,
 )
 key = str(pd.util.hash_pandas_object(photos[["file", "label", "split"]], index=False).sum())

@@ -1,5 +1,6 @@
 """The metrics of a run on the clean subset: without the photos of a split that are leaked or contradictory."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,13 +116,13 @@ def _effect(run: Run, split: str, path: Path, _findings: pd.DataFrame) -> pd.Dat
     for name, class_metric in CLASS_METRICS.items():
         columns = [name, f"{name}_low", f"{name}_high"]
         for label in before.classes:
-            with_all, clean = (e.per_class.set_index("label").loc[label, columns].tolist() for e in (before, after))
+            with_all, clean = (e.per_class.set_index("label")[columns].T[label].to_list() for e in (before, after))
             rows.append(_row(f"{class_metric.title}, {label}", with_all, clean, class_metric.is_share))
     return pd.DataFrame(rows)
 
 
-def _row(name: str, before: Any, after: Any, is_share: bool) -> dict[str, str]:
-    with_all, without = interval(*before, is_share), interval(*after, is_share)
+def _row(name: str, before: Sequence[float], after: Sequence[float], is_share: bool) -> dict[str, str]:
+    with_all, without = (interval(value, low, high, is_share) for value, low, high in (before, after))
     difference = after[0] - before[0]
     change = points(difference) if is_share else signed(difference, 3)
     return {"Metric": name, "All photos": with_all, "Without them": without, "Change": change}

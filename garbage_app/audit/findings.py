@@ -137,7 +137,7 @@ def _write_page(rows: pd.DataFrame, view: str, key: str) -> None:
 def _write_card(group: pd.DataFrame, dataset: "Dataset | None") -> None:
     gallery(
         group["file"].tolist(),
-        [_caption(row, row.kind) for row in group.itertuples()],
+        [_caption(row, str(row.kind)) for row in group.itertuples()],
         dataset,
         columns=min(3, len(group)),
     )

@@ -1,6 +1,7 @@
 """The metrics of two runs on the same photos, and their differences, over all classes and for each."""
 
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -25,7 +26,7 @@ def choose_pair(runs: list[Run]) -> tuple[Run, Run]:
     by_name = {run.name: run for run in runs}
     left, right = st.columns(2)
     names = list(by_name)
-    choose = partial(st.selectbox, format_func=lambda name: by_name[name].title, bind="query-params")
+    choose: Any = partial(st.selectbox, format_func=lambda name: by_name[name].title, bind="query-params")
     with left:
         first = choose("First model", names, key="a")
     others = [name for name in names if name != first]

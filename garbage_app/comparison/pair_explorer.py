@@ -37,11 +37,16 @@ def explore_pair(pair: tuple[Run, Run], split: str) -> None:
     left, right = st.columns([5, 4], gap="large")
     with right:
         group = st.selectbox(
-            "Photos", list(GROUPS), format_func=names.get, key="group", bind="query-params", help="Or click the table."
+            "Photos",
+            list(GROUPS),
+            format_func=names.__getitem__,
+            key="group",
+            bind="query-params",
+            help="Or click the table.",
         )
         order = choose_order()
         counts = comparison.table
-        only_a, only_b = int(counts.iloc[0, 1]), int(counts.iloc[1, 0])
+        only_a, only_b = int(counts.to_numpy()[0, 1]), int(counts.to_numpy()[1, 0])
         p = "less than 0.001" if comparison.p_value < 0.001 else f"{comparison.p_value:.3f}"
         st.markdown(
             f"{count(only_a + only_b, 'photo')} are predicted correctly by only one of the two: {only_b:,} by {b}, "
@@ -61,7 +66,8 @@ def explore_pair(pair: tuple[Run, Run], split: str) -> None:
         )
         show(figure, FIELDS, data=lambda: counts.rename_axis(comparison.name_a), on_select=_follow_click)
     photos = comparison.group(group)
-    share = interval(len(photos) / comparison.n, *map(float, wilson_interval(len(photos), comparison.n)))
+    low, high = map(float, wilson_interval(len(photos), comparison.n))
+    share = interval(len(photos) / comparison.n, low, high)
     st.markdown(f"**{escape(names[group])}: {count(len(photos), 'photo')}**, {share}")
     if photos.empty:
         st.info("There is no such photo.", icon=":material/check:")

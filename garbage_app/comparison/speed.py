@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
+from garbage_app import cache
 from garbage_app.cache import run_key
 from garbage_app.classifiers import classifier_of
 from garbage_core.runs.run import Run
@@ -34,7 +34,7 @@ class Speed:
         return f"{self.median:.0f} ({self.low:.0f} to {self.high:.0f})"
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
+@cache.resource(max_entries=1)
 def _measured() -> dict[tuple, Speed]:
     return {}
 
@@ -53,7 +53,7 @@ def measure(runs: list[Run]) -> None:
     classifiers = {run_key(run): classifier_of(run) for run in runs}
     rng = np.random.default_rng(0)
     photos = {key: rng.integers(0, 256, (*c.size, 3), dtype=np.uint8) for key, c in classifiers.items()}
-    times = {key: [] for key in classifiers}
+    times: dict[tuple, list[float]] = {key: [] for key in classifiers}
     for turn in range(REPEATS + 1):
         for key, classifier in classifiers.items():
             start = time.perf_counter()

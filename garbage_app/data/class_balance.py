@@ -91,13 +91,14 @@ def _evenness(counts: pd.DataFrame) -> str:
 
 def _write_numbers(numbers: pd.DataFrame, counts: pd.DataFrame) -> None:
     rows = pd.DataFrame({"Class": numbers["label"], "All": numbers["photos"], "Share": 100 * numbers["share"]})
-    for split in counts:
+    splits = [str(split) for split in counts]
+    for split in splits:
         rows[split_name(split)] = numbers[split]
         rows[f"{split_name(split)}, even"] = numbers[f"{split}_expected"]
     rows["Effective number"] = numbers["effective"]
-    formats = {name: _TENTHS for name in rows if name.endswith(", even")} | {"Effective number": _TENTHS}
+    formats = {name: _TENTHS for name in map(str, rows) if name.endswith(", even")} | {"Effective number": _TENTHS}
     show_table(rows, "counts", formats | {"Share": _PERCENT})
-    ratios = [f"{split_name(split)} {balance.imbalance_ratio(counts[split]):.1f}" for split in counts]
+    ratios = [f"{split_name(split)} {balance.imbalance_ratio(counts[split]):.1f}" for split in splits]
     st.caption(
         "Even: the number a split would have if every class were divided in the same proportion. "
         f"Largest class over smallest: {', '.join(ratios)}."

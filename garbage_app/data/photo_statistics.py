@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -45,7 +46,7 @@ def _facts(key: str, has_bytes: bool, path: Path, classes: tuple[str, ...], _pho
     if measured.empty:
         raise GarbageError(f"{path} holds none of these photos; make it anew with `{statistics.COMMAND}`.")
     labels = measured["label"]
-    named = pd.Series(statistics.color_names(statistics.hex_to_rgb(measured["color"])))
+    named = pd.Series(statistics.color_names(statistics.hex_to_rgb(measured["color"].to_list())))
     return Facts(
         measured=measured,
         sizes=statistics.size_table(measured, classes),
@@ -81,7 +82,7 @@ def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None
     _write_sizes(facts, classes, whole_key)
     st.subheader("How bright the photos are", anchor=False)
     bright = facts.bright
-    first, last = bright.loc[bright["median"].idxmax()], bright.loc[bright["median"].idxmin()]
+    first, last = bright.nlargest(1, "median").iloc[0], bright.nsmallest(1, "median").iloc[0]
     st.markdown(
         f"Brightest are photos of {escape(first['label'])}, darkest those of {escape(last['label'])} (half of them are "
         f"above {percent(first['median'], 0)} and {percent(last['median'], 0)} of white). The class explains "
@@ -100,7 +101,7 @@ def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None
 
 def _colors_in_words(facts: Facts) -> str:
     colors = facts.colors
-    top = colors.loc[colors["share"].idxmax()]
+    top = colors.nlargest(1, "share").iloc[0]
     others = colors[(colors["name"] == top["name"]) & (colors["label"] != top["label"])]
     rest = f", of the other classes {percent(others['share'].min(), 0)} to {percent(others['share'].max(), 0)}"
     return (
@@ -115,7 +116,8 @@ def _write_sizes(facts: Facts, classes: list[str], key: tuple) -> None:
 
     measured, sizes = facts.measured, facts.sizes
     different = measured.groupby(["width", "height"]).size()
-    (width, height), most = different.idxmax(), different.max()
+    most_common: Any = different.idxmax()
+    (width, height), most = most_common, different.max()
     if len(different) == 1:
         st.markdown(f"All {len(measured):,} are {width:,} by {height:,} pixels; their files differ.")
     else:

@@ -1,5 +1,7 @@
 """Calibration, and what a threshold on the confidence does."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
@@ -9,8 +11,6 @@ from garbage_core import figures
 from garbage_core.evaluation.evaluation import Evaluation
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import NBSP, interval, percent
-
-ENDS = ("", "_low", "_high")
 
 
 def write_calibration(run: Run, split: str, evaluation: Evaluation) -> None:
@@ -38,8 +38,8 @@ def write_coverage(run: Run, split: str) -> None:
     if selective["accepted"]:
         st.markdown(
             f"With the chosen threshold of **{percent(run.threshold)}** it predicts a class for "
-            f"{interval(*(selective[f'coverage{end}'] for end in ENDS))} of the photos and is right on "
-            f"**{interval(*(selective[f'accuracy{end}'] for end in ENDS))}** of those.",
+            f"{_share(selective, 'coverage')} of the photos and is right on "
+            f"**{_share(selective, 'accuracy')}** of those.",
             help="The smallest confidence from which on 98 of 100 predictions were right on the validation photos.",
         )
     elif run.threshold <= 1:
@@ -56,3 +56,7 @@ def write_coverage(run: Run, split: str) -> None:
         split,
     )
     show(figure, "coverage", data=tables.coverage)
+
+
+def _share(selective: Mapping[str, float], name: str) -> str:
+    return interval(selective[name], selective[f"{name}_low"], selective[f"{name}_high"])

@@ -87,9 +87,10 @@ def photos_of(photos: pd.DataFrame, label: str, predicted: str) -> pd.DataFrame:
 
 def in_words(evaluation: Evaluation, label: str, predicted: str, n: int) -> str:
     """Says how many photos a choice has, and which share of their class that is, as Markdown."""
-    support = evaluation.n if label == ANY else int(evaluation.confusion.loc[label].sum())
+    support = evaluation.n if label == ANY else int(evaluation.confusion.loc[label].to_numpy().sum())
     photos = count(support, "photo" if label == ANY else f"{escape(label)} photo")
-    share = interval(n / support, *map(float, wilson_interval(n, support))) if support else "unknown"
+    low, high = map(float, wilson_interval(n, support))
+    share = interval(n / support, low, high) if support else "unknown"
     if predicted == PREDICTED:
         return f"**{photos}**"
     if predicted == WRONG:
@@ -98,7 +99,7 @@ def in_words(evaluation: Evaluation, label: str, predicted: str, n: int) -> str:
     if label == predicted:
         return f"**{n:,} of {photos}** are rightly predicted as {escape(predicted)}: {share}."
     if label == ANY:
-        right = int(evaluation.confusion.loc[predicted, predicted])
+        right: Any = evaluation.confusion.loc[predicted, predicted]
         return f"**{count(n, 'photo')}** predicted as {escape(predicted)}, {right:,} of them rightly."
     return f"**{n:,} of {photos}** are predicted as {escape(predicted)}: {share}."
 
@@ -142,7 +143,7 @@ def _write_mistakes(evaluation: Evaluation) -> None:
         st.markdown("None: every prediction is right.")
         return
     support = cells["label"].map(evaluation.confusion.sum(axis=1))
-    low, high = wilson_interval(cells["photos"], support)
+    low, high = wilson_interval(cells["photos"].to_numpy(), support.to_numpy())
     cells["share"] = [interval(*row) for row in zip(cells["photos"] / support, low, high, strict=True)]
     order = (cells["photos"] + 0.5 * cells["photos"] / support).sort_values(ascending=False).index
     share = st.column_config.TextColumn(

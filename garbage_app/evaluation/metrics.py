@@ -37,11 +37,11 @@ def write_metrics(evaluation: Evaluation) -> None:
     with st.expander("All metrics"):
         rows = [
             {
-                "Metric": lookup(row.metric).title,
-                f"Value and 95{NBSP}% interval": interval(row.value, row.low, row.high, lookup(row.metric).is_share),
-                "Meaning": lookup(row.metric).meaning.format(blind=math.log(len(evaluation.classes))),
+                "Metric": lookup(name).title,
+                f"Value and 95{NBSP}% interval": interval(value, low, high, lookup(name).is_share),
+                "Meaning": lookup(name).meaning.format(blind=math.log(len(evaluation.classes))),
             }
-            for row in evaluation.metrics.itertuples()
+            for name, value, low, high in evaluation.metrics[["metric", "value", "low", "high"]].to_numpy()
         ]
         show_table(pd.DataFrame(rows), "metrics-table", {"Meaning": st.column_config.TextColumn(width="large")})
 

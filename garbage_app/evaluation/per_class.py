@@ -1,6 +1,7 @@
 """Recall, precision and F1 of every class, and the curves of each class against all others."""
 
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -47,10 +48,12 @@ def write_per_class(run: Run, split: str) -> None:
     bars = drawn(lambda: figures.per_class_bars(rows, [metric]), "per-class", run, split, metric)
     show(bars, "per-class", data=rows)
     with st.expander("All numbers"):
-        columns = {"Class": rows["label"], "Photos": rows["support"], "Predicted": rows["predicted"]}
+        columns: dict[str, Any] = {"Class": rows["label"], "Photos": rows["support"], "Predicted": rows["predicted"]}
         for key, class_metric in CLASS_METRICS.items():
             ends = rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()
-            columns[class_metric.title] = [interval(*values, class_metric.is_share) for values in ends]
+            columns[class_metric.title] = [
+                interval(value, low, high, class_metric.is_share) for value, low, high in ends
+            ]
         show_table(pd.DataFrame(columns), "per-class-table")
 
 
@@ -69,7 +72,7 @@ def write_curves(run: Run, split: str) -> None:
             st.caption(CURVES[kind])
     with st.expander("The areas and their intervals"):
         rows = curves.areas
-        columns = {"Class": rows["label"], "Photos": rows["support"]}
+        columns: dict[str, Any] = {"Class": rows["label"], "Photos": rows["support"]}
         for key, name in (("auc", "Area under the ROC curve"), ("average_precision", "Average precision")):
             ends = rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()
             columns[name] = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
