@@ -44,7 +44,7 @@ def pipeline(settings: Settings) -> Measured:
             fill_mode="nearest",
         ).flow_from_directory(folder, target_size=(RECIPE_SIZE,) * 2, batch_size=RECIPE_BATCH, shuffle=False)
         labels = np.arange(PHOTOS) % 2
-        augmentation = augment.pipeline("standard").without_mixing()
+        augmentation = augment.pipeline("legacy").without_mixing()
         options = {"num_classes": 2, "batch_size": RECIPE_BATCH, "steps": PHOTOS // RECIPE_BATCH, "strategy": "none"}
         graph = None
         ours, reference = [], []

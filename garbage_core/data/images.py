@@ -190,8 +190,9 @@ class PhotoFile:
 def fit_canvas(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
     """Prepares a photo for arrays in which all photos have one shape, as training uses them.
 
-    A photo of the other orientation is turned by 90 degrees. What sticks out of the canvas is cut off evenly; where
-    the photo does not reach its edge, the outermost pixels are repeated.
+    The photo stays upright and is prepared as for classification, whatever its shape. Its middle is what the canvas
+    shows: edges beyond the canvas are cut off evenly; where the photo does not reach the edge of the canvas, its
+    outermost pixels are repeated.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -201,9 +202,7 @@ def fit_canvas(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
     Returns:
         uint8 (height, width, 3).
     """
-    if (rgb.shape[0] - rgb.shape[1]) * (height - width) < 0:
-        rgb = np.rot90(rgb)
-    photo = prepare_photo(np.ascontiguousarray(rgb), height, width)
+    photo = prepare_photo(rgb, height, width)
     top, left = (max(photo.shape[0] - height, 0) // 2, max(photo.shape[1] - width, 0) // 2)
     photo = photo[top : top + height, left : left + width]
     missing = (height - photo.shape[0], width - photo.shape[1])

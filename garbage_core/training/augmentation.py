@@ -7,13 +7,15 @@ transformations it takes.
 
     images, labels = augment_batch(photos, pipeline("strong"), seed=7, labels=one_hot)
 
-Pipelines: `none`; `light` for networks that know photos already; `standard`, the recipe this project started from
-(rotation 45 degrees, shifts and zoom 15 %, both flips, brightness 10 %, channel shift 10); `strong`, which adds more of
+Pipelines: `none`; `light` for networks that know photos already; `legacy`, the one this project started from
+(rotation 45 degrees, shifts and zoom 15 %, both flips, brightness 10 %, channel shift 10); `standard`, the same with a
+shift of each color channel by its own number, with which the committed runs were trained; `strong`, which adds more of
 each, contrast, random erasing, MixUp and CutMix.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,6 +23,8 @@ from keras import ops
 
 from garbage_core.errors import GarbageError
 from garbage_core.training.augmentation_layers import EraseBox, MixBatch, MoveAndColor
+
+_LIMITS = {"rotation": 180, "shear": 60, "channel_shift": 255, "color_shift": 255}  # of the others: 1
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Augmentation:
         vertical_flip: Mirror every second photo top to bottom.
         brightness: Largest change of brightness, as a share: 0.1 multiplies by 0.9 to 1.1.
         contrast: Largest change of the distance from the photo's mean, as a share.
-        channel_shift: Largest value added to each color channel on its own, of 255.
+        channel_shift: Largest value added to all three color channels alike, of 255.
+        color_shift: Largest value added to each color channel on its own, of 255.
         erase: Probability that a rectangle of 2 to 25 % of a photo is filled with its mean color (random erasing,
             Zhong et al. 2017, arXiv:1708.04896).
         mixup: Parameter alpha of the Beta distribution that MixUp (Zhang et al. 2017, arXiv:1710.09412) draws from.
@@ -52,13 +57,14 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     channel_shift: float = 0.0
+    color_shift: float = 0.0
     erase: float = 0.0
     mixup: float = 0.0
     cutmix: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            top = {"rotation": 180, "shear": 60, "channel_shift": 255, "mixup": 10, "cutmix": 10}.get(name, 1)
+            top = {**_LIMITS, "mixup": 10, "cutmix": 10}.get(name, 1)
             if not 0 <= float(value) <= top:
                 raise GarbageError(f"The augmentation {name!r} must lie between 0 and {top}, not {value}.")
 
@@ -70,7 +76,7 @@ class Augmentation:
     @property
     def colors(self) -> bool:
         """Whether it changes colors."""
-        return any((self.brightness, self.contrast, self.channel_shift))
+        return any((self.brightness, self.contrast, self.channel_shift, self.color_shift))
 
     @property
     def mixes(self) -> bool:
@@ -86,16 +92,16 @@ class Augmentation:
         return replace(self, mixup=0.0, cutmix=0.0)
 
 
-_FLIPS = {"horizontal_flip": True, "vertical_flip": True}
+_FLIPS: dict[str, Any] = {"horizontal_flip": True, "vertical_flip": True}
+_LEGACY: dict[str, Any] = {"rotation": 45, "shift": 0.15, "zoom": 0.15, "shear": 0.05, "brightness": 0.1, **_FLIPS}
 PIPELINES: dict[str, Augmentation] = {
     "none": Augmentation(),
     "light": Augmentation(rotation=15, shift=0.05, zoom=0.10, brightness=0.10, **_FLIPS),
-    # Keras' ImageDataGenerator, which the starting recipe used, takes its `shear_range=0.05` in degrees.
-    "standard": Augmentation(
-        rotation=45, shift=0.15, zoom=0.15, shear=0.05, brightness=0.1, channel_shift=10, **_FLIPS
-    ),
+    # Keras' ImageDataGenerator takes its `shear_range=0.05` in degrees, and shifts all channels by one number.
+    "legacy": Augmentation(**_LEGACY, channel_shift=10),
+    "standard": Augmentation(**_LEGACY, color_shift=10),
     "strong": Augmentation(
-        rotation=60, shift=0.20, zoom=0.30, shear=10, brightness=0.25, contrast=0.25, channel_shift=20, erase=0.25,
+        rotation=60, shift=0.20, zoom=0.30, shear=10, brightness=0.25, contrast=0.25, color_shift=20, erase=0.25,
         mixup=0.2, cutmix=1.0, **_FLIPS,
     ),
 }  # fmt: skip
@@ -122,8 +128,10 @@ def single(name: str, strength: float = 1.0) -> Augmentation:
     """Returns one transformation alone, with the range that `strong` gives it; arguments as `pipeline`."""
     if name not in TRANSFORMATIONS:
         raise GarbageError(f"There is no transformation {name!r}: choose one of {', '.join(TRANSFORMATIONS)}.")
-    # Erasing hits a quarter of the photos of a batch; shown alone, it must be seen.
-    value = 1.0 if name == "erase" else getattr(PIPELINES["strong"], name)
+    # Erasing hits a quarter of the photos of a batch; shown alone, it must be visible.
+    value = {"erase": 1.0, "channel_shift": PIPELINES["strong"].color_shift}.get(
+        name, getattr(PIPELINES["strong"], name)
+    )
     return _scale(Augmentation(**{name: value}), strength)
 
 
@@ -158,7 +166,9 @@ def draw(
         contrast = 1 + spread(a.contrast, 1)  # drawn in any case, so that what follows does not depend on it
         if a.contrast:  # costs a mean over all pixels
             values["contrast"] = contrast
-        values["offset"] = spread(a.channel_shift, 3)
+        values["offset"] = spread(a.color_shift, 3)
+        if a.channel_shift:
+            values["offset"] = values["offset"] + spread(a.channel_shift, 1)
     if a.erase:
         share = rng.uniform(0.02, 0.25, count) * (rng.random(count) < a.erase)
         values["erase"] = _boxes(rng, share, rng.uniform(0.5, 2.0, count))
@@ -254,9 +264,8 @@ def _boxes(rng: np.random.Generator, share: np.ndarray, ratio: np.ndarray) -> np
 def _scale(augmentation: Augmentation, strength: float) -> Augmentation:
     if not 0 <= strength <= 2:
         raise GarbageError(f"The strength must lie between 0 and 2, not {strength}.")
-    limits = {"rotation": 180, "shear": 60, "channel_shift": 255}
     scaled = {
-        name: value and strength > 0 if isinstance(value, bool) else min(value * strength, limits.get(name, 1))
+        name: value and strength > 0 if isinstance(value, bool) else min(value * strength, _LIMITS.get(name, 1))
         for name, value in asdict(augmentation).items()
     }
     scaled |= {name: getattr(augmentation, name) * min(strength, 1) for name in ("mixup", "cutmix")}

@@ -420,9 +420,12 @@ def test_a_canvas_is_filled_exactly(size, height, width):
     assert canvas.flags.writeable
 
 
-def test_a_canvas_turns_photos_of_the_other_orientation_and_repeats_the_edge():
+def test_a_canvas_shows_the_middle_of_photos_of_the_other_orientation_and_repeats_the_edge():
     upright = np.asarray(picture(384, 512))
-    assert np.array_equal(fit_canvas(upright, 240, 320), fit_canvas(np.rot90(upright), 240, 320))
+    canvas, prepared = fit_canvas(upright, 240, 320), prepare_photo(upright, 240, 320)
+    assert prepared.shape == (320, 240, 3)
+    assert np.array_equal(canvas[:, 40:280], prepared[40:280])
+    assert np.array_equal(canvas[:, :40], np.repeat(prepared[40:280, :1], 40, axis=1))
     # A square photo is cut above and below and continued to the left and right.
     square = fit_canvas(np.asarray(picture(500, 500)), 240, 320)
     assert np.array_equal(square[:, 0], square[:, 23])

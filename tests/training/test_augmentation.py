@@ -100,12 +100,38 @@ def test_brightness_multiplies_and_channel_shift_adds():
     bright, _ = augment_batch(gray, Augmentation(brightness=0.1), seed=0)
     assert 89.9 <= bright.min() < 92
     assert 108 < bright.max() <= 110.1
-    shifted, _ = augment_batch(gray, Augmentation(channel_shift=10), seed=0)
+    shifted, _ = augment_batch(gray, Augmentation(color_shift=10), seed=0)
     assert 89.9 <= shifted.min() < 92
     assert (shifted.std(axis=3) > 0).any()
+    alike, _ = augment_batch(gray, Augmentation(channel_shift=10), seed=0)
+    assert 89.9 <= alike.min() < 92
+    assert 108 < alike.max() <= 110.1
+    np.testing.assert_allclose(alike.std(axis=3), 0, atol=1e-3)
     # Contrast keeps the mean.
     contrast, _ = augment_batch(photos(), Augmentation(contrast=0.2), seed=0)
     np.testing.assert_allclose(contrast.mean(axis=(1, 2, 3)), photos().mean(axis=(1, 2, 3)), rtol=0.05)
+
+
+def test_the_starting_recipe_shifts_channels_as_keras_does():
+    """One number for all three channels, as `ImageDataGenerator(channel_shift_range=10)`."""
+    from keras.src.legacy.preprocessing.image import apply_channel_shift
+
+    recipe = pipeline("legacy")
+    assert (recipe.channel_shift, recipe.color_shift) == (10, 0)
+    batch = photos()
+    values = augment.draw(Augmentation(channel_shift=10), np.random.default_rng(2), len(batch), *batch.shape[1:3])
+    changed = keras.ops.convert_to_numpy(augment.apply(keras.ops.convert_to_tensor(batch), values))
+    for before, after, offset in zip(batch, changed, values["offset"], strict=True):
+        expected = apply_channel_shift(before.astype("float32"), float(offset[0]), channel_axis=2)
+        inside = (expected > before.min()) & (expected < before.max())  # Keras clips to the photo's own range
+        np.testing.assert_allclose(after[inside], expected[inside], atol=1e-3)
+
+
+def test_the_pipeline_of_the_committed_runs_draws_what_it_drew():
+    values = augment.draw(pipeline("standard"), np.random.default_rng(7), 2, 48, 64)
+    assert values["offset"].shape == (2, 3)
+    assert np.ptp(values["offset"], axis=1).min() > 0.1
+    assert pipeline("standard").color_shift == 10
 
 
 def test_erasing_fills_a_box_with_the_mean_color():

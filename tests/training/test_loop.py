@@ -311,3 +311,24 @@ def test_a_checkpoint_of_another_version_of_the_program_is_refused(photos, confi
     (folder / "state.json").write_text('{"config": {}, "data": "", "stage": 0, "epoch": 0}')
     with pytest.raises(GarbageError, match=r"begun by another version of this program .* version None, not 2"):
         train(load_config(config_file), load_dataset(photos), tmp_path, resume=True)
+
+
+def test_portrait_photos_are_trained_on_upright_as_they_are_classified(tmp_path):
+    """Blue sky above green ground: training shows the middle of what classification shows, and turns nothing."""
+    from garbage_core.training.batches import TrainingPhotos
+
+    tall = np.zeros((64, 48, 3), np.uint8)
+    tall[:32, :, 2] = tall[32:, :, 1] = 200
+    for name in ("can", "jar"):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            Image.fromarray(tall).save(tmp_path / name / f"{number}.png")
+    dataset = load_dataset(tmp_path)
+    files = dataset.photos["file"].tolist()
+    trained = TrainingPhotos(dataset, files, 48, 64, cache_gb=1).rows(np.arange(len(files)))
+    classified = load_photo(dataset.read_bytes(files[0]), 48, 64)
+    assert classified.shape == (64, 48, 3)
+    for photo in trained:
+        np.testing.assert_array_equal(photo[:, 8:56], classified[8:56])
+        assert photo[0, 0].argmax() == 2
+        assert photo[-1, 0].argmax() == 1
