@@ -106,7 +106,8 @@ PIPELINES: dict[str, Augmentation] = {
     ),
 }  # fmt: skip
 
-TRANSFORMATIONS: tuple[str, ...] = tuple(f.name for f in fields(Augmentation))
+# Those that `strong` has a range for, and that can be shown alone.
+TRANSFORMATIONS: tuple[str, ...] = tuple(f.name for f in fields(Augmentation) if getattr(PIPELINES["strong"], f.name))
 
 
 def pipeline(name: str, strength: float = 1.0) -> Augmentation:
@@ -129,10 +130,8 @@ def single(name: str, strength: float = 1.0) -> Augmentation:
     if name not in TRANSFORMATIONS:
         raise GarbageError(f"There is no transformation {name!r}: choose one of {', '.join(TRANSFORMATIONS)}.")
     # Erasing hits a quarter of the photos of a batch; shown alone, it must be visible.
-    value = {"erase": 1.0, "channel_shift": PIPELINES["strong"].color_shift}.get(
-        name, getattr(PIPELINES["strong"], name)
-    )
-    return _scale(Augmentation(**{name: value}), strength)
+    ranges: dict[str, Any] = {name: 1.0 if name == "erase" else getattr(PIPELINES["strong"], name)}
+    return _scale(Augmentation(**ranges), strength)
 
 
 def draw(

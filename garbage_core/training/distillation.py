@@ -78,7 +78,7 @@ def find_teacher(name: str, root: str | Path, dataset: Dataset, protocol: str) -
     return run
 
 
-def describe_teacher(run: Run) -> dict[str, str]:
+def describe_teacher(run: Run) -> dict[str, str | None]:
     """Returns what `run.json` records of a teacher."""
     return {"name": run.name, "version": run.config.version, "sha256": run.weights_sha256}
 
