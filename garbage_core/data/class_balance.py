@@ -2,7 +2,7 @@
 
     counts    classes in rows, splits in columns, numbers of photos; see `dataset.split_counts`
 
-Nothing here loads Keras; the remedies against imbalance are in `garbage_core.training.imbalance`.
+Nothing here loads Keras; the strategies against imbalance are in `garbage_core.training.imbalance`.
 """
 
 import numpy as np
@@ -75,9 +75,9 @@ def largest_gap(counts: pd.DataFrame) -> tuple[str, str, int, float]:
     """
     expected = expected_counts(counts)
     gaps = ((counts - expected).abs() / expected.where(expected > 0, np.inf)).to_numpy()
-    row, column = np.unravel_index(gaps.argmax(), gaps.shape)
-    there, even = counts.iloc[row, column], expected.iloc[row, column]
-    return counts.index[row], counts.columns[column], int(there), float(even)
+    row, column = (int(place) for place in np.unravel_index(gaps.argmax(), gaps.shape))
+    there, even = counts.to_numpy()[row, column], expected.to_numpy()[row, column]
+    return str(counts.index[row]), str(counts.columns[column]), int(there), float(even)
 
 
 def balance_table(counts: pd.DataFrame, beta: float = EFFECTIVE_NUMBER_BETA) -> pd.DataFrame:

@@ -92,7 +92,8 @@ def _fetch(url: str, folder: Path, progress: bool | Callable[[int, int], None]) 
     try:
         store.fetch(ZIP_NAME, downloader=downloader)
     except requests.HTTPError as error:
-        return f"answered {error.response.status_code} {error.response.reason}"
+        response = error.response
+        return str(error) if response is None else f"answered {response.status_code} {response.reason}"
     except (requests.RequestException, ValueError) as error:
         return f"connection failed: {type(error).__name__}"
     return None

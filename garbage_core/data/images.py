@@ -1,4 +1,4 @@
-"""Bytes of any photo a phone or a browser hands over -> an upright RGB array, or one sentence that says why not.
+"""Decodes any photo that a phone or a browser sends to an upright RGB array, or says in one sentence why not.
 
 `load_photo` is the one way into the network: training and classification both use it, so a photo means the same pixels
 to both. It decodes a JPEG at a reduced scale where that loses nothing, because most of the time of classifying a photo
@@ -40,16 +40,7 @@ __all__ = [
 
 MAX_BYTES = 25 * 2**20
 MAX_PIXELS = 60_000_000
-ACCEPTED_FORMATS: tuple[str, ...] = (
-    "JPEG",
-    "PNG",
-    "WebP",
-    "GIF",
-    "BMP",
-    "TIFF",
-    "AVIF",
-    "HEIC",
-)
+ACCEPTED_FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "HEIC")
 
 STEP = 16  # Sides of prepared photos are multiples of it; the network halves them five times and takes any size.
 LONGEST = 2.0  # Photos longer than 2:1 are cropped: further out there is rarely a thing to classify.
@@ -252,7 +243,7 @@ def _open(data: bytes, name: str) -> "Image.Image | HeifFile":
         # Imported here because nothing else needs it and it takes its time.
         from pillow_heif import open_heif
 
-        opened = open_heif(data, convert_hdr_to_8bit=True)
+        opened: Image.Image | HeifFile = open_heif(data, convert_hdr_to_8bit=True)
     else:
         opened = Image.open(BytesIO(data), formats=[kind.upper()])
     width, height = opened.size
@@ -271,12 +262,12 @@ def _open(data: bytes, name: str) -> "Image.Image | HeifFile":
 def _is_slow(opened: "Image.Image | HeifFile", kind: str, data: bytes) -> bool:
     """Tells the few kinds of files that take long to decode whatever their size in pixels."""
     if kind == "JPEG":
-        # Looking for the marker alone is fast but also finds it in previews, so the rare suspect is read properly.
-        pixels = opened.width * opened.height
+        # Counting the marker alone is fast but also finds it in previews, so the rare candidate is parsed.
+        pixels = math.prod(opened.size)
         return pixels * data.count(b"\xff\xda") > MAX_SCANNED_PIXELS < pixels * jpeg_scans(data)
     if kind == "BMP":
         return len(data) > MAX_RLE_BYTES and data[30:34] in (b"\x01\0\0\0", b"\x02\0\0\0")
-    return kind == "TIFF" and len(opened.tile) > MAX_TILES
+    return kind == "TIFF" and len(getattr(opened, "tile", ())) > MAX_TILES
 
 
 def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) -> np.ndarray:
@@ -285,7 +276,8 @@ def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) 
         image, orientation = opened.to_pillow(), 1  # libheif has turned it already.
     else:
         if at_least and opened.format in ("JPEG", "MPO"):
-            opened.draft(None, sorted(at_least, reverse=opened.width >= opened.height))
+            longer, shorter = max(at_least), min(at_least)
+            opened.draft(None, (longer, shorter) if opened.width >= opened.height else (shorter, longer))
         with opened:  # lets go of the decoder's copy of the data
             opened.load()
             image, orientation = opened, _orientation(opened)

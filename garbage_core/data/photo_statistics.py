@@ -8,7 +8,7 @@ makes the table from the photos; the page on the data set reads it, so that it s
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -151,9 +151,9 @@ def size_table(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     rows = []
     for name, photos in _by_class(table, classes):
         sizes = photos.groupby(["width", "height"]).size()
-        (width, height), most = sizes.idxmax(), sizes.max()
-        pixels = photos["width"] * photos["height"] / 1e6
-        rows.append((name, len(photos), len(sizes), width, height, most / len(photos), pixels.min(), pixels.max()))
+        width, height = sizes.index.to_list()[int(sizes.to_numpy().argmax())]
+        share, pixels = sizes.max() / len(photos), photos["width"] * photos["height"] / 1e6
+        rows.append((name, len(photos), len(sizes), width, height, share, pixels.min(), pixels.max()))
     columns = ["label", "photos", "sizes", "width", "height", "share", "smallest", "largest"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -187,9 +187,9 @@ def explained_share(values: pd.Series, labels: pd.Series) -> float:
         The variance between the classes' means, weighted by their photos, over the variance of all; 0 where all
         values are equal.
     """
-    values = values.to_numpy(float)
-    means = pd.Series(values).groupby(labels.to_numpy()).transform("mean").to_numpy()
-    total = values.var()
+    numbers = values.to_numpy(float)
+    means = pd.Series(numbers).groupby(labels.to_numpy()).transform("mean").to_numpy()
+    total = numbers.var()
     return float(means.var() / total) if total > 0 else 0.0
 
 
@@ -232,7 +232,7 @@ def guessed_share(groups: pd.Series, labels: pd.Series) -> float:
     return float(pd.crosstab(groups.to_numpy(), labels.to_numpy()).max(axis=1).sum() / len(labels))
 
 
-def hex_to_rgb(colors: Sequence[str]) -> np.ndarray:
+def hex_to_rgb(colors: Iterable[str]) -> np.ndarray:
     """Turns N colors `#rrggbb` into numbers 0..255, float of shape (N, 3)."""
     return np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in colors], float).reshape(-1, 3)
 
@@ -286,6 +286,6 @@ def lab(rgb: np.ndarray) -> np.ndarray:
     return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
 
 
-def _by_class(table: pd.DataFrame, classes: Sequence[str]):
-    groups = dict(tuple(table.groupby("label")))
+def _by_class(table: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    groups = {str(name): photos for name, photos in table.groupby("label")}
     return [(name, groups[name]) for name in classes if name in groups]

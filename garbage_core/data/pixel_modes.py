@@ -62,14 +62,14 @@ def to_rgb(image: Image.Image, factor: int = 1, orientation: int = 1) -> np.ndar
                 tile = tile.reduce(factor)
             if turns:
                 tile, place = tile.transpose(_TRANSPOSITIONS[orientation]), _VIEWS[orientation](place)
-            place[...] = tile
+            place[...] = np.asarray(tile)
     return rgb
 
 
 def _color_to_8_bits(image: Image.Image) -> Image.Image:
     """Converts the modes that have 8 bits per channel to RGB."""
     if image.mode == "LAB":
-        return ImageCms.applyTransform(image, _lab_to_srgb())
+        return _lab_to_srgb().apply(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         canvas = Image.new("RGB", image.size, "white")

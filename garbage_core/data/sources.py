@@ -10,7 +10,7 @@ import os
 import threading
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -65,7 +65,7 @@ class PhotoSource:
     def _read(self, place: str) -> bytes:
         raise NotImplementedError
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[[Path], "PhotoSource"], tuple[Path]]:
         return open_source, (self.path,)
 
 

@@ -248,6 +248,27 @@ def count_rows(place: Place) -> dict[str, int]:
     return {"answered": answered, "failed": failed, "again": again}
 
 
+def check_finished(place: Place, job: Job) -> dict[str, int]:
+    """Returns what `count_rows` counts once no block is left; one with photos to be fetched again is finished for now.
+
+    Raises:
+        GarbageError: A block has no predictions, or the files do not hold a result for every photo.
+    """
+    missing = sorted(set(range(job.blocks)) - place.parts(ANSWERS).keys())
+    if missing:
+        raise GarbageError(
+            f"{len(missing):,} of {job.blocks:,} blocks could not be finished, the first is number {missing[0]}: run "
+            "the same command again; if it stops at the same block, one of the block's photos ends the worker."
+        )
+    counts = count_rows(place)
+    if counts["answered"] + counts["failed"] != job.photos:
+        raise GarbageError(
+            f"{place.address!r} holds {counts['answered'] + counts['failed']:,} results for {job.photos:,} photos: "
+            "some of its files were changed; choose another folder."
+        )
+    return counts
+
+
 def _failed_parts(place: Place) -> "Iterator[tuple[int, pa.Table]]":
     import pyarrow.parquet as pq
 

@@ -3,9 +3,9 @@
     summary = classify_at_scale("s3://bucket/photos", "s3://bucket/answers", load_run("transfer"), workers=32)
 
 The photos are listed once and cut into blocks. A pool of workers, each with a network of its own, takes block after
-block, and writes the answers itself (`garbage_core.scale.files`), so nothing but numbers of blocks passes through the
-driver. If a worker dies, Ray starts another one and gives it the block again; if everything dies, the same command goes
-on with the blocks that have no answers yet.
+block and writes the predictions itself (`garbage_core.scale.files`), so only numbers of blocks pass through the driver.
+If a worker dies, Ray starts another one and gives it the block again; if everything dies, the same command goes on with
+the blocks that have no predictions yet.
 
 Ray runs on this machine, or on the cluster that $RAY_ADDRESS names.
 """
@@ -26,7 +26,7 @@ from garbage_core.runs.run import Run, load_run
 from garbage_core.scale.files import (
     Job,
     Place,
-    count_rows,
+    check_finished,
     read_job,
     read_list,
     unfinished,
@@ -34,28 +34,27 @@ from garbage_core.scale.files import (
     write_job,
     write_list,
 )
-from garbage_core.scale.sources import list_photos, read_photo
+from garbage_core.scale.sources import Fetch, list_photos
 from garbage_core.utils.memory import give_back_large_blocks
 
 BLOCK = 256  # photos; a worker that dies loses half a minute of a core, and ten million photos make 40,000 parts
 FETCHERS = 8  # threads of a worker that fetch and decode; most of their time they wait for the network
-TRIES = 3  # to fetch a photo
 ATTEMPTS = 4  # at a block; one that kills every worker is left out in the end, or Ray would try for ever
 GPU_BATCH = 64
 
 
 @dataclass(frozen=True)
 class BlockDone:
-    """What became of one block.
+    """Result of one block.
 
     Attributes:
-        block: Its number.
-        photos: Photos in it.
-        failed: Those without an answer.
-        again: Those of the failed that could not be fetched; the next run asks for them again.
-        unsure: Those answered "not sure".
-        unfamiliar: Those that are unlike the training photos.
-        seconds: How long its worker took.
+        block: Number of the block.
+        photos: Photos in the block.
+        failed: Those without a prediction.
+        again: Those of the failed that could not be fetched; the next run fetches them again.
+        unsure: Those on which the classifier abstains ("not sure").
+        is_ood: Those out of distribution.
+        seconds: Seconds that its worker took.
         process: Process number of its worker.
     """
 
@@ -83,15 +82,15 @@ def classify_at_scale(
     """Classifies photos with a pool of workers and writes Parquet files.
 
     Args:
-        source: See `scale_files.list_photos`.
+        source: Folder, pattern, photo or list, see `sources.list_photos`.
         out: Folder or address to write to; if it holds a part of the same job, only what is missing is done.
-        run: A trained run; on a cluster its folder must have the same path everywhere.
-        runtime: What runs the network, see `runtimes.choose`.
-        workers: Processes with a network each; None for one per core or, with `gpus`, per GPU.
+        run: Trained run; on a cluster its folder must have the same path everywhere.
+        runtime: Runtime of the network, see `runtimes.choose`.
+        workers: Number of processes with a network each; None for one per core or, with `gpus`, per GPU.
         gpus: Whether every worker has a GPU, and the network runs in Keras; otherwise it has one core.
-        block: Photos in one part.
+        block: Number of photos in one part.
         flip: Whether to take the mean over every photo and its mirror image.
-        progress: Called after every block, with the number of photos that are to be done in this run.
+        progress: Function called after every block, with the number of photos that are to be done in this run.
 
     Returns:
         `source`, `out`, `model`, `runtime`, `workers`; `photos`, `answered`, `failed` and `again` as counted in the
@@ -110,40 +109,52 @@ def classify_at_scale(
     if export is None:
         run.check_weights()
     place = Place(out)
-    runtime = KERAS if export is None else export.runtime
-    job = _prepare(place, source, run, runtime, flip, block)
+    job = _prepare(place, source, run, KERAS if export is None else export.runtime, flip, block)
     todo = unfinished(place, job.blocks)
-    found: list[BlockDone] = []
-    seconds, used = 0.0, 0
-    for number in todo:  # attempts of an earlier run
-        place.end(number)
-    if todo:
-        left = sum(min(block, job.photos - number * block) for number in todo)
-        with _ray() as ray:
-            used = _workers(ray, workers, gpus)
-            make = {"out": out, "job": asdict(job), "models": str(run.path.parent.resolve()), "gpu": gpus}
-            started = None
-            for done in _stream(ray, todo, make, used, gpus):
-                # The first block's own time belongs to the run; what came before it was starting Ray and the network.
-                started = started or time.perf_counter() - done.seconds
-                found.append(done)
-                progress(done, left)
-            seconds = time.perf_counter() - started if started else 0.0
-    _check_finished(place, job)
-    counts = count_rows(place)
-    if counts["answered"] + counts["failed"] != job.photos:
-        raise GarbageError(
-            f"{out!r} holds {counts['answered'] + counts['failed']:,} results for {job.photos:,} photos: some of its "
-            "files were changed; choose another folder."
-        )
+    found, seconds, used = _run_blocks(place, job, run, todo, workers, gpus, progress) if todo else ([], 0.0, 0)
+    counts = check_finished(place, job)
     photos_now = sum(done.photos for done in found)
     return {
-        **{"source": source, "out": out, "model": run.name, "runtime": runtime, "workers": used},
-        **{"photos": job.photos, **counts, "blocks": job.blocks, "blocks_before": job.blocks - len(todo)},
-        **{"photos_now": photos_now, "seconds": round(seconds, 2)},
+        "source": source,
+        "out": out,
+        "model": run.name,
+        "runtime": job.runtime,
+        "workers": used,
+        "photos": job.photos,
+        **counts,
+        "blocks": job.blocks,
+        "blocks_before": job.blocks - len(todo),
+        "photos_now": photos_now,
+        "seconds": round(seconds, 2),
         "photos_per_second": round(photos_now / seconds, 2) if seconds else None,
         "replaced": max(0, len({done.process for done in found}) - used),
     }
+
+
+def _run_blocks(
+    place: Place,
+    job: Job,
+    run: Run,
+    todo: list[int],
+    workers: int | None,
+    gpus: bool,
+    progress: Callable[[BlockDone, int], None],
+) -> tuple[list[BlockDone], float, int]:
+    """Lets the workers do the blocks; returns what became of them, the seconds it took, and the number of workers."""
+    for number in todo:  # attempts of an earlier run
+        place.end(number)
+    left = sum(min(job.block, job.photos - number * job.block) for number in todo)
+    make = {"out": place.address, "job": asdict(job), "models": str(run.path.parent.resolve()), "gpu": gpus}
+    found: list[BlockDone] = []
+    started = 0.0
+    with _ray() as ray:
+        used = _workers(ray, workers, gpus)
+        for done in _stream(ray, todo, make, used, gpus):
+            # The first block's own time belongs to the run; what came before it was starting Ray and the network.
+            started = started or time.perf_counter() - done.seconds
+            found.append(done)
+            progress(done, left)
+        return found, time.perf_counter() - started if started else 0.0, used
 
 
 def _prepare(place: Place, source: str, run: Run, runtime: str, flip: bool, block: int) -> Job:
@@ -169,18 +180,6 @@ def _prepare(place: Place, source: str, run: Run, runtime: str, flip: bool, bloc
     except OSError as error:
         raise GarbageError(f"{place.address!r} cannot be written ({error}): choose another place.") from error
     return job
-
-
-def _check_finished(place: Place, job: Job) -> None:
-    """Raises GarbageError if a block has no answers; one with photos to be fetched again is finished for now."""
-    from garbage_core.scale.files import ANSWERS
-
-    missing = sorted(set(range(job.blocks)) - place.parts(ANSWERS).keys())
-    if missing:
-        raise GarbageError(
-            f"{len(missing):,} of {job.blocks:,} blocks could not be finished, the first is number {missing[0]}: run "
-            "the same command again; if it stops at the same block, one of the block's photos ends the worker."
-        )
 
 
 @contextlib.contextmanager
@@ -278,7 +277,7 @@ class _Worker:
             raise RuntimeError(f"{ATTEMPTS} workers died of block {number}.")
         photos = read_list(self.place, number)
         unfetched: set[str] = set()
-        stream = ((name, _Fetch(name, path, unfetched)) for name, path in photos)
+        stream = ((name, Fetch(name, path, unfetched)) for name, path in photos)
         answers = [
             (answer, answer.file in unfetched)
             for answer in self.classifier.classify_many(stream, self.batch_size, FETCHERS, self.job.flip)
@@ -286,24 +285,3 @@ class _Worker:
         counts = write_answers(self.place, number, self.job.classes, answers)
         self.place.end(number)
         return {"block": number, **counts, "seconds": time.perf_counter() - start, "process": os.getpid()}
-
-
-@dataclass(frozen=True)
-class _Fetch:
-    """Fetches one photo when called, and again if the way to it fails; notes its name if that does not help."""
-
-    name: str
-    path: str
-    unfetched: set[str]
-
-    def __call__(self) -> bytes:
-        for attempt in range(TRIES):
-            try:
-                return read_photo(self.path)
-            except GarbageError:
-                raise
-            except Exception as error:  # every kind of storage has its own
-                reason = f"{type(error).__name__}: {error}"
-                time.sleep(0.5 * 4**attempt if attempt < TRIES - 1 else 0)
-        self.unfetched.add(self.name)
-        raise GarbageError(f"{self.path!r} could not be fetched ({' '.join(reason.split())[:200]}): run again.")

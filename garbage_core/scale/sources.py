@@ -1,7 +1,9 @@
 """Where photos and answers may be: any folder or address that fsspec reads, and which photos are there."""
 
 import os
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from garbage_core.errors import GarbageError, first_line
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
+TRIES = 3  # to fetch a photo
 LIST_SUFFIX = ".txt"  # a source that ends so is a list of addresses, one a line
 
 
@@ -104,3 +107,25 @@ def read_photo(address: str) -> bytes:
         raise GarbageError(f"There is no file {address!r}: it was there when the photos were listed.") from None
     except (PermissionError, IsADirectoryError) as error:
         raise GarbageError(f"{address!r} cannot be read ({first_line(error)}): check its permissions.") from error
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Fetches one photo when called, and again if the way to it fails; notes its name if that does not help."""
+
+    name: str
+    path: str
+    unfetched: set[str]
+
+    def __call__(self) -> bytes:
+        """Returns the photo's content. Raises GarbageError."""
+        for attempt in range(TRIES):
+            try:
+                return read_photo(self.path)
+            except GarbageError:
+                raise
+            except Exception as error:  # every kind of storage has its own
+                reason = f"{type(error).__name__}: {error}"
+                time.sleep(0.5 * 4**attempt if attempt < TRIES - 1 else 0)
+        self.unfetched.add(self.name)
+        raise GarbageError(f"{self.path!r} could not be fetched ({' '.join(reason.split())[:200]}): run again.")

@@ -97,7 +97,7 @@ def test_a_batch_with_broken_files_is_answered_and_downloaded(open_page):
     choose(page, *sound[:4], torn, *sound[4:], ("renamed program.png", b"MZ" + bytes(200)))
     page.get_by_text("12 files, as classified by").wait_for()
     page.get_by_text("torn.jpg is cut off").wait_for()
-    page.get_by_text("renamed program.png is a Windows program").wait_for()
+    page.get_by_text("renamed program.png is not a photo of a known format").wait_for()
     wait_for_answer(page)
     totals = page.get_by_role("heading", level=2).first.inner_text()
     assert sum(int(word) for word in totals.replace(",", "").split() if word.isdigit()) == 10

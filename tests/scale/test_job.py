@@ -35,8 +35,8 @@ from garbage_core.scale.files import (
     write_job,
     write_list,
 )
-from garbage_core.scale.job import ATTEMPTS, TRIES, BlockDone, _Fetch, _Worker, classify_at_scale
-from garbage_core.scale.sources import list_photos, read_photo
+from garbage_core.scale.job import ATTEMPTS, BlockDone, _Worker, classify_at_scale
+from garbage_core.scale.sources import TRIES, Fetch, list_photos, read_photo
 from garbage_core.utils.files import file_sha256, write_json
 from tests.fixtures.runs import fake_run
 
@@ -44,7 +44,7 @@ for package in ("fsspec", "pyarrow", "openvino"):
     pytest.importorskip(package, reason=f"{package} is not installed: pip install '.[scale]'")
 
 CLASSES = ("red", "green", "blue")
-SIZE = (24, 32)
+SIZE = (48, 64)
 
 
 def color_run(root):
@@ -176,11 +176,11 @@ def test_fetching_is_tried_again_and_what_still_fails_is_noted(monkeypatch):
         calls.append(path)
         raise TimeoutError("the network is slow")
 
-    monkeypatch.setattr("garbage_core.scale.job.read_photo", fails)
+    monkeypatch.setattr("garbage_core.scale.sources.read_photo", fails)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     unfetched = set()
     with pytest.raises(GarbageError, match=r"could not be fetched .*the network is slow"):
-        _Fetch("a.jpg", "s3://b/a.jpg", unfetched)()
+        Fetch("a.jpg", "s3://b/a.jpg", unfetched)()
     assert unfetched == {"a.jpg"}
     assert len(calls) == TRIES
 
