@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from garbage_core.errors import GarbageError
-from garbage_core.inference.classifier import Classifier
 from garbage_core.inference.engine import to_heat
 from garbage_core.inference.runtimes import KERAS
 
 if TYPE_CHECKING:
     import keras
+
+    from garbage_core.inference.classifier import Classifier
 
 METHODS = ("gradcam", "gradcam++", "scorecam", "layercam", "saliency")
 METHOD_HINTS = {
@@ -65,6 +66,8 @@ def heatmap(
     """
     if method not in METHODS:
         raise GarbageError(f"There is no method {method!r} to explain a photo: choose one of {', '.join(METHODS)}.")
+    from garbage_core.inference.classifier import Classifier
+
     if isinstance(model, Classifier) and method == "gradcam" and layer is None and model.runtime != KERAS:
         return model.class_activation(photo, class_index)  # the same map, without loading Keras
     network = _network_of(model)
@@ -130,6 +133,8 @@ def _color_table() -> np.ndarray:
 
 
 def _network_of(model: "Classifier | keras.Model") -> "keras.Model":
+    from garbage_core.inference.classifier import Classifier
+
     return model.network if isinstance(model, Classifier) else model
 
 

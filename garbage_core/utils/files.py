@@ -7,10 +7,12 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 from garbage_core.errors import GarbageError
 
@@ -41,7 +43,7 @@ def write_json(value: Any, path: str | Path) -> Path:
     return write_text(json.dumps(json_value(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
 
 
-def write_csv(table: pd.DataFrame, path: str | Path, float_format: str | None = None) -> Path:
+def write_csv(table: "pd.DataFrame", path: str | Path, float_format: str | None = None) -> Path:
     """Writes a table without its index, atomically; `float_format` as in pandas (None keeps every digit)."""
     return write_text(table.to_csv(index=False, float_format=float_format, lineterminator="\n"), path)
 

@@ -1,6 +1,8 @@
 """Classifying: the answers are the network's, whatever way the photos come in."""
 
 import json
+import subprocess
+import sys
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -231,3 +233,9 @@ def test_a_prediction_is_plain_json():
         "ood_p_value": None,
         "is_ood": False,
     }
+
+
+@pytest.mark.parametrize("module", ["explain.heatmaps", "inference.runtimes"])
+def test_names_for_the_command_line_load_neither_pandas_nor_keras(module):
+    code = f"import sys, garbage_core.{module}; assert not {{'pandas', 'keras', 'tensorflow'}} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
