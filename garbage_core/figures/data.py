@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from garbage_core.data.class_balance import expected_counts
 from garbage_core.data.classes import class_color, class_edge
-from garbage_core.figures.style import NEUTRAL, bar_marker, figure
+from garbage_core.figures.style import NEUTRAL, bar_marker, figure, named_rows
 from garbage_core.utils.text import NBSP, listing, number
 
 # Splits are told apart by fill pattern, because the colors are the classes'.
@@ -135,7 +135,7 @@ def effective_numbers(table: pd.DataFrame) -> go.Figure:
         traces.append(go.Bar(**bar, name=name, customdata=numbers, hovertemplate=hover))
         sample = bar_marker(NEUTRAL, NEUTRAL, opacity, "")
         traces.append(go.Bar(x=[None], y=[None], name=name, marker=sample, hoverinfo="skip"))
-    pairs = [f"{row.label} {number(row.photos)} and {row.effective:.1f}" for row in table.itertuples()]
+    pairs = [f"{row.label} {number(row.photos)} and {row.effective:.1f}" for row in named_rows(table)]
     return figure(
         traces,
         f"Bar chart of photos and effective number by class: {'; '.join(pairs)}.",
@@ -169,7 +169,7 @@ def photo_sizes(photos: pd.DataFrame) -> go.Figure:
     if len(sizes) == 1:
         alt = f"All {number(len(photos))} photos are {sizes['width'][0]} by {sizes['height'][0]} pixels."
     elif len(sizes):
-        top = sizes.loc[sizes["photos"].idxmax()]
+        top = sizes.nlargest(1, "photos").iloc[0]
         alt = (
             f"Scatter plot of {number(len(photos))} photos in {number(len(sizes))} sizes; the most common is "
             f"{top['width']} by {top['height']} pixels with {number(top['photos'])} photos."

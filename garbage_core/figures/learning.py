@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from garbage_core.evaluation.metrics import lookup
-from garbage_core.figures.style import faded, figure, model_color, model_symbol
+from garbage_core.figures.style import faded, figure, model_color, model_symbol, named_rows
 from garbage_core.runs.history import BestEpoch, positions, smooth
 from garbage_core.utils.text import NBSP, count, listing, percent
 
@@ -155,10 +155,10 @@ def _stage_traces(
     traces, history = [], training.history
     kept = training.kept.epoch
     mark = None if kept is None else float(positions(history, kept, along))
-    for number, stage in enumerate(training.stages.itertuples()):
+    for number, stage in enumerate(named_rows(training.stages)):
         start, end = _span(history, stage.first, stage.last, along)
         inside = mark is not None and start <= mark < end
-        anchor = "middle" if not inside else "end" if mark < (start + end) / 2 else "start"
+        anchor = "middle" if mark is None or not inside else "end" if mark < (start + end) / 2 else "start"
         name = "" if inside and end - start < narrow else str(stage.stage)
         size = f", {stage.width} x {stage.height} pixels" if stage.width and stage.height else ""
         traces.append(

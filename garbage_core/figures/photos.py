@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from garbage_core.data.classes import class_color, class_edge
 from garbage_core.data.photo_statistics import COLOR_NAMES, hex_to_rgb
-from garbage_core.figures.style import LINE, NEUTRAL, PRIMARY, WORSE, contrast, faded, figure, percent_axis
+from garbage_core.figures.style import LINE, NEUTRAL, PRIMARY, WORSE, contrast, faded, figure, named_rows, percent_axis
 from garbage_core.utils.text import NBSP, listing, number, percent
 
 # So that classes can be told apart on the map without color.
@@ -26,7 +26,7 @@ def brightness_ranges(table: pd.DataFrame) -> go.Figure:
         One row per class over an axis from black (0 %) to white (100 %).
     """
     traces = []
-    for place, row in enumerate(table.itertuples()):
+    for place, row in enumerate(named_rows(table)):
         color, edge = class_color(row.label, place), class_edge(row.label, place)
         for ends, width in (((row.low, row.high), 2), ((row.q1, row.q3), 12)):
             line = {"x": [100 * end for end in ends], "y": [row.label] * 2, "line": {"color": color, "width": width}}
@@ -42,7 +42,7 @@ def brightness_ranges(table: pd.DataFrame) -> go.Figure:
                 hovertemplate=f"{hover}<extra></extra>",
             )
         )
-    medians = [f"{row.label} {percent(row.median)}" for row in table.itertuples()]
+    medians = [f"{row.label} {percent(row.median)}" for row in named_rows(table)]
     alt = f"Chart of the brightness of photos by class, from black to white. Medians: {listing(medians)}."
     return figure(
         traces,
@@ -81,7 +81,7 @@ def dominant_colors(table: pd.DataFrame) -> go.Figure:
             )
         )
     most = table.loc[table.groupby("label", sort=False)["share"].idxmax()] if len(table) else table
-    sentences = [f"{row.label} {row.name} ({percent(row.share)})" for row in most.itertuples(index=False)]
+    sentences = [f"{row.label} {row.name} ({percent(row.share)})" for row in named_rows(most)]
     alt = "Stacked bars of the colors that fill most of a photo, by class. The most common: "
     return figure(
         traces,
@@ -113,11 +113,11 @@ def photo_map(
     """
     right = points["predicted"] == points["label"]
     if coloring == "class":
-        groups = [
-            (name, points["label"] == name, class_color(name, place), class_edge(name, place), place)
-            for place, name in enumerate(classes)
-        ]
-        groups = [(n, rows, color, edge, _SYMBOLS[p % len(_SYMBOLS)], 7) for n, rows, color, edge, p in groups]
+        groups = []
+        for place, name in enumerate(classes):
+            symbol = _SYMBOLS[place % len(_SYMBOLS)]
+            colors = class_color(name, place), class_edge(name, place)
+            groups.append((name, points["label"] == name, *colors, symbol, 7))
     else:
         groups = [("right", right, NEUTRAL, NEUTRAL, "circle", 5), ("wrong", ~right, WORSE, WORSE, "x", 9)]
     traces = []
@@ -160,7 +160,7 @@ def _hovers(points: pd.DataFrame) -> list[str]:
     return [
         f"{row.file}<br>{row.label}, {splits.get(row.split, row.split)} photo<br>"
         + ("rightly predicted" if row.predicted == row.label else f"predicted as {row.predicted}")
-        for row in points.itertuples()
+        for row in named_rows(points)
     ]
 
 

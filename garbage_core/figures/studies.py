@@ -65,7 +65,7 @@ def strategy_values(table: pd.DataFrame, metric: str, split: str, label: str = "
     for place, row in enumerate(rows.to_dict("records")):
         traces.append(_point(row, ("value", "low", "high"), names[place], place))
     what = _what(metric, label)
-    best = rows.loc[rows["value"].idxmax()]
+    best = rows.nlargest(1, "value").iloc[0]
     alt = (
         f"Dot plot with 95{NBSP}% intervals of {what} for {len(rows)} strategies: from {percent(rows['value'].min())} "
         f"to {percent(best['value'])}, the highest with {strategy_name(best['strategy']).lower()}."

@@ -6,8 +6,10 @@ and hovering "80.4 %". Every figure carries a sentence for those who cannot see 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from garbage_core.utils.text import NBSP
@@ -32,6 +34,11 @@ _PAGES = {False: "#FFFFFF", True: "#12171A"}
 _WORDS = {False: "#58656A", True: "#C9D1D2"}
 # Of these two at least one has a contrast of 4.5:1 on any color.
 _INKS = ("#000000", "#FFFFFF")
+
+
+def named_rows(table: pd.DataFrame) -> Iterator[Any]:
+    """Returns the rows of a table as named tuples, with the index first; their types are for the caller to know."""
+    yield from table.itertuples()
 
 
 def model_color(title: str, position: int = 0) -> str:
