@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -22,14 +23,23 @@ from garbage_app.uploads import forget_photos_elsewhere, keep_in_memory
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import escape
 
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
+
 _ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
 
 
-def page(title: str, icon: str, name: str, **options) -> "st.Page":
-    """Declares the page in pages/NAME.py, with the address /NAME; `options` are those of `st.Page`."""
-    file = _ROOT / "pages" / f"{name}.py"
-    return st.Page(file, title=title, icon=f":material/{icon}:", **{"url_path": name} | options)
+def page(title: str, icon: str, name: str, *, default: bool = False, hidden: bool = False) -> "StreamlitPage":
+    """Declares the page in pages/NAME.py, with the address /NAME, or the bare address if it is the default."""
+    return st.Page(
+        _ROOT / "pages" / f"{name}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        url_path="" if default else name,
+        default=default,
+        visibility="hidden" if hidden else "visible",
+    )
 
 
 def route() -> None:
@@ -49,9 +59,9 @@ def route() -> None:
     chosen = st.navigation(
         {
             "": [
-                page("Classify", "photo_camera", "classify", url_path="", default=True),
+                page("Classify", "photo_camera", "classify", default=True),
                 # Streamlit gives the default page the bare address and no other: whoever types /classify gets this one.
-                page("Classify", "photo_camera", "classify", visibility="hidden"),
+                page("Classify", "photo_camera", "classify", hidden=True),
             ],
             "Data": [page("Data set", "photo_library", "data"), page("Audit", "fact_check", "audit")],
             "Training": [
