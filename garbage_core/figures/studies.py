@@ -96,7 +96,7 @@ def strategy_differences(table: pd.DataFrame, metric: str, split: str, label: st
     ]
     clear = int(((rows["difference_low"] > 0) | (rows["difference_high"] < 0)).sum())
     alt = (
-        f"Dot plot of the difference from no remedy in {_what(metric, label)}, in points with 95{NBSP}% intervals; "
+        f"Dot plot of the difference from no strategy in {_what(metric, label)}, in points with 95{NBSP}% intervals; "
         f"{clear} of {len(rows) - 1} intervals leave zero out."
     )
     reach = 110 * max(float(np.nanmax(np.abs(rows[columns].to_numpy()))), 0.001)

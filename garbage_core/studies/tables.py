@@ -1,7 +1,7 @@
 """The studies' tables, and what they allow to say; the modules `study_...` write them.
 
     models/studies/imbalance.csv        the six strategies against imbalance, several seeds each
-    models/studies/imbalance_runs.csv   the same of whole networks that differ in their remedy alone
+    models/studies/imbalance_runs.csv   the same of whole networks that differ in their strategy alone
     models/studies/remedies/            the runs behind it, without their networks
     models/studies/crossval.csv         the transfer recipe on five folds
     models/studies/folds/               the runs behind it, without their networks
@@ -60,7 +60,7 @@ def read_imbalance(path: str | Path | None = None) -> pd.DataFrame:
 
 
 def read_strategy_runs(path: str | Path | None = None) -> pd.DataFrame:
-    """Reads the table of whole networks that differ in their remedy alone.
+    """Reads the table of whole networks that differ in their strategy alone.
 
     Args:
         path: The file; None takes `study_path(STRATEGY_RUNS)`.
@@ -151,7 +151,7 @@ def strategy_name(strategy: str) -> str:
 
 
 def imbalance_conclusion(table: pd.DataFrame, split: str) -> str:
-    """Says in one sentence what the remedies buy, as far as the intervals of the paired differences allow.
+    """Says in one sentence what the strategies gain, as far as the intervals of the paired differences allow.
 
     Args:
         table: From `read_imbalance`.
@@ -177,7 +177,7 @@ def strategies_setting(table: pd.DataFrame) -> str:
 
 
 def rarest_precision(table: pd.DataFrame, split: str) -> str:
-    """Says in one sentence what finding more of the rarest class is paid with: how many of those answers are wrong.
+    """Says in one sentence how precise the predictions of the rarest class are with each strategy.
 
     Args:
         table: From `read_imbalance` or `read_strategy_runs`.
@@ -185,9 +185,9 @@ def rarest_precision(table: pd.DataFrame, split: str) -> str:
     """
     rarest = rarest_class(table)
     rows = rows_of(table, "precision", split, rarest).set_index("strategy")["value"]
-    told = [f"{100 * rows[BASELINE]:.1f} % is {rarest} without a remedy"]
+    told = [f"{100 * rows[BASELINE]:.1f} % is {rarest} without a strategy"]
     told += [f"{100 * v:.1f} % with {strategy_name(s).lower()}" for s, v in rows.items() if s != BASELINE]
-    return f"Of what is called {rarest}, {', '.join(told)}."
+    return f"Of what is predicted as {rarest}, {', '.join(told)}."
 
 
 def _change(rows: pd.DataFrame, what: str) -> str:
@@ -201,7 +201,9 @@ def _change(rows: pd.DataFrame, what: str) -> str:
     ]
     if parts:
         return ", ".join([parts[0], *(part.replace(what, "it") for part in parts[1:])])
-    alone = f"{_names(rows)} {'do' if _plural(rows) else 'does'} not change" if len(rows) == 1 else "no remedy changes"
+    alone = (
+        f"{_names(rows)} {'do' if _plural(rows) else 'does'} not change" if len(rows) == 1 else "no strategy changes"
+    )
     return f"{alone} {what} by more than chance can ({_signed(rows['difference'])} points)"
 
 

@@ -329,7 +329,7 @@ def made_up_table(macro_f1: dict, recall: dict) -> pd.DataFrame:
         (
             {"focal": (-0.004, -0.02, 0.01)},
             {},
-            "No remedy changes macro-F1 by more than chance can (\u22120.4 to +0.2 points); no remedy changes the "
+            "No strategy changes macro-F1 by more than chance can (\u22120.4 to +0.2 points); no strategy changes the "
             "share of rare, the rarest class, that is found by more than chance can (+0.2 points).",
         ),
         (
@@ -620,7 +620,7 @@ def test_remedies_in_whole_networks_are_measured_without_loading_keras(strategy_
         answers = pd.concat(tables)[[f"p_{name}" for name in CLASS_NAMES]].idxmax(axis=1)
         precisions.append((labels[answers == "p_trash"] == "trash").mean())
     assert rarest_precision(table, "test") == (
-        f"Of what is called trash, {100 * precisions[0]:.1f} % is trash without a remedy, "
+        f"Of what is predicted as trash, {100 * precisions[0]:.1f} % is trash without a strategy, "
         f"{100 * precisions[1]:.1f} % with class weights."
     )
     assert strategies_setting(table) == "from random weights, 2 times each"
