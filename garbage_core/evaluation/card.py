@@ -6,6 +6,7 @@ Everything in it is computed from the run's other files, so it cannot say anythi
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -92,11 +93,8 @@ def _summary(run: Run, evaluations: Sequence[Evaluation]) -> str:
 def _data(run: Run) -> str:
     files = set(run.predictions["file"])
     counts = run.split_counts
-    rows = [
-        [name, f"{sum(row):,}", *(f"{n:,}" for n in row)]
-        for name, row in zip(counts.index, counts.to_numpy(), strict=True)
-    ]
-    rows.append(["total", f"{int(counts.to_numpy().sum()):,}", *(f"{n:,}" for n in counts.sum())])
+    numbers: list[tuple[Any, Any]] = [*zip(counts.index, counts.to_numpy(), strict=True), ("total", counts.sum())]
+    rows = [[name, f"{sum(row):,}", *(f"{n:,}" for n in row)] for name, row in numbers]
     protocol = {
         "official": "the lists of the data set's authors",
         "stratified": "80/20 within every class (seed 42), a tenth of the 80 % as val",
@@ -248,31 +246,25 @@ def _results(evaluation: Evaluation) -> str:
         markdown_table(["class", *(metric.lower for metric in CLASS_METRICS.values()), "photos"], classes),
     ]
     if confusion := most_common_confusion(evaluation):
-        true, answer, count, of = confusion
-        text += ["", f"Most common mistake: {true} taken for {answer} ({count} of {of})."]
+        true, predicted, count, of = confusion
+        text += ["", f"Most common mistake: {true} predicted as {predicted} ({count} of {of})."]
     return "\n".join(text)
 
 
 def _calibration(run: Run, splits: Sequence[str]) -> str:
-    lines = [
-        "## Confidence",
-        "",
-        f"Probabilities are calibrated with the temperature {run.temperature:.3f}, fitted on val. "
-        + (
-            "No confidence was high enough on val for the model to count as sure, so it never does."
-            if run.threshold >= NEVER_SURE
-            else f"From a confidence of {percent(run.threshold, plain=True)} on, chosen on val, the model "
-            "counts as sure:"
-        ),
-    ]
-    if run.threshold < NEVER_SURE:
-        lines.append("")
-        for split in splits:
-            y, p, _ = to_arrays(run.predictions, run.classes, split)
-            sure = selective_metrics(y, apply_temperature(p, run.temperature), run.threshold)
-            share = interval(sure["coverage"], sure["coverage_low"], sure["coverage_high"], plain=True)
-            right = interval(sure["accuracy"], sure["accuracy_low"], sure["accuracy_high"], plain=True)
-            lines.append(f"- {split}: sure of {share} of the photos; of these {right} are right.")
+    fitted = f"Probabilities are calibrated with the temperature {run.temperature:.3f}, fitted on val."
+    if run.threshold >= NEVER_SURE:
+        return f"## Confidence\n\n{fitted} No confidence was high enough on val, so the model always abstains."
+    threshold = percent(run.threshold, plain=True)
+    lines = [f"## Confidence\n\n{fitted} Below a confidence of {threshold}, chosen on val, the model abstains:\n"]
+    for split in splits:
+        y, p, _ = to_arrays(run.predictions, run.classes, split)
+        accepted = selective_metrics(y, apply_temperature(p, run.temperature), run.threshold)
+        share, right = (
+            interval(accepted[name], accepted[f"{name}_low"], accepted[f"{name}_high"], plain=True)
+            for name in ("coverage", "accuracy")
+        )
+        lines.append(f"- {split}: it predicts a class for {share} of the photos; of these {right} are right.")
     return "\n".join(lines)
 
 
@@ -287,11 +279,11 @@ def _use(run: Run) -> str:
             "## Use and limits",
             "",
             "Made for learning, for comparing trainings, and as a hint at which bin a thing belongs in. Not made for "
-            "sorting machines, hazardous waste or anything where a wrong answer does harm.",
+            "sorting machines, hazardous waste or anything where a wrong prediction does harm.",
             "",
             doubt,
             "- It knows single things photographed from near, as in its training photos; other backgrounds, light, "
-            "distances and countries' packaging will be answered worse than the figures above say.",
+            "distances and countries' packaging will be predicted worse than the figures above say.",
             "- Which bin is right is decided by the local collection, not by the material alone.",
         ]
     )

@@ -1,11 +1,11 @@
 """Every chart of the app, as pure functions from tables to Plotly figures.
 
-    data      class_distribution, photo_sizes, file_sizes
-    training  Training, learning_curves
-    results   confusion_matrix, per_class_bars, probability_bars
-    compare   metric_comparison, recall_comparison, differences, right_and_wrong, agreement_matrix
-    curves    reliability, coverage_curve, roc_curves, pr_curves
-    explain   removal_curve, heat_scale
+    data        class_distribution, photo_sizes, file_sizes
+    learning    Training, learning_curves
+    results     confusion_matrix, per_class_bars, probability_bars
+    comparison  metric_comparison, recall_comparison, differences, right_and_wrong, agreement_matrix
+    curves      reliability, coverage_curve, roc_curves, pr_curves
+    photos      removal_curve, heat_scale
 
 Show them with `st.plotly_chart(figure, theme="streamlit")`; `alt_text(figure)` says in a sentence what there is to see.
 """
