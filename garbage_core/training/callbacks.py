@@ -120,9 +120,7 @@ class EpochEnd(keras.callbacks.Callback):
             "epoch {epoch} ({stage}): loss {loss:.3f}, macro-F1 {macro_f1:.3f}; val loss {val_loss:.3f}, "
             "accuracy {val_accuracy:.3f}, macro-F1 {val_macro_f1:.3f}; {seconds:.0f} s".format(**row)
         )
-        if self.config.patience and self.checkpoint.state.under_way.wait >= self.config.patience:
-            self.checkpoint.stop()
-            self.model.stop_training = True
+        self.model.stop_training = self.checkpoint.state.under_way.stopped
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self.bar.close()

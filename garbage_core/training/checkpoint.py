@@ -103,18 +103,13 @@ class TrainingState:
 
     def files(self) -> set[str]:
         """Returns the names of all files of weights that the state needs."""
-        snapshots = (self.best, self.previous, self.under_way.best)
-        names = {snapshot.file for snapshot in snapshots} | {self.under_way.weights, self.under_way.start}
+        stage = self.under_way
+        names = (self.best.file, self.previous.file, stage.best.file, stage.weights, stage.start)
         return {name for name in names if name}
 
 
 class Checkpoint:
-    """An unfinished training on disk.
-
-    Attributes:
-        folder: Folder that it lies in.
-        state: What is known of the training.
-    """
+    """An unfinished training on disk: its `folder` and its `state`."""
 
     def __init__(self, folder: Path, state: TrainingState) -> None:
         """Takes the folder and the state; use `open`."""
@@ -137,16 +132,11 @@ class Checkpoint:
                 none and `resume` is True; or if it was begun with another config, other photos or another version.
         """
         folder = run_folder / "checkpoint"
-        path, name = folder / "state.json", run_folder.name
+        path, name, root = folder / "state.json", run_folder.name, str(run_folder.parent)
         if (run_folder / "run.json").is_file():
-            raise GarbageError(
-                f"There is a finished run {name!r} in {str(run_folder.parent)!r}: choose another --name, or move it "
-                "away."
-            )
+            raise GarbageError(f"There is a finished run {name!r} in {root!r}: choose another --name, or move it away.")
         if resume and not path.is_file():
-            raise GarbageError(
-                f"There is no unfinished training of {name!r} in {str(run_folder.parent)!r}: leave out --resume."
-            )
+            raise GarbageError(f"There is no unfinished training of {name!r} in {root!r}: leave out --resume.")
         if path.is_file() and not resume:
             raise GarbageError(
                 f"There is an unfinished training of {name!r} in {str(run_folder)!r}: add --resume to go on, or delete "
@@ -163,12 +153,9 @@ class Checkpoint:
         return checkpoint
 
     def share(self, from_first: Callable[[bytes], bytes]) -> None:
-        """Goes on, on every one of several machines, with the checkpoint of machine 0.
+        """Goes on, on all machines, with what `from_first` returns everywhere: what machine 0 passed to it.
 
         Cached features are computed anew, by all of them together.
-
-        Args:
-            from_first: Function that returns what machine 0 passed to it, on every machine.
         """
         text = from_first(json.dumps(dataclasses.asdict(self.state)).encode()).decode()
         self.state = TrainingState.from_json(text, self.folder.parent.name)
@@ -197,18 +184,12 @@ class Checkpoint:
 
     @property
     def best_file(self) -> Path:
-        """File of the whole network's weights of the best epoch. Raises GarbageError before the first."""
-        if self.state.best.file is None:
-            raise GarbageError("The training has no weights yet: give it a stage with at least one epoch.")
+        """File of the whole network's weights of the best epoch, once a stage is done."""
+        assert self.state.best.file
         return self.folder / self.state.best.file
 
     def take_over(self, run: Run, network: keras.Model) -> None:
-        """Begins behind the stages of a finished run, as if they had been trained here.
-
-        Args:
-            run: The run.
-            network: The network with its weights.
-        """
+        """Begins behind the stages of a finished run, as if they had been trained here; the network has its weights."""
         epoch = int(run.info["best_epoch"])
         file = f"best-{epoch:04d}.weights.h5"
         best = Snapshot(file, epoch, run.info["best_val_macro_f1"], list(run.photo_size))
@@ -223,14 +204,9 @@ class Checkpoint:
         self._write_history()
 
     def enter(self, value: float, size: tuple[int, int], network: keras.Model) -> None:
-        """Saves the network with which a stage begins, and which the epochs of the stage have to beat.
+        """Saves the network with which a stage begins, and whose macro-F1 on val (0 to 1) its epochs have to beat.
 
-        Values measured on photos of another size are forgotten: they say nothing about this one.
-
-        Args:
-            value: Its macro-F1 on val, 0 to 1.
-            size: Height and width of the stage's photos.
-            network: The whole network.
+        Values measured on photos of another size (height, width) are forgotten: they say nothing about this one.
         """
         state = self.state
         file = state.under_way.start = f"start-{state.stage}.weights.h5"
@@ -262,16 +238,12 @@ class Checkpoint:
             stage.best, stage.wait = Snapshot(file, row["epoch"], value, list(size)), 0
             if value > self.state.best.value:
                 self.state.best = stage.best
+        stage.stopped = 0 < self.state.config["patience"] <= stage.wait
         self._write_state()
         self._write_history()
         for path in self.folder.glob("*.weights.h5"):
             if path.name not in self.state.files():
                 path.unlink()
-
-    def stop(self) -> None:
-        """Records that the stage under way ends early."""
-        self.state.under_way.stopped = True
-        self._write_state()
 
     def end_stage(self) -> None:
         """Moves on to the next stage; what only this one needed is deleted."""
@@ -284,10 +256,7 @@ class Checkpoint:
         self._delete_features()
 
     def restore(self, model: keras.Model) -> int:
-        """Gives a training model the weights and optimizer of the last epoch of the stage under way.
-
-        Args:
-            model: The training model, compiled, its optimizer built.
+        """Gives a compiled training model, its optimizer built, the state after the last epoch of the stage under way.
 
         Returns:
             Number of epochs of the stage that are done.
