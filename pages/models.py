@@ -2,21 +2,13 @@
 
 import streamlit as st
 
-from garbage_app.models.cards import write_card
+from garbage_app.models.cards import start_in_words, write_card
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import runs_or_stop
 from garbage_app.widgets.page_header import answer, question
-from garbage_core.runs.run import Run
 from garbage_core.utils.text import count, duration, escape, listing
 
 ensure_routed()
-
-
-def start_in_words(run: Run) -> str:
-    """Says which weights a training started from."""
-    known = {"random weights": "random weights", "ImageNet": "ImageNet weights"}
-    return known.get(run.start) or f"the weights in {escape(run.start)}"
-
 
 place = question("Which models are these?")
 runs = runs_or_stop()

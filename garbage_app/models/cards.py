@@ -6,7 +6,14 @@ from itertools import groupby
 import pandas as pd
 import streamlit as st
 
-from garbage_core.utils.text import NBSP
+from garbage_core.runs.run import Run
+from garbage_core.utils.text import NBSP, escape
+
+
+def start_in_words(run: Run) -> str:
+    """Says which weights a training started from."""
+    known = {"random weights": "random weights", "ImageNet": "ImageNet weights"}
+    return known.get(run.start) or f"the weights in {escape(run.start)}"
 
 
 def write_card(text: str) -> None:
