@@ -114,8 +114,7 @@ def _data(run: Run) -> str:
         "",
         markdown_table(["class", "all", *counts.columns], rows),
     ]
-    facts = _facts(run.predictions, files)
-    if facts:
+    if facts := _facts(run.predictions, files):
         text += ["", "What is known about these photos:", "", *(f"- {fact}" for fact in facts)]
     return "\n".join(text)
 

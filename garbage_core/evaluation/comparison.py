@@ -1,4 +1,4 @@
-"""Is one model better than the other? Both answers to the same photos, side by side.
+"""Is one model better than the other? Both models' predictions for the same photos, side by side.
 
 The photos are the same, so most of the chance in them cancels: differences are computed per resample of the
 bootstrap, with the same resample for both models, and the test looks only at photos that exactly one of them got right.
@@ -43,7 +43,7 @@ class Comparison:
             `recall_b_high`; one row per class, NaN for one without photos.
         table: Photos by whether a (index) and b (columns) are right; both in the order `right`, `wrong`.
         p_value: Of the exact McNemar test.
-        agreement: Photos by answer of a (index) and answer of b (columns).
+        agreement: Photos by the class that a (index) and b (columns) predict.
         photos: One row per photo: `file`, `label`, `predicted_a`, `confidence_a`, `correct_a`, the same for b, and
             `group`, one of `GROUPS`.
     """
@@ -68,7 +68,7 @@ class Comparison:
         return float(value), float(low), float(high)
 
     def group(self, name: str) -> pd.DataFrame:
-        """Returns the photos of one group of `GROUPS`, those answered most confidently (by either model) first."""
+        """Returns the photos of one group of `GROUPS`, those predicted most confidently (by either model) first."""
         rows = self.photos[self.photos["group"] == name]
         surest = rows[["confidence_a", "confidence_b"]].max(axis=1)
         order = pd.DataFrame({"surest": -surest, "file": rows["file"]}).sort_values(["surest", "file"]).index
@@ -76,7 +76,7 @@ class Comparison:
 
     @property
     def agreement_rate(self) -> float:
-        """Share of photos to which both give the same answer, right or wrong, 0..1."""
+        """Share of photos for which both predict the same class, right or wrong, 0..1."""
         return float(np.trace(self.agreement.to_numpy()) / self.n)
 
     @property
@@ -87,7 +87,7 @@ class Comparison:
 
     @property
     def agreement_by_chance(self) -> float:
-        """What `agreement_rate` would be if each gave its answers as often, but on photos of its own choice, 0..1.
+        """What `agreement_rate` would be if each predicted its classes as often, but for photos of its own, 0..1.
 
         Cohen's kappa is (rate - chance) / (1 - chance) (Cohen 1960, https://doi.org/10.1177/001316446002000104).
         """

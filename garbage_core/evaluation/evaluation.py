@@ -171,13 +171,13 @@ def per_class_table(confusion: pd.DataFrame) -> pd.DataFrame:
 
 
 def most_common_confusion(evaluation: Evaluation) -> tuple[str, str, int, int] | None:
-    """Returns the most frequent kind of mistake, as the answer to "where does it fail?".
+    """Returns the most frequent kind of mistake, for "where does it fail?".
 
     Args:
         evaluation: Of one model on one split.
 
     Returns:
-        (true class, answer, photos confused so, photos of the true class); of equally frequent ones the one that hits
+        (true class, predicted class, photos confused so, photos of the true class); of equally frequent ones the one that hits
         the greater share of its class, then the first in the order of the classes. None if there is no mistake.
     """
     counts = evaluation.confusion.to_numpy().copy()
