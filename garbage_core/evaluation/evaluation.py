@@ -177,8 +177,9 @@ def most_common_confusion(evaluation: Evaluation) -> tuple[str, str, int, int] |
         evaluation: Of one model on one split.
 
     Returns:
-        (true class, predicted class, photos confused so, photos of the true class); of equally frequent ones the one that hits
-        the greater share of its class, then the first in the order of the classes. None if there is no mistake.
+        (true class, predicted class, photos confused so, photos of the true class); of equally frequent ones the one
+        that hits the greater share of its class, then the first in the order of the classes. None if there is no
+        mistake.
     """
     counts = evaluation.confusion.to_numpy().copy()
     support = counts.sum(axis=1)
