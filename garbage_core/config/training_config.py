@@ -240,6 +240,11 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingCo
 
     Raises:
         GarbageError: If the file is missing or no TOML, or a key or value is not understood.
+
+    Example:
+        >>> config = load_config("scratch", ["imbalance='focal'"])
+        >>> config.name, config.imbalance
+        ('scratch', 'focal')
     """
     if source in PRESETS:
         origin = f"{source}.toml"

@@ -212,6 +212,11 @@ def compare_runs(a: Run, b: Run, split: str = "test") -> Comparison:
 
     Raises:
         GarbageError: If the classes differ, or as in `compare`.
+
+    Example:
+        >>> from garbage_core import load_run
+        >>> compare_runs(load_run("scratch"), load_run("transfer")).n
+        431
     """
     if a.classes != b.classes:
         raise GarbageError(

@@ -137,6 +137,13 @@ def evaluate(
 
     Raises:
         GarbageError: If the table does not fit the classes or has no such split.
+
+    Example:
+        >>> from garbage_core import load_run
+        >>> run = load_run("transfer")
+        >>> found = evaluate(run.predictions, run.classes, temperature=run.temperature)
+        >>> round(float(found.metrics.set_index("metric").loc["accuracy", "value"]), 3)
+        0.912
     """
     y, p, _ = to_arrays(predictions, classes, split)
     calibrated = apply_temperature(p, temperature)

@@ -216,6 +216,11 @@ def load_run(name: str, root: str | Path | None = None) -> Run:
 
     Raises:
         GarbageError: If there is no such run (names those there are), or it is incomplete or unreadable.
+
+    Example:
+        >>> run = load_run("transfer")
+        >>> run.title, len(run.classes), len(run.predictions)
+        ('Transfer', 6, 2527)
     """
     check_name(name)
     root = models_dir() if root is None else Path(root)
