@@ -1,6 +1,7 @@
 """How a training is described: a frozen dataclass, read from TOML, with changes from the command line on top."""
 
 import dataclasses
+import itertools
 import tomllib
 import typing
 from collections.abc import Sequence
@@ -156,8 +157,7 @@ class TrainingConfig:
         _check(self.teacher_temperature, "teacher_temperature", "above 0", self.teacher_temperature > 0)
         _check(self.precision, "precision", ", ".join(PRECISIONS), self.precision in PRECISIONS)
         _check(self.label_smoothing, "label_smoothing", "at least 0 and below 1", 0 <= self.label_smoothing < 1)
-        four = len(self.blocks) == 4 and min(self.blocks) >= 1
-        _check(self.blocks, "blocks", "four whole numbers of at least 1", four)
+        _check(self.blocks, "blocks", "four numbers of at least 1", len(self.blocks) == 4 and min(self.blocks) >= 1)
         _check((self.height, self.width), "height and width", "at least 32 pixels", min(self.height, self.width) >= 32)
         epochs = sum(stage.epochs for stage in self.stages)
         _check(epochs, "the epochs of all stages together", "at least 1", epochs > 0 or not self.stages)
@@ -192,10 +192,8 @@ class TrainingConfig:
         """
         _check(epochs, "epochs", "at least 1", epochs >= 1)
         total = sum(stage.epochs for stage in self.stages)
-        ends, done = [], 0
-        for stage in self.stages:
-            done += stage.epochs
-            ends.append(round(done * epochs / total))
+        done = itertools.accumulate(stage.epochs for stage in self.stages)
+        ends = [round(number * epochs / total) for number in done]
         shares = [end - start for start, end in zip([0, *ends], ends, strict=False)]
         stages = (
             dataclasses.replace(s, epochs=n, warmup_epochs=min(s.warmup_epochs, n / 2))
@@ -213,12 +211,8 @@ class TrainingConfig:
     def from_dict(cls, values: dict[str, Any], origin: str = "config") -> "TrainingConfig":
         """Makes a config from plain values; keys that are missing, as in an old `run.json`, take their defaults.
 
-        Args:
-            values: Values by key, `stages` a list of such tables; keys of `RENAMED_KEYS` are read too.
-            origin: Name of the source in error messages.
-
-        Raises:
-            GarbageError: For an unknown key, a value of the wrong type, or one outside its range.
+        Keys of `RENAMED_KEYS` are read too. `origin` names the source in error messages. Raises GarbageError for an
+        unknown key, a value of the wrong type, or one outside its range.
         """
         stages = values.get("stages", [])
         _check(stages, f"'stages' in {origin}", "a list", isinstance(stages, list))
@@ -234,9 +228,6 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingCo
         source: One of `PRESETS`, or the path of a TOML file.
         overrides: Changes, each `key=value`, or `stages.NAME.key=value` for a stage, or `stages.*.key=value` for all;
             the value is TOML, or plain text.
-
-    Returns:
-        The config, checked.
 
     Raises:
         GarbageError: If the file is missing or no TOML, or a key or value is not understood.
