@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from garbage_core.audit.duplicates import Signatures
     from garbage_core.audit.embeddings import Embeddings
 
-FOLDS = 5
+PARTS = 5  # of the photos; each is predicted by a classifier fitted to the others
 # Inverse strength of the regularization, for channels of variance 1: of 0.003 to 0.1, best log loss on TrashNet.
 STRENGTH = 0.03
 # What remains of a layer's channels for the classifiers; with all of them they take ten times as long, and on TrashNet
@@ -82,7 +82,7 @@ def cross_validated(features: np.ndarray, labels: np.ndarray, groups: np.ndarray
         seed: Of the dealing.
 
     Returns:
-        Probabilities, float32 (N, C). The photos are dealt into `FOLDS` parts, each class in proportion, fewer if a
+        Probabilities, float32 (N, C). The photos are dealt into `PARTS` parts, each class in proportion, fewer if a
         class has fewer groups. A class whose photos are all in one group gets 0 there, because nothing else shows it.
     """
     from sklearn.decomposition import PCA
@@ -94,7 +94,7 @@ def cross_validated(features: np.ndarray, labels: np.ndarray, groups: np.ndarray
     scaled = PCA(components, svd_solver="randomized", random_state=seed).fit_transform(scaled).astype(np.float32)
     classes = int(labels.max()) + 1
     rarest = min(len(np.unique(groups[labels == c])) for c in range(classes))
-    dealt = StratifiedGroupKFold(max(2, min(FOLDS, rarest)), shuffle=True, random_state=seed)
+    dealt = StratifiedGroupKFold(max(2, min(PARTS, rarest)), shuffle=True, random_state=seed)
     probabilities = np.zeros((len(labels), classes), np.float32)
     for fit, judge in dealt.split(scaled, labels, groups):
         classifier = LogisticRegression(C=STRENGTH, max_iter=300).fit(scaled[fit], labels[fit])
@@ -163,7 +163,7 @@ def search_label_issues(
     """Returns photos whose label is probably wrong, as `findings.Finding.search` does; none without embeddings."""
     if embeddings is None:
         return []
-    labels = pd.Index(embeddings.classes).get_indexer(photos["label"])
+    labels = pd.Index(embeddings.classes).get_indexer(pd.Index(photos["label"]))
     places, score = find_label_issues(labels, embeddings.probabilities)
     suggested = np.array(embeddings.classes)[embeddings.probabilities[places].argmax(axis=1)]
     return [photos.loc[places].assign(group=places, score=score, suggested=suggested)]

@@ -37,9 +37,11 @@ def collect_runs(runs: Sequence[Run]) -> list[pd.DataFrame]:
     Raises:
         GarbageError: The runs are not the five folds of one splitting of the same photos, or not of one recipe.
     """
-    folds = {run.name: fold_number(str(run.info.get("protocol"))) for run in runs}
+    folds: dict[str, int] = {}
     for run in runs:
-        if folds[run.name] is None:
+        if fold := fold_number(str(run.info.get("protocol"))):
+            folds[run.name] = fold
+        else:
             raise GarbageError(
                 f"The run {run.name!r} has the protocol {run.info.get('protocol')!r}: train it with "
                 f"--set protocol={PROTOCOLS[-FOLDS]} to {PROTOCOLS[-1]}."

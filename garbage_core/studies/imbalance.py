@@ -186,7 +186,7 @@ def measure_strategies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFra
     """Measures finished runs as the imbalance study measures its heads.
 
     Args:
-        runs: At least one trained with `imbalance=none` and one with another remedy; several of one remedy are its
+        runs: At least one trained with `imbalance=none` and one with another strategy; several of one strategy are its
             seeds.
         resamples: Number of draws behind the intervals.
 
@@ -194,7 +194,7 @@ def measure_strategies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFra
         The table, as `studies.read_strategy_runs` describes it, for val and test.
 
     Raises:
-        GarbageError: The runs do not have the same photos and recipe, or not the same seeds for every remedy.
+        GarbageError: The runs do not have the same photos and recipe, or not the same seeds for every strategy.
     """
     by_strategy: dict[str, dict[int, Run]] = {}
     for run in runs:
@@ -208,13 +208,13 @@ def measure_strategies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFra
         check_alike(runs[0], run, _OWN, "compare runs that differ in their remedy alone.")
     if BASELINE not in by_strategy or len(by_strategy) < 2:
         raise GarbageError(
-            f"The runs have the remedies {', '.join(by_strategy)}: name one trained with imbalance=none, and one with "
-            "another remedy."
+            f"The runs have the strategies {', '.join(by_strategy)}: name one trained with imbalance=none, and one "
+            "with another strategy."
         )
     for strategy, seeds in by_strategy.items():
         if seeds.keys() != by_strategy[BASELINE].keys():
             raise GarbageError(
-                f"The runs with {strategy} have the seeds {_list(seeds)}, those without a remedy "
+                f"The runs with {strategy} have the seeds {_list(seeds)}, those without a strategy "
                 f"{_list(by_strategy[BASELINE])}: train both with the same ones."
             )
     by_strategy = {BASELINE: by_strategy[BASELINE], **by_strategy}

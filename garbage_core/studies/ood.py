@@ -109,7 +109,7 @@ def compute_features(
     ]
     expect(len(pictures))
     pictures, features = _features(classifier, pictures, progress)
-    labels = dict(run.predictions[["file", "label"]].itertuples(index=False))
+    labels: dict[str, str] = dict(run.predictions[["file", "label"]].itertuples(index=False))
     weights, bias = (np.asarray(part, np.float32) for part in classifier.network.get_layer("predictions").get_weights())
     return PictureFeatures(
         kinds=np.array([picture.kind for picture in pictures]),
@@ -125,7 +125,7 @@ def compute_features(
 def fit_detector(pictures: PictureFeatures, run: Run) -> OODDetector:
     """Fits a run's detector to the features of its pictures; `ood_detector.save` writes it."""
     train, val = (pictures.features[np.isin(pictures.kinds, wanted)] for wanted in (FITTED, COMPARED))
-    return fit(train, val, pictures.widths, run.weights_sha256)
+    return fit(train, val, pictures.widths, run.weights_sha256 or "")
 
 
 def half(name: str) -> str:
@@ -145,7 +145,7 @@ def compare_methods(
             table = measure(pictures, scores, level)
             tables.append(table.assign(method=method, layers=layers or "logits", level=level, kept=chosen))
         progress(1)
-    table = pd.concat(tables).assign(run=run.name, weights=run.weights_sha256[:12])
+    table = pd.concat(tables).assign(run=run.name, weights=str(run.weights_sha256)[:12])
     return table[list(COLUMNS)].reset_index(drop=True)
 
 

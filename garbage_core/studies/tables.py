@@ -1,4 +1,4 @@
-"""The studies' tables, and what they allow to say; the modules `study_...` write them.
+"""The studies' tables, and what they allow to say; the other modules of this package write them.
 
     models/studies/imbalance.csv        the six strategies against imbalance, several seeds each
     models/studies/imbalance_runs.csv   the same of whole networks that differ in their strategy alone
@@ -6,7 +6,7 @@
     models/studies/crossval.csv         the transfer recipe on five folds
     models/studies/folds/               the runs behind it, without their networks
     models/studies/repeats/             the recipe on another split and with another seed, without the networks
-    models/studies/crossval_probe.csv   a fitted head on frozen features, on five folds
+    models/studies/crossval_probe.csv   a linear probe on frozen features, on five folds
 
 All tables are long: one row per thing trained, metric and class. Nothing here loads Keras.
 """

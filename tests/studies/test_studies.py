@@ -236,7 +236,7 @@ def without_strategy():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["class_weights", "effective_number", "oversample", "logit_adjustment"])
-def test_remedies_find_more_of_the_rare_class_than_none(without_strategy, strategy):
+def test_strategies_find_more_of_the_rare_class_than_none(without_strategy, strategy):
     found, right = found_and_right(strategy)
     assert without_strategy[0] < 0.6
     assert found > without_strategy[0] + 0.1
@@ -344,7 +344,7 @@ def test_conclusion_says_what_the_intervals_allow(macro_f1, recall, sentence):
     assert imbalance_conclusion(made_up_table(macro_f1, recall), "test") == sentence
 
 
-def test_conclusion_about_one_remedy_names_it():
+def test_conclusion_about_one_strategy_names_it():
     table = made_up_table({}, {"focal": (0.1, 0.02, 0.2)})
     assert imbalance_conclusion(table[table["strategy"].isin(["none", "focal"])], "test") == (
         "Focal loss does not change macro-F1 by more than chance can (+0.2 points); focal loss raises the share of "
@@ -584,12 +584,12 @@ def test_a_table_in_a_folder_that_is_missing_is_refused_at_once(miniature, capsy
     assert "There is no folder" in err
 
 
-# Remedies in whole networks
+# Strategies in whole networks
 
 
 @pytest.fixture
 def strategy_runs(tmp_path):
-    """Two made-up runs without a remedy and two with class weights, which find more."""
+    """Two made-up runs without a strategy and two with class weights, which find more."""
     photos = fake_photos(CLASS_NAMES, {"train": (40, 50, 41, 59, 48, 14), "val": (20,) * 6, "test": (30,) * 6})
     for strategy, share in (("none", 0.6), ("class_weights", 0.9)):
         for seed in range(2):
@@ -600,7 +600,7 @@ def strategy_runs(tmp_path):
     return tmp_path
 
 
-def test_remedies_in_whole_networks_are_measured_without_loading_keras(strategy_runs, tmp_path):
+def test_strategies_in_whole_networks_are_measured_without_loading_keras(strategy_runs, tmp_path):
     code = (
         "import sys; from garbage_core.cli import main; "
         f"code = main(['study', 'imbalance', 'class_weights-1', 'none-0', 'class_weights-0', 'none-1', '--runs', "
@@ -649,9 +649,9 @@ def test_a_run_from_before_a_key_existed_is_compared_by_its_default(strategy_run
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["none-0", "none-1"], "the remedies none: name one"),
-        (["class_weights-0"], "the remedies class_weights: name one"),
-        (["none-0", "class_weights-1"], "class_weights have the seeds 1, those without a remedy 0"),
+        (["none-0", "none-1"], "the strategies none: name one"),
+        (["class_weights-0"], "the strategies class_weights: name one"),
+        (["none-0", "class_weights-1"], "class_weights have the seeds 1, those without a strategy 0"),
         (
             ["none-0", "none-0", "class_weights-0"],
             "'none-0' and 'none-0' have the same strategy, none, and the same seed, 0",
@@ -659,7 +659,7 @@ def test_a_run_from_before_a_key_existed_is_compared_by_its_default(strategy_run
         (["none-0", "longer"], "'none-0' and 'longer' differ in label_smoothing: compare runs"),
     ],
 )
-def test_runs_that_tell_nothing_of_a_remedy_are_refused(strategy_runs, names, words):
+def test_runs_that_tell_nothing_of_a_strategy_are_refused(strategy_runs, names, words):
     other = load_run("class_weights-0", strategy_runs)
     shutil.copytree(other.path, strategy_runs / "longer", dirs_exist_ok=True)
     info = other.info | {"name": "longer", "config": other.info["config"] | {"label_smoothing": 0.3}}
