@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_data_dir, add_json, add_model, warn, write_result
+from garbage_core.cli.options import add_data_dir, add_json, add_model, progress_bar, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import count, printable, text_table
 
@@ -25,18 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
     """Looks for all that is wrong with a data set, writes the findings and prints them."""
-    from tqdm import tqdm
-
     from garbage_core.audit.embeddings import load_embeddings
     from garbage_core.audit.findings import audit, counts, save_findings
     from garbage_core.data.dataset import load_dataset, split_dataset
     from garbage_core.runs.run import load_run
 
     trained = None if args.duplicates_only else load_run(args.model)
-    embeddings = trained and load_embeddings(trained)
+    embeddings = load_embeddings(trained) if trained else None
     dataset = load_dataset(args.data_dir)
     photos = split_dataset(dataset)
-    with tqdm(total=len(photos), desc="audit", unit="photo", disable=None) as bar:
+    with progress_bar("audit", len(photos)) as bar:
         findings = audit(dataset, photos, embeddings, bar.update)
     try:
         path = save_findings(findings, args.out)
@@ -63,7 +61,7 @@ def _nested(findings: "pd.DataFrame") -> list[dict[str, Any]]:
     import pandas as pd
 
     result = []
-    for number, rows in findings.groupby("finding"):
+    for _, rows in findings.groupby("finding"):
         first = rows.iloc[0]
         photos = [
             {key: value for key, value in row.items() if not pd.isna(value) and value != ""}
@@ -71,7 +69,13 @@ def _nested(findings: "pd.DataFrame") -> list[dict[str, Any]]:
         ]
         flags = {key: bool(first[key]) for key in ("contradictory", "leak")}
         result.append(
-            {"finding": int(number), "kind": first["kind"], "score": float(first["score"]), **flags, "photos": photos}
+            {
+                "finding": int(first["finding"]),
+                "kind": first["kind"],
+                "score": float(first["score"]),
+                **flags,
+                "photos": photos,
+            }
         )
     return result
 

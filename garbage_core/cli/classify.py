@@ -10,7 +10,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_json, add_model, add_runtime, positive, start_keras, warn, write_result
+from garbage_core.cli.options import (
+    add_json,
+    add_model,
+    add_runtime,
+    positive,
+    progress_bar,
+    start_keras,
+    warn,
+    write_result,
+)
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, printable
 
@@ -63,10 +72,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     classifier = load_classifier(args.model, args.runtime)
     results: Iterable[Prediction | Failure] = classifier.classify_paths(paths, flip=args.flip)
     if args.csv or args.json:
-        from tqdm import tqdm
-
-        # disable=None: a bar only where somebody watches.
-        results = tqdm(results, total=len(paths), desc="classify", unit="photo", disable=None)
+        results = progress_bar("classify", len(paths), results=results)
     counts: Counter[str] = Counter()
     results = _counted(results, counts)
     if args.csv:
@@ -195,14 +201,12 @@ def _cell(value: str | float | bool | None) -> str:
 
 def _classify_at_scale(args: argparse.Namespace, out: TextIO) -> int:
     """Classifies with Ray, prints a summary; 1 if a photo could not be read."""
-    from tqdm import tqdm
-
     from garbage_core.runs.run import load_run
     from garbage_core.scale.job import BLOCK, BlockDone, classify_at_scale
 
     if len(args.photos) != 1 or not args.out or args.csv:
         raise GarbageError("--engine ray takes one source and --out DIR, and writes Parquet there, not CSV.")
-    with tqdm(desc="classify", unit="photo", disable=None) as bar:
+    with progress_bar("classify") as bar:
 
         def progress(done: BlockDone, photos: int) -> None:
             bar.total = photos

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, TextIO
 
-from garbage_core.cli.options import add_data_dir, add_json, warn, write_result
+from garbage_core.cli.options import add_data_dir, add_json, progress_bar, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, printable, text_table
 
@@ -47,12 +47,10 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         "fingerprint": dataset.fingerprint,
     }
     if args.statistics:
-        from tqdm import tqdm
-
         from garbage_core.data.photo_statistics import measure_photos, write_statistics
         from garbage_core.studies.tables import study_path
 
-        with tqdm(total=len(dataset.photos), desc="measure", unit="photo", disable=None) as bar:
+        with progress_bar("measure", len(dataset.photos)) as bar:
             path = write_statistics(measure_photos(dataset, bar.update), study_path("photos"))
         warn(f"Size, brightness and dominant color of {len(dataset.photos):,} photos are in {path}.")
     write_result(summary, _text, args.json, out)

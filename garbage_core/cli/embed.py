@@ -3,7 +3,7 @@
 import argparse
 from typing import TextIO
 
-from garbage_core.cli.options import add_data_dir, start_keras
+from garbage_core.cli.options import add_data_dir, progress_bar, start_keras
 from garbage_core.utils.text import count, percent
 
 HELP = "embeddings of every photo by a run's network, written into the run"
@@ -19,7 +19,6 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     """Computes the embeddings of a run and their map, and says what they are."""
     start_keras()
     import pandas as pd
-    from tqdm import tqdm
 
     from garbage_core.audit.embeddings import EMBEDDINGS_FILE, MAP_FILE, embed, flat_map, save_embeddings
     from garbage_core.data.dataset import load_dataset
@@ -28,11 +27,11 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     trained = load_run(args.name)
     trained.check_weights()
     dataset = load_dataset(args.data_dir)
-    with tqdm(total=len(dataset.photos), desc="embed", unit="photo", disable=None) as bar:
+    with progress_bar("embed", len(dataset.photos)) as bar:
         found = embed(trained, dataset, bar.update)
     save_embeddings(trained, found, flat_map(found))
-    labels = pd.Index(found.classes).get_indexer(dataset.photos["label"])
-    accuracy = (found.probabilities.argmax(axis=1) == labels).mean()
+    labels = pd.Categorical(dataset.photos["label"], found.classes).codes
+    accuracy = float((found.probabilities.argmax(axis=1) == labels).mean())
     out.write(
         f"{trained.name}: {count(len(found.files), 'photo')}, {found.vectors.shape[1]} components each. Classifiers on "
         f"{found.layer} predict {percent(accuracy, plain=True)} of the photos correctly that they never saw.\n"

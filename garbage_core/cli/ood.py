@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_data_dir, add_json, start_keras, write_result
+from garbage_core.cli.options import add_data_dir, add_json, progress_bar, start_keras, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import count, percent, text_table
 
@@ -42,7 +42,6 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     trained.check_weights()
     start_keras()
     import pandas as pd
-    from tqdm import tqdm
 
     from garbage_core.data.dataset import load_dataset
     from garbage_core.evaluation.card import write_card
@@ -55,7 +54,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     earlier = _earlier(args.compare, COLUMNS) if args.compare else None
     dataset = load_dataset(args.data_dir, verify=False)
     classifier = Classifier.from_run(trained, KERAS)
-    with tqdm(desc="features", unit="photo", disable=None) as bar:
+    with progress_bar("features") as bar:
         pictures = compute_features(
             trained, dataset, classifier, args.others, bar.update, lambda number: bar.reset(total=number)
         )
@@ -63,8 +62,8 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     path = save(detector, trained)
     write_card(trained)
     measured = measure(pictures, detector.distance(pictures.features), detector.level)
-    if args.compare:
-        with tqdm(desc="compare", total=len(METHODS), unit="method", disable=None) as bar:
+    if earlier is not None:
+        with progress_bar("compare", len(METHODS), "method") as bar:
             compared = compare_methods(pictures, trained, bar.update)
         _write(pd.concat([earlier[earlier["run"] != trained.name], compared]), args.compare)
     columns = ["kind", "pictures", "auroc", "let_through_at_95", "let_through", "right"]

@@ -5,7 +5,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any, TextIO
 
@@ -86,6 +86,13 @@ def positive(text: str) -> int:
 def write_result(value: Any, text: Callable[[Any], str], as_json: bool, out: TextIO) -> None:
     """Writes a result as JSON, in plain ASCII so that every terminal and pipe takes it, or as text for people."""
     out.write(json.dumps(value, indent=2, allow_nan=False) + "\n" if as_json else text(value))
+
+
+def progress_bar(what: str, total: int | None = None, unit: str = "photo", results: Iterable[Any] | None = None) -> Any:
+    """Returns a bar of tqdm on standard error, as a context manager or around results; it shows on terminals only."""
+    from tqdm import tqdm
+
+    return tqdm(results, total=total, desc=what, unit=unit, disable=None)
 
 
 def warn(text: str) -> None:
