@@ -1,12 +1,41 @@
 """Augmentation does what its numbers say, the same for the same seed, and mixes labels as it mixes photos."""
 
-import keras
 import numpy as np
 import pytest
 
 from garbage_core.errors import GarbageError
-from garbage_core.training import augmentation as augment
-from garbage_core.training.augmentation import PIPELINES, TRANSFORMATIONS, Augmentation, augment_batch, pipeline, single
+
+NAMES = ["none", "light", "legacy", "standard", "strong"]
+ALONE = [
+    "rotation",
+    "shift",
+    "zoom",
+    "shear",
+    "horizontal_flip",
+    "vertical_flip",
+    "brightness",
+    "contrast",
+    "color_shift",
+    "erase",
+    "mixup",
+    "cutmix",
+]
+
+
+def setup_module():
+    """Imports what needs Keras with the first test, so that collecting tests takes no time."""
+    global keras, augment, PIPELINES, TRANSFORMATIONS, Augmentation, augment_batch, pipeline, single
+    import keras
+
+    from garbage_core.training import augmentation as augment
+    from garbage_core.training.augmentation import (
+        PIPELINES,
+        TRANSFORMATIONS,
+        Augmentation,
+        augment_batch,
+        pipeline,
+        single,
+    )
 
 
 def photos(count=4, height=24, width=32, seed=0):
@@ -15,7 +44,11 @@ def photos(count=4, height=24, width=32, seed=0):
     return coarse.repeat(8, 1).repeat(8, 2).astype("uint8")
 
 
-@pytest.mark.parametrize("name", PIPELINES)
+def test_every_pipeline_and_transformation_is_tried():
+    assert (list(PIPELINES), list(TRANSFORMATIONS)) == (NAMES, ALONE)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_pipelines_repeat_with_the_seed_and_stay_in_range(name):
     batch, labels = photos(), np.eye(4)
     first, first_labels = augment_batch(batch, pipeline(name), seed=5, labels=labels)
@@ -33,7 +66,7 @@ def test_pipelines_repeat_with_the_seed_and_stay_in_range(name):
         assert np.abs(first - augment_batch(batch, pipeline(name), seed=6, labels=labels)[0]).max() > 1
 
 
-@pytest.mark.parametrize("name", TRANSFORMATIONS)
+@pytest.mark.parametrize("name", ALONE)
 def test_each_transformation_alone_changes_photos(name):
     changed, _ = augment_batch(photos(), single(name), seed=1, labels=np.eye(4))
     assert np.abs(changed - photos()).max() > 5
