@@ -1,1 +1,1 @@
-"""garbage_core.audit.findings."""
+"""Duplicates, label issues and outliers of a data set, and the embeddings that they are found with."""

@@ -1,1 +1,1 @@
-"""garbage_core.scale.job."""
+"""Classifying millions of photos with Ray."""

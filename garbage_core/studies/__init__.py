@@ -1,1 +1,1 @@
-"""garbage_core.studies.tables."""
+"""Studies: class imbalance, cross-validation, out-of-distribution detection, and their tables."""

@@ -1,1 +1,1 @@
-"""garbage_core.synthetic."""
+"""Pictures that are drawn, and photos that are altered: foreground masks, surfaces, OOD pictures."""

@@ -1,6 +1,6 @@
-"""Photos of a thing on a light, plain background: the thing cut out, and put on another ground.
+"""Foreground masks of photos with a light, plain background, and background replacement.
 
-thing = extract_foreground(rgb)                     # bool, or None where the thing cannot be told from what it lies on
+thing = extract_foreground(rgb)                     # bool, or None where none was found
 picture = put_on(rgb, thing, below, rng)
 """
 
@@ -10,17 +10,17 @@ import numpy as np
 from PIL import Image
 
 Ground = Callable[[np.random.Generator, int, int], np.ndarray]  # height and width -> uint8 (H, W, 3)
-SHARES = (0.05, 0.75)  # of the photo that a thing may take; outside of it, what was cut out is hardly the thing
-MOST_AT_EDGE = 0.5  # share of the photo's edge that a thing may touch
+SHARES = (0.05, 0.75)  # of the photo that a foreground may cover; other masks are hardly of the object
+MOST_AT_EDGE = 0.5  # share of the photo's edge that a foreground may touch
 # Of lightness and the two colors, when pixels are compared with the background: shadows differ in lightness alone.
 _WEIGHTS = (0.7, 1.5, 1.5)
 _USUAL = 384  # shorter side in pixels for which the sizes below are meant; they grow and shrink with the photo
 
 
 def extract_foreground(rgb: np.ndarray) -> np.ndarray | None:
-    """Finds the thing on a photo with a plain background.
+    """Returns the foreground mask of a photo with a plain background.
 
-    The background is taken for a smooth surface of color through the photo's edge; pixels far from it are the thing.
+    The background is taken for a smooth surface of color through the photo's edge; pixels far from it are foreground.
 
     Args:
         rgb: uint8 (H, W, 3).
@@ -57,28 +57,28 @@ def extract_foreground(rgb: np.ndarray) -> np.ndarray | None:
 
 
 def on_background(rgb: np.ndarray, draw: Ground, rng: np.random.Generator) -> np.ndarray | None:
-    """Puts the thing on a photo on a drawn ground.
+    """Puts the foreground of a photo on a drawn background.
 
     Args:
-        rgb: uint8 (H, W, 3), a thing on a light, plain background.
-        draw: Draws the ground.
-        rng: Decides everything.
+        rgb: uint8 (H, W, 3), an object on a light, plain background.
+        draw: Function that draws the background.
+        rng: Source of randomness.
 
     Returns:
-        uint8 (H, W, 3), or None if no thing could be cut out.
+        uint8 (H, W, 3), or None if no foreground was found.
     """
     thing = extract_foreground(rgb)
     return None if thing is None else put_on(rgb, thing, draw(rng, *thing.shape), rng)
 
 
 def put_on(rgb: np.ndarray, thing: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Puts a thing on another ground, with a soft edge and a soft shadow.
+    """Puts a foreground on another background, with a soft edge and a soft shadow.
 
     Args:
-        rgb: uint8 (H, W, 3), the photo.
-        thing: bool (H, W), where the thing is on it.
-        below: uint8 (H, W, 3), the ground.
-        rng: Decides where the shadow falls.
+        rgb: Photo, uint8 (H, W, 3).
+        thing: Foreground mask, bool (H, W).
+        below: Background, uint8 (H, W, 3).
+        rng: Source of randomness for the shadow's place.
 
     Returns:
         uint8 (H, W, 3).

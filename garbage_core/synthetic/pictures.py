@@ -1,7 +1,7 @@
-"""Pictures that are drawn, not photographed: what a detector of strange photos must also refuse, and what it must not.
+"""Drawn pictures that an OOD detector should refuse, and altered photos that it should accept.
 
     picture = drawn("document", seed=3)  # uint8 RGB
-    photo = altered(rgb, seed=3)  # the same thing, as another phone in another room might have shown it
+    photo = altered(rgb, seed=3)  # the same object, as another phone in another room might show it
 
 Every picture follows from its kind and seed alone, so a study that uses them can be repeated to the pixel.
 """
@@ -19,11 +19,11 @@ _SYLLABLES = ("an", "be", "con", "de", "er", "for", "in", "la", "men", "no", "or
 
 
 def drawn(kind: str, seed: int) -> np.ndarray:
-    """Draws a picture that shows no thing at all.
+    """Draws a picture that shows no object.
 
     Args:
         kind: One of `KINDS`: a plain color or a gradient, noise of some grain, a page of text, a program's window.
-        seed: Another number, another picture.
+        seed: Seed of the picture.
 
     Returns:
         uint8 (height, width, 3), RGB, 300 to 700 pixels a side.
@@ -39,13 +39,13 @@ def drawn(kind: str, seed: int) -> np.ndarray:
 
 
 def altered(rgb: np.ndarray, seed: int) -> np.ndarray:
-    """Changes a photo as another camera, light and hand would have: the thing on it stays what it is.
+    """Changes a photo as another camera, light and hand would have: the object stays what it is.
 
     A crop of 75 to 100 % of each side, upright, level or square; exposure, white balance, blur, sensor noise and JPEG.
 
     Args:
         rgb: uint8 (H, W, 3).
-        seed: Another number, another change.
+        seed: Seed of the change.
 
     Returns:
         uint8 (h, w, 3).

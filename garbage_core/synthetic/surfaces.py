@@ -1,8 +1,8 @@
-"""Photos of a thing on a light, plain background -> the same thing on wood, tiles, cloth or stone, as people have it.
+"""Background replacement with drawn surfaces: wood, tiles, cloth or stone in place of a light, plain background.
 
-    picture = placed(rgb, seed=3)  # uint8 RGB, or None where the thing cannot be told from what it lies on
+    picture = placed(rgb, seed=3)  # uint8 RGB, or None without a foreground mask
 
-The grounds are drawn. Every picture follows from the photo and the seed alone, so that a study can be repeated.
+Every picture follows from the photo and the seed alone, so that a study can be repeated.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from garbage_core.synthetic.foreground import on_background
 
 
 def placed(rgb: np.ndarray, seed: int) -> np.ndarray | None:
-    """Puts the thing on a photo on another ground, with a soft shadow.
+    """Puts the foreground of a photo on a drawn surface, with a soft shadow.
 
     Args:
-        rgb: uint8 (H, W, 3), a thing on a light, plain background.
-        seed: Another number, another ground.
+        rgb: uint8 (H, W, 3), an object on a light, plain background.
+        seed: Seed of the surface.
 
     Returns:
-        uint8 (H, W, 3), or None if no thing could be cut out.
+        uint8 (H, W, 3), or None if no foreground was found.
     """
     return on_background(rgb, ground, np.random.default_rng([77, seed]))
 
