@@ -70,7 +70,7 @@ class Embeddings:
 
     def places(self, files: Iterable[str]) -> np.ndarray:
         """Returns the rows of some photos, in their order. Raises GarbageError for a photo without one."""
-        rows = pd.Index(self.files).get_indexer(files := list(files))
+        rows = pd.Index(self.files).get_indexer(pd.Index(files := list(files)))
         if (rows < 0).any():
             raise GarbageError(
                 f"The embeddings lack the photo {files[int(np.argmax(rows < 0))]!r}: compute them anew with "
@@ -102,7 +102,7 @@ def embed(
     features = _pooled(network, photos, batch_size, progress)
     vectors = principal(next(reversed(features.values())))
     learned = files.isin(run.predictions.loc[run.predictions["split"] == "train", "file"]).to_numpy()
-    labels = pd.Index(dataset.classes).get_indexer(dataset.photos["label"])
+    labels = pd.Index(dataset.classes).get_indexer(pd.Index(dataset.photos["label"]))
     together = linked(len(files), [similar_pairs(vectors, SAME_THING)[:2]])
     layer, probabilities = unseen_probabilities(features, labels, together, learned)
     return Embeddings(

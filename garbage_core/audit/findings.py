@@ -253,7 +253,8 @@ def findings_of(findings: pd.DataFrame, name: str) -> pd.DataFrame:
     """Returns the rows of one of `FINDINGS`: those of the kind, or the duplicates that have the property."""
     if FINDINGS[name].search:
         return findings[findings["kind"] == name]
-    return findings[findings[name] & _are_duplicates(findings)]
+    duplicates = [kind for kind, finding in FINDINGS.items() if finding.duplicates]
+    return findings[findings[name] & findings["kind"].isin(duplicates)]
 
 
 def counts(findings: pd.DataFrame) -> pd.DataFrame:
@@ -296,7 +297,3 @@ def clean_subset(predictions: pd.DataFrame, findings: pd.DataFrame, split: str =
     """Returns a run's predictions without the photos of one split that `leaked_or_contradictory` lists."""
     excluded = leaked_or_contradictory(predictions, findings, split)["file"]
     return predictions[~(predictions["file"].isin(excluded) & (predictions["split"] == split))].reset_index(drop=True)
-
-
-def _are_duplicates(findings: pd.DataFrame) -> pd.Series:
-    return findings["kind"].isin([name for name, kind in FINDINGS.items() if kind.duplicates])
