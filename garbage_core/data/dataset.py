@@ -93,6 +93,16 @@ def load_dataset(data_dir: str | Path | None = None, verify: bool = True) -> Dat
 
     Raises:
         GarbageError: There is no data set, or it has less than two classes with usable photos.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name, color in (("can", "silver"), ("jar", "green")):
+        ...     (folder / name).mkdir()
+        ...     Image.new("RGB", (64, 48), color).save(folder / name / "1.jpg")
+        >>> load_dataset(folder).classes
+        ('can', 'jar')
     """
     source = open_source(find_dataset(data_dir))
 

@@ -63,6 +63,12 @@ def heatmap(
 
     Raises:
         GarbageError: For an unknown method, class or layer, or a backend other than TensorFlow.
+
+    Example:
+        >>> from garbage_core import Classifier, load_run
+        >>> classifier = Classifier.from_run(load_run("transfer"))
+        >>> heatmap(classifier, np.full((*classifier.size, 3), 255, np.uint8), class_index=0).shape == classifier.size
+        True
     """
     if method not in METHODS:
         raise GarbageError(f"There is no method {method!r} to explain a photo: choose one of {', '.join(METHODS)}.")

@@ -85,7 +85,15 @@ class Failure:
 
 
 class Classifier:
-    """A network with what belongs to it: class names, photo size, temperature, threshold, detector. Thread-safe."""
+    """A network with what belongs to it: class names, photo size, temperature, threshold, detector. Thread-safe.
+
+    Example:
+        >>> from garbage_core import load_run
+        >>> classifier = Classifier.from_run(load_run("transfer"))
+        >>> prediction = classifier.classify_photo(np.full((*classifier.size, 3), 255, np.uint8))
+        >>> prediction.label == max(prediction.probabilities, key=prediction.probabilities.get)
+        True
+    """
 
     def __init__(
         self,

@@ -53,6 +53,10 @@ def build_resnet50(
 
     Raises:
         GarbageError: For an unknown version, fewer than two classes, or a dropout outside its range.
+
+    Example:
+        >>> f"{build_resnet50(num_classes=6).count_params():,}"
+        '23,577,094'
     """
     return build_resnet(version, num_classes, RESNET50_STACKS, 64, input_shape, dropout, name="resnet50", **options)
 

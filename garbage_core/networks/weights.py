@@ -62,6 +62,12 @@ def load_starting_weights(network: keras.Model, source: str | Path | None) -> St
     Raises:
         GarbageError: If the file is missing or unreadable, holds another network (named by the first layer that does
             not fit), or the download fails.
+
+    Example:
+        >>> from garbage_core import build_resnet50, load_run
+        >>> started = load_starting_weights(build_resnet50(), load_run("transfer").model_path)
+        >>> len(started.random)
+        0
     """
     with_weights = [layer for layer in network.layers if layer.weights]
     if source is None:

@@ -190,6 +190,10 @@ def list_runs(root: str | Path | None = None) -> list[Run]:
 
     Args:
         root: Folder of the runs; `models_dir()` if None.
+
+    Example:
+        >>> [run.name for run in list_runs()][:2]
+        ['scratch', 'transfer']
     """
     root = models_dir() if root is None else Path(root)
     runs = []
