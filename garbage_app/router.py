@@ -1,6 +1,6 @@
 """The frame of the app: which pages there are, in which order, under which address.
 
-Streamlit has two ways of making an app of many pages. This app uses `st.navigation`; but where a folder is called
+Streamlit has two ways of making an app of many pages. This app uses `st.navigation`; but where a folder is named
 pages/, Streamlit takes it for the older way until `st.navigation` has run once in the server. So a server's very first
 visitor who follows a link to a page gets that page's file run by itself. Three things make this harmless:
 
@@ -67,7 +67,7 @@ def route() -> None:
             "Training": [
                 page("Augmentation", "shuffle", "augmentation"),
                 page("Imbalance", "balance", "imbalance"),
-                page("Training curves", "show_chart", "training"),
+                page("Learning curves", "show_chart", "training"),
             ],
             "Results": [
                 page("Evaluation", "target", "evaluation"),

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from garbage_app.data.class_balance import write_balance
+from garbage_app.data.class_balance import write_class_balance
 from garbage_app.data.photo_map import write_map
 from garbage_app.data.photo_statistics import write_statistics
 from garbage_app.data.samples import write_samples
@@ -31,7 +31,7 @@ answer(
 )
 key = str(pd.util.hash_pandas_object(photos[["file", "label", "split"]], index=False).sum())
 write_totals(counts)
-write_balance(counts, key)
+write_class_balance(counts, key)
 write_samples(dataset, photos, classes)
 write_statistics(photos, classes, key)
 write_map(runs)

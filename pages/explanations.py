@@ -16,7 +16,7 @@ photo = pick_photo(runs)
 classes = list(dict.fromkeys(name for run in runs for name in run.classes))
 method, stack, label, opacity = choose_map(classes)
 if photo is None:
-    answer(place, "Choose a photo, and see what in it speaks for the answer.")
+    answer(place, "Choose a photo, and see what in it speaks for the prediction.")
 else:
     explain(photo, runs, Choice(method, stack, label), opacity, place)
 for run in runs:

@@ -61,13 +61,13 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     st.download_button(
         "Download as CSV",
         _export(photos, runs, predictions, shown).to_csv(index=False),
-        "answers.csv",
+        "predictions.csv",
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
     )
-    picked = chosen.selection.rows
-    photo = photos[shown[picked[0] if picked and picked[0] < len(shown) else 0]]
+    rows = chosen.selection.rows
+    photo = photos[shown[rows[0] if rows and rows[0] < len(shown) else 0]]
     st.divider()
     st.caption(f"Photo: {escape(photo.name)}")
     write_prediction(photo, runs)
@@ -132,7 +132,7 @@ def _table(
             row |= {
                 run.title: prediction.label,
                 f"{run.title}: confidence": 100 * prediction.confidence,
-                f"{run.title}: sure": acceptance(prediction),
+                f"{run.title}: accepted": acceptance(prediction),
             }
         rows.append(row | {"File": photos[place].name})
     return pd.DataFrame(rows)
@@ -144,8 +144,8 @@ def _columns(runs: list[Run]) -> dict:
         config[f"{run.title}: confidence"] = st.column_config.ProgressColumn(
             "Confidence", format=f"%.1f{NBSP}%%", min_value=0, max_value=100, width="small"
         )
-        config[f"{run.title}: sure"] = st.column_config.TextColumn(
-            "Sure",
+        config[f"{run.title}: accepted"] = st.column_config.TextColumn(
+            "Accepted",
             width="small",
             help="Whether the confidence reaches the decision threshold chosen on the validation photos; a photo that "
             "does not look like waste is unlike those the model learned from, so the prediction is doubtful at any "

@@ -35,7 +35,7 @@ def write_prediction(photo: Photo, runs: list[Run]) -> None:
         return
     found: dict[str, tuple[Prediction, np.ndarray]] = {}
     runs = sorted(runs, key=val_accuracy, reverse=True)
-    with st.spinner("Looking at the photo" if all(map(is_loaded, runs)) else "Loading the models, once per server"):
+    with st.spinner("Classifying the photo" if all(map(is_loaded, runs)) else "Loading the models, once per server"):
         for run in runs:
             try:
                 found[run.name] = predict_with_heatmap(photo, run)
@@ -70,7 +70,7 @@ def write_headline(photo: Photo, predictions: "dict[str, Prediction]", runs: lis
     hint = class_hint(best.label) if best.accepted else None
     if best.is_ood:
         st.markdown(
-            f"At least not like the photos that {escape(leader.title)} learned from. Put one thing on a light, plain "
+            f"At least not like the photos that {escape(leader.title)} learned from. Put one object on a light, plain "
             f"background, go close, and try again. {if_waste(best)}"
         )
     elif hint:
@@ -80,10 +80,10 @@ def write_headline(photo: Photo, predictions: "dict[str, Prediction]", runs: lis
     different = [run for run in others if predictions[run.name].label != best.label]
     if different:
         pairs = [(run, predictions[run.name]) for run in (leader, *different)]
-        says = [f"{escape(run.title)} says {escape(one.label)} ({chance(one.confidence)})" for run, one in pairs]
-        st.markdown(f":material/call_split: **The models disagree.** {'; '.join(says)}.")
+        said = [f"{escape(run.title)} predicts {escape(one.label)} ({chance(one.confidence)})" for run, one in pairs]
+        st.markdown(f":material/call_split: **The models disagree.** {'; '.join(said)}.")
     if photo.label:
-        st.caption(f"A test photo that no model learned from; the data set calls it **{escape(photo.label)}**.")
+        st.caption(f"A test photo that no model learned from; the data set labels it **{escape(photo.label)}**.")
 
 
 def write_changes(runs: list[Run], before: "dict[str, Prediction]", after: "dict[str, Prediction]") -> None:
@@ -109,7 +109,7 @@ def write_model(
     if prediction.is_ood and prediction.ood_p_value is not None:
         st.caption(
             f"Of the validation photos, taken as they are and altered as other cameras and places would, "
-            f"{ood_share(prediction.ood_p_value)} look this strange to it. "
+            f"{ood_share(prediction.ood_p_value)} are at least as unlike its training photos. "
             f"{if_waste(prediction)}"
         )
     threshold = chosen_threshold(run)
@@ -117,7 +117,7 @@ def write_model(
     st.caption(
         f"Dotted line: the decision threshold, {percent(threshold)}, as chosen on the validation photos."
         if threshold <= 1
-        else "It is never sure: on the validation photos no confidence was high enough."
+        else "It always abstains: on the validation photos no confidence was high enough."
     )
     blend = overlay(preview, to_heat(heat.astype(np.float32), *preview.shape[:2]))
     st.image(

@@ -46,7 +46,7 @@ def choose_photos(runs: list[Run]) -> list[Photo]:
         st.session_state.pop(PASTED, None)
     if source == "Camera":
         # Not as wide as the page: the prediction below should be seen without scrolling.
-        shot = st.camera_input("Hold one thing before the camera", key="camera", resolution="720p", width=640)
+        shot = st.camera_input("Hold one object in front of the camera", key="camera", resolution="720p", width=640)
         return [photo_of("camera photo", shot.getvalue(), shown=True, private=True)] if shot else []
     if source == "Paste":
         return _pasted()
@@ -57,7 +57,7 @@ def choose_photos(runs: list[Run]) -> list[Photo]:
 
 def _uploaded(folder: bool) -> list[Photo]:
     files = st.file_uploader(
-        "All photos of a folder, one thing per photo" if folder else "One thing per photo, as large as it will go",
+        "All photos of a folder, one object per photo" if folder else "One object per photo, as large as it will go",
         accept_multiple_files="directory" if folder else True,
         key="folder" if folder else "files",
         help=_FORMATS,
@@ -72,7 +72,7 @@ def _uploaded(folder: bool) -> list[Photo]:
 
 def _is_litter(path: str) -> bool:
     """Returns whether a file of an uploaded folder is one that nobody means to upload."""
-    # The first part is the folder that was chosen, which may be called as its owner likes.
+    # The first part is the folder that was chosen, which may have any name.
     return is_litter(path.partition("/")[2])
 
 

@@ -49,7 +49,7 @@ def predict_all(
     if missing:
         from garbage_core.inference.classifier import classify_together
 
-        bar = st.progress(0.0, "Looking at the photos")
+        bar = st.progress(0.0, "Classifying the photos")
         classifiers = [classifier_of(run) for run in needed]
         read = partial(_file_with_thumbnail, thumbnails=thumbnails, size=max(one.size for one in classifiers))
         stream = classify_together(classifiers, ((photo.name, partial(read, photo)) for photo in new), flip=flip)

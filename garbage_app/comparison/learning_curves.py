@@ -33,5 +33,5 @@ def write_learning_curves(pair: tuple[Run, Run]) -> None:
         *pair,
         metric,
     )
-    show(figure, "training-curves", data=lambda: pd.concat([run.history.assign(model=run.name) for run in pair]))
+    show(figure, "learning-curves", data=lambda: pd.concat([run.history.assign(model=run.name) for run in pair]))
     st.caption("Bars on top: the stages of each training. The large mark is the best checkpoint, which is the model.")

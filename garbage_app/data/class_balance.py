@@ -7,7 +7,7 @@ import streamlit as st
 from garbage_app.data.splits import split_name
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
-from garbage_core.data import class_balance as balance
+from garbage_core.data import class_balance
 from garbage_core.utils.text import NBSP, escape
 
 _PERCENT = st.column_config.NumberColumn(format=f"%.1f{NBSP}%%")
@@ -15,7 +15,7 @@ _TENTHS = st.column_config.NumberColumn(format="%.1f")
 
 
 @st.fragment
-def write_balance(counts: pd.DataFrame, key: str) -> None:
+def write_class_balance(counts: pd.DataFrame, key: str) -> None:
     """Draws photos per class and split, how even the splits are, and the effective numbers of photos.
 
     Args:
@@ -36,14 +36,14 @@ def write_balance(counts: pd.DataFrame, key: str) -> None:
     show(
         drawn(lambda: figures_data.split_shares(named), "split-shares", key),
         "split-shares",
-        data=lambda: balance.balance_table(counts).drop(columns="effective"),
+        data=lambda: class_balance.balance_table(counts).drop(columns="effective"),
     )
     st.caption("Gray tick: the class's share of all photos. In even splits, every symbol would stand on its tick.")
     st.subheader("How unequal the classes are to learn from", anchor=False)
     beta = st.segmented_control(
         "β",
-        balance.BETAS,
-        default=balance.EFFECTIVE_NUMBER_BETA,
+        class_balance.BETAS,
+        default=class_balance.EFFECTIVE_NUMBER_BETA,
         required=True,
         format_func=str,
         key="beta",
@@ -52,11 +52,12 @@ def write_balance(counts: pd.DataFrame, key: str) -> None:
         "photos there are, the likelier another one shows nothing new. The strategy `effective_number` takes 0.999. "
         "Cui et al. 2019, arXiv:1901.05555.",
     )
-    numbers = balance.balance_table(counts, beta)
+    numbers = class_balance.balance_table(counts, beta)
     learned = numbers.assign(photos=counts["train"].to_numpy() if "train" in counts else numbers["photos"])
     st.markdown(
-        f"Training has {balance.imbalance_ratio(learned['photos']):.1f} times as many photos of the largest class as "
-        f"of the smallest; in effective numbers, {balance.imbalance_ratio(learned['effective']):.1f} times as many."
+        f"Training has {class_balance.imbalance_ratio(learned['photos']):.1f} times as many photos of the largest "
+        f"class as of the smallest; in effective numbers, "
+        f"{class_balance.imbalance_ratio(learned['effective']):.1f} times as many."
     )
     show(
         drawn(lambda: figures_data.effective_numbers(learned), "effective-numbers", key, beta),
@@ -72,8 +73,8 @@ def write_balance(counts: pd.DataFrame, key: str) -> None:
 
 
 def _evenness(counts: pd.DataFrame) -> str:
-    label, split, there, even = balance.largest_gap(counts)
-    chance = balance.stratification_p(counts)
+    label, split, there, even = class_balance.largest_gap(counts)
+    chance = class_balance.stratification_p(counts)
     text = (
         f"The largest gap: of {escape(label)}, {there:,} are {SPLIT_NAMES.get(split, split)} photos, where "
         f"{even:.1f} would be even."
@@ -98,7 +99,7 @@ def _write_numbers(numbers: pd.DataFrame, counts: pd.DataFrame) -> None:
     rows["Effective number"] = numbers["effective"]
     formats = {name: _TENTHS for name in map(str, rows) if name.endswith(", even")} | {"Effective number": _TENTHS}
     show_table(rows, "counts", formats | {"Share": _PERCENT})
-    ratios = [f"{split_name(split)} {balance.imbalance_ratio(counts[split]):.1f}" for split in splits]
+    ratios = [f"{split_name(split)} {class_balance.imbalance_ratio(counts[split]):.1f}" for split in splits]
     st.caption(
         "Even: the number a split would have if every class were divided in the same proportion. "
         f"Largest class over smallest: {', '.join(ratios)}."

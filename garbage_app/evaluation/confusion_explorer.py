@@ -26,7 +26,7 @@ def explore_confusions(run: Run, split: str) -> None:
     """Draws the confusion matrix, and below it the photos of the cell, row or column that the reader chose."""
     evaluation, tables = evaluation_of(run, split), prediction_tables(run, split)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader("What is taken for what: the confusion matrix", anchor=False)
+        st.subheader("What is predicted as what: the confusion matrix", anchor=False)
         unit = st.segmented_control(
             "Cells",
             ["Photos", "Per cent"],
@@ -117,7 +117,7 @@ def _choose_cell(classes: tuple[str, ...]) -> tuple[str, str]:
     chosen = []
     for title, key, options in (
         ("True class", "true", [ANY, *classes]),
-        ("Predicted class", "called", [WRONG, PREDICTED, *classes]),
+        ("Predicted class", "predicted", [WRONG, PREDICTED, *classes]),
     ):
         keep_valid(key, options)
         chosen.append(st.selectbox(title, options, key=key, bind="query-params"))
@@ -126,7 +126,7 @@ def _choose_cell(classes: tuple[str, ...]) -> tuple[str, str]:
 
 def _follow_click() -> None:
     if cell := clicked(MATRIX):
-        st.session_state["true"], st.session_state["called"] = cell[0], cell[1]
+        st.session_state["true"], st.session_state["predicted"] = cell[0], cell[1]
 
 
 def _write_photos(photos: pd.DataFrame, classes: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ from garbage_core.utils.text import NBSP, interval
 HEADLINES = {
     "accuracy": "Of all photos, how many the model predicts as their true class.",
     "macro_f1": "The mean over the classes of F1, which is high only where few photos of a class are missed and few "
-    "others are taken for it. Rare classes weigh as much as common ones.",
+    "others are predicted as it. Rare classes weigh as much as common ones.",
     "ece_calibrated": "How far confidence and share of right predictions lie apart on average: at 5 %, predictions "
     "with a confidence of 90 % are right in about 85 or 95 of 100 cases. After temperature scaling, as the app "
     "shows them.",

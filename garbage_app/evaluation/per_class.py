@@ -16,8 +16,8 @@ from garbage_core.utils.text import NBSP, interval, small
 
 CURVES = {
     "roc": (
-        "The more of a class's photos are to be found (upwards), the more others are taken for it (to the right). The "
-        "area is 1 where the class can be told apart in full, and 0.5 for guessing."
+        "The more of a class's photos are to be found (upwards), the more others are predicted as it (to the right). "
+        "The area is 1 where the class can be told apart in full, and 0.5 for guessing."
     ),
     "pr": (
         "The more of a class's photos are to be found (to the right), the fewer of those predicted as it are right "

@@ -61,7 +61,7 @@ def explain(photo: Photo, runs: list[Run], choice: Choice, opacity: "DeltaGenera
     requests = _requests(photo, [run for run in runs if run.name in predictions], choice, predictions, slots)
     if not requests:
         opacity.empty()
-        answer(place, "No model can answer this.")
+        answer(place, "No model can explain this.")
         return
     explained = [request.run for request in requests.values()]
     sentence = predictions_in_words(explained, predictions, choice.label)
@@ -98,7 +98,7 @@ def _predictions(
     """Returns the prediction of each model by its name; a model that fails is left out, and says so in its place."""
     found = {}
     ready = all(map(is_loaded, runs))
-    with place, st.spinner("Looking at the photo" if ready else "Loading the models, once per server"):
+    with place, st.spinner("Classifying the photo" if ready else "Loading the models, once per server"):
         for run in runs:
             try:
                 found[run.name] = predict_with_heatmap(photo, run)[0]

@@ -109,7 +109,7 @@ def write_photo(photo: Photo, preview: bytes, method: str) -> None:
     from garbage_core import figures
 
     st.subheader("The photo", anchor=False)
-    st.markdown(f"The data set calls it **{escape(photo.label)}**" if photo.label else escape(photo.name))
+    st.markdown(f"The data set labels it **{escape(photo.label)}**" if photo.label else escape(photo.name))
     st.image(preview, width="stretch", alt=f"The photo {photo.name}")
     show(drawn(figures.heat_scale, "heat scale"), "heat-scale", toolbar=False)
     st.caption(f"{METHOD_NAMES[method]}: {METHOD_HINTS[method]}")
@@ -142,8 +142,8 @@ def write_method() -> None:
     """Says how faithfulness is measured."""
     st.markdown("**How this is measured**")
     st.markdown(
-        "The photo is divided into small squares. They are removed, the hottest of the map first, and the model is "
-        "asked again and again how likely the class still is. If the map shows what counts, the probability falls "
+        "The photo is divided into small squares. They are removed, the hottest of the map first, and the model "
+        "computes the probability of the class anew each time. If the map shows what counts, the probability falls "
         "faster than when squares are removed in random order (the gray band)."
     )
     st.caption(

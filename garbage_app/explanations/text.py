@@ -48,7 +48,7 @@ def predictions_in_words(runs: list[Run], found: "dict[str, Prediction]", label:
     """Returns what the models predict, or the probability that they give the chosen class."""
     if label == PREDICTED:
         pairs = [(run, found[run.name]) for run in runs]
-        said = [f"{escape(run.title)} says {escape(a.label)} ({chance(a.confidence)})" for run, a in pairs]
+        said = [f"{escape(run.title)} predicts {escape(a.label)} ({chance(a.confidence)})" for run, a in pairs]
         return listing(said) + "."
     odds = [(run, found[run.name].probabilities[label]) for run in runs]
     return listing([f"{escape(run.title)} gives {escape(label)} {chance(odd)}" for run, odd in odds]) + "."

@@ -124,7 +124,7 @@ def read_bench(path: Path | None = None) -> list[dict[str, Any]]:
             raise ValueError("a row is not complete")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GarbageError(f"{path} cannot be used ({error}): make it again with `python -m benchmarks`.") from error
-    # The file may still name `garbage bench`, as the command was called.
+    # The file may still name `garbage bench`, as the command was named.
     return [row | {"command": f"python -m benchmarks {row['name']}"} for row in rows]
 
 

@@ -41,7 +41,7 @@ def write_curves(runs: list[Run]) -> None:
         return learning_curves(list(map(training_of, runs)), smoothing, ALONG[along], SPLITS[splits], is_dark())
 
     figure = drawn(draw, "learning curves", *runs, smoothing, along, splits)
-    show(figure, "training-curves", data=lambda: pd.concat([run.history.assign(run=run.name) for run in runs]))
+    show(figure, "learning-curves", data=lambda: pd.concat([run.history.assign(run=run.name) for run in runs]))
     st.caption(
         "Lines: validation; dotted: training. Bars on top: the stages of each training; a thin line goes through all "
         "panels where a stage begins. The large mark is the best checkpoint, which is the model."

@@ -10,7 +10,7 @@ from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
 from garbage_core.utils.text import NBSP, chance, escape
 
 TILES = 8
-ORDERS = {"surest": "Most confident first", "unsure": "Least confident first", "name": "By file name"}
+ORDERS = {"confident": "Most confident first", "doubtful": "Least confident first", "name": "By file name"}
 
 
 def choose_order(key: str = "order") -> str:
@@ -32,7 +32,7 @@ def in_order(photos: pd.DataFrame, order: str, confidence: str = "confidence") -
     photos = photos.iloc[sorted(range(len(photos)), key=photos["file"].map(_natural).tolist().__getitem__)]
     if order == "name":
         return photos
-    return photos.sort_values(confidence, ascending=order == "unsure", kind="stable")
+    return photos.sort_values(confidence, ascending=order == "doubtful", kind="stable")
 
 
 def photo_pages(photos: pd.DataFrame, caption: Callable[[tuple], str], key: str) -> None:

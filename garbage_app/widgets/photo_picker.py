@@ -43,7 +43,7 @@ def pick_photo(runs: list[Run]) -> Photo | None:
     )
     if source == "Own photo":
         file = st.file_uploader(
-            "One thing, as large as it will go",
+            "One object, as large as it will go",
             key="own_photo",
             max_upload_size=MAX_BYTES // 2**20,
             help="JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF. The photo stays in memory and is never stored.",

@@ -219,10 +219,10 @@ def right_and_wrong(
 
 
 def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str, dark: bool | None = None) -> go.Figure:
-    """Draws which answers two models give to the same photos.
+    """Draws which classes two models predict for the same photos.
 
     Args:
-        agreement: Photos by answer of a (rows) and answer of b (columns).
+        agreement: Photos by predicted class of a (rows) and of b (columns).
         title_a: Title of model a.
         title_b: Title of model b.
         dark: Whether the page is dark, see `matrix`.
@@ -235,14 +235,14 @@ def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str, dark: 
     hovers = [
         [
             f"{number(counts[i, j])} photos: "
-            + (f"both say {row}" if i == j else f"{title_a} says {row}, {title_b} says {column}")
+            + (f"both predict {row}" if i == j else f"{title_a} predicts {row}, {title_b} predicts {column}")
             for j, column in enumerate(agreement.columns)
         ]
         for i, row in enumerate(agreement.index)
     ]
     photos, same = int(counts.sum()), int(np.trace(counts))
     alt = (
-        f"Matrix of the answers of {title_a} and {title_b} to {number(photos)} photos: "
-        f"both give the same answer to {number(same)} ({percent(same / photos if photos else float('nan'))})."
+        f"Matrix of the predictions of {title_a} and {title_b} for {number(photos)} photos: "
+        f"both predict the same for {number(same)} ({percent(same / photos if photos else float('nan'))})."
     )
-    return matrix(agreement, texts, hovers, alt, f"Answer of {title_a}", f"Answer of {title_b}", dark=dark)
+    return matrix(agreement, texts, hovers, alt, f"Predicted by {title_a}", f"Predicted by {title_b}", dark=dark)

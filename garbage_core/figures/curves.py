@@ -23,12 +23,12 @@ from garbage_core.utils.text import NBSP, listing, percent
 
 # Before and after, in this order; told apart by color, dash and symbol.
 _SERIES = ((NEUTRAL, "dot", "circle"), (PRIMARY, "solid", "diamond"), ("#8E6BBF", "dash", "square"))
-# A share of fewer answers than this is not drawn.
+# A share of fewer predictions than this is not drawn.
 _FEWEST = 10
 
 
 def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
-    """Draws how often answers of each confidence are right, and below it how many answers there are of each.
+    """Draws how often predictions of each confidence are right, and below it how many there are of each.
 
     Args:
         curves: Title and table of each curve, at most three (for example before and after temperature scaling); columns
@@ -54,7 +54,7 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
                 marker={"color": color, "symbol": symbol, "size": size},
                 error_y=whisker | {"array": high - right, "arrayminus": right - low},
                 customdata=np.stack([some["photos"], low, high], axis=1),
-                hovertemplate="%{fullData.name}: of %{customdata[0]:,} answers with confidence around %{x:.1f} %"
+                hovertemplate="%{fullData.name}: of %{customdata[0]:,} predictions with confidence around %{x:.1f} %"
                 "<br>%{y:.1f} % are right (%{customdata[1]:.1f} to %{customdata[2]:.1f})<extra></extra>",
             )
         )
@@ -64,7 +64,7 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
                 **{"name": title, "legendgroup": title, "showlegend": False, "offsetgroup": title},
                 marker={"color": faded(color, 0.5), "line": {"color": color, "width": 1}},
                 customdata=100 * table[["bin_low", "bin_high"]].to_numpy(float),
-                hovertemplate="%{fullData.name}: %{y:,} answers with confidence from %{customdata[0]:.0f} to "
+                hovertemplate="%{fullData.name}: %{y:,} predictions with confidence from %{customdata[0]:.0f} to "
                 "%{customdata[1]:.0f} %<extra></extra>",
             )
         )
@@ -73,9 +73,7 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
             float((some["photos"] * (some["accuracy"] - some["confidence"]).abs()).sum() / photos) if photos else np.nan
         )
         sentences.append(f"{percent(gap)} for {title}")
-    alt = (
-        f"Reliability diagram: the mean distance between confidence and share of right answers is {listing(sentences)}."
-    )
+    alt = f"Reliability diagram: the mean distance between confidence and accuracy is {listing(sentences)}."
     return figure(
         [*traces, *bars],
         alt,
@@ -83,27 +81,27 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
         barmode="group",
         bargap=0.1,
         xaxis=percent_axis("Confidence") | {"anchor": "y2", "range": [-1, 101]},
-        yaxis=percent_axis("Right answers") | {"domain": [0.3, 1], "range": [-1, 104]},
+        yaxis=percent_axis("Right predictions") | {"domain": [0.3, 1], "range": [-1, 104]},
         yaxis2={"title": "Photos", "domain": [0, 0.22], "tickformat": ",d", "nticks": 3, "rangemode": "tozero"},
     )
 
 
 def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], target: float | None = None) -> go.Figure:
-    """Draws how the share of right answers falls as a model answers more of the photos.
+    """Draws how the accuracy falls as a model abstains on fewer of the photos.
 
     Args:
         curves: Title of each model, its table with the columns `threshold`, `accepted` (photos), `coverage`,
             `accuracy`, `accuracy_low`, `accuracy_high` (0..1), and its chosen threshold, which is marked on the curve
             (None for none).
-        target: Share of right answers wanted, drawn as a line.
+        target: Accuracy wanted, 0..1, drawn as a line.
 
     Returns:
-        Line chart: photos answered from left (the surest) to right (all).
+        Line chart: coverage from left (the most confident predictions) to right (all).
     """
     traces, shapes, sentences, lowest = [], [], [], 100.0
     for position, (title, table, threshold) in enumerate(curves):
         color = model_color(title, position)
-        # The first few answers say nothing: one mistake among three would stretch the axis.
+        # The first few predictions say nothing: one mistake among three would stretch the axis.
         table = table[table["accepted"] >= min(_FEWEST, table["accepted"].max())].sort_values("coverage")
         x = 100 * table["coverage"].to_numpy(float)
         y, low, high = (100 * table[f"accuracy{end}"].to_numpy(float) for end in ("", "_low", "_high"))
@@ -116,7 +114,7 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
                 **{"x": x, "y": y, "mode": "lines", "name": title},
                 line={"color": color, "width": 2.2, "dash": model_dash(title, position)},
                 customdata=100 * table["threshold"].to_numpy(float),
-                hovertemplate="%{fullData.name}, threshold %{customdata:.1f} %:<br>answers %{x:.1f} % of the photos, "
+                hovertemplate="%{fullData.name}, threshold %{customdata:.1f} %:<br>predicts %{x:.1f} % of the photos, "
                 "%{y:.1f} % of them rightly<extra></extra>",
             ),
         ]
@@ -129,7 +127,7 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
             share, right = accepted["coverage"].max(), float(accepted.loc[accepted["coverage"].idxmax(), "accuracy"])
             traces.append(_threshold_mark(title, position, threshold, share, right))
             sentences.append(
-                f"with the threshold {percent(threshold)} {title} answers {percent(share)} of the photos, "
+                f"with the threshold {percent(threshold)} {title} predicts {percent(share)} of the photos, "
                 f"{percent(right)} of them rightly"
             )
     if target is not None:
@@ -142,8 +140,8 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
         f"Coverage curve: {'; '.join(sentences or ['no models'])}.",
         height=400,
         shapes=shapes,
-        xaxis=percent_axis("Photos answered", top=101),
-        yaxis=percent_axis("Right among them")
+        xaxis=percent_axis("Photos predicted (coverage)", top=101),
+        yaxis=percent_axis("Right among them (accuracy)")
         | {"range": [bottom, 100.5], "tickvals": None, "ticktext": None, "dtick": step}
         | {"ticksuffix": f"{NBSP}%"},
     )
@@ -158,7 +156,7 @@ def _threshold_mark(title: str, position: int, threshold: float, share: float, r
         mode="markers",
         name=f"{title}, threshold {percent(threshold)}",
         marker=symbol | {"line": {"color": "#FFFFFF", "width": 1.5}},
-        hovertemplate="%{fullData.name}:<br>answers %{x:.1f} % of the photos, %{y:.1f} % of them rightly"
+        hovertemplate="%{fullData.name}:<br>predicts %{x:.1f} % of the photos, %{y:.1f} % of them rightly"
         "<extra></extra>",
     )
 
@@ -183,15 +181,16 @@ def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
     }
     traces = [go.Scatter(**guess, line={"color": LINE, "dash": "dash", "width": 1.5})]
     hover = (
-        "%{fullData.name}<br>finds %{y:.1f} % of its photos<br>and takes %{x:.1f} % of the others for it<extra></extra>"
+        "%{fullData.name}<br>finds %{y:.1f} % of its photos<br>and predicts %{x:.1f} % of the others as it"
+        "<extra></extra>"
     )
     curves, sentences = _class_curves(table, classes, "fpr", "tpr", "auc", "area", hover, "hv")
     return figure(
         [*traces, *curves],
         f"ROC curves, each class against all others, with the area under the curve: {sentences}.",
         height=460,
-        xaxis=percent_axis("Others taken for it", top=101) | {"showgrid": True},
-        yaxis=percent_axis("Its photos found", top=101),
+        xaxis=percent_axis("Others predicted as it (false positive rate)", top=101) | {"showgrid": True},
+        yaxis=percent_axis("Its photos found (recall)", top=101),
     )
 
 

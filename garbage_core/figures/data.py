@@ -118,7 +118,7 @@ def effective_numbers(table: pd.DataFrame) -> go.Figure:
     """Draws how many photos each class has to learn from, and how many of them count as new.
 
     Args:
-        table: Columns `label`, `photos` and `effective` (see `balance.effective_number`).
+        table: Columns `label`, `photos` and `effective` (see `class_balance.effective_number`).
 
     Returns:
         A broad faint bar for the photos, a narrow full one for the effective number in it.

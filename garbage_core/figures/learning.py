@@ -35,13 +35,13 @@ class Training:
         title: Name of the run.
         history: As in `history.csv`.
         stages: From `history.stages_of`.
-        kept: From `history.best_epoch_of`.
+        best: Checkpoint, from `history.best_epoch_of`.
     """
 
     title: str
     history: pd.DataFrame
     stages: pd.DataFrame
-    kept: BestEpoch
+    best: BestEpoch
 
 
 def learning_curves(
@@ -54,13 +54,13 @@ def learning_curves(
 ) -> go.Figure:
     """Draws any number of trainings.
 
-    Train is dotted. The network that was kept is marked with the run's symbol: among the stages, and on
+    Train is dotted. The best checkpoint is marked with the run's symbol: among the stages, and on
     the val curves; in the panel of macro-F1 at its value on photos of the final size, which may lie off the curve.
 
     Args:
         trainings: At least one.
         smoothing: 0 draws what was measured; up to 0.99 draws a moving average over a faint line of what was measured.
-        along: Of `histories.ALONG`.
+        along: Of `history.ALONG`.
         splits: Which of "train" and "val" to draw.
         dark: Whether the page is dark.
         panels: Which of `PANELS` to draw, from top to bottom; one alone is taller.
@@ -115,8 +115,8 @@ def _panel_axis(metric: str, bottom: float, top: float) -> dict:
 
 def _along_axis(trainings: Sequence[Training], along: str) -> dict:
     ends = [positions(t.history, t.history["epoch"].max(), along) for t in trainings]
-    # Epoch 0 is where a kept head stands that was fitted before the first epoch.
-    start = 0 if along != "epoch" or any(t.kept.epoch == 0 for t in trainings) else 0.5
+    # Epoch 0 is where a best checkpoint stands that is the linear probe from before the first epoch.
+    start = 0 if along != "epoch" or any(t.best.epoch == 0 for t in trainings) else 0.5
     end = float(max(ends)) + (0.5 if along == "epoch" else 0)
     spare = 0.012 * (end - start)
     suffix = f"{NBSP}%" if along == "share" else ""
@@ -146,15 +146,15 @@ def _stage_axis(trainings: Sequence[Training], bottom: float) -> dict:
 def _stage_traces(
     training: Training, position: int, along: str, narrow: float, dark: bool
 ) -> list[go.Bar | go.Scatter]:
-    """Returns the row of a run's stages, and the mark of the network that was kept.
+    """Returns the row of a run's stages, and the mark of the best checkpoint.
 
     The mark must not cover the name of its stage: the name stands in the bar's other half, or not at all in a bar
     that is narrower than `narrow`, in units of the axis.
     """
     color = model_color(training.title, position)
     traces, history = [], training.history
-    kept = training.kept.epoch
-    mark = None if kept is None else float(positions(history, kept, along))
+    best = training.best.epoch
+    mark = None if best is None else float(positions(history, best, along))
     for number, stage in enumerate(named_rows(training.stages)):
         start, end = _span(history, stage.first, stage.last, along)
         inside = mark is not None and start <= mark < end
@@ -242,20 +242,20 @@ def _curves(
                 f"{NBSP + '%' if scale == 100 else ''}<extra></extra>",
             )
         )
-    if both and "val" in splits and training.kept.epoch is not None:
-        row = history[history["epoch"] == training.kept.epoch]
+    if both and "val" in splits and training.best.epoch is not None:
+        row = history[history["epoch"] == training.best.epoch]
         value = row[f"val_{metric}"].iloc[0] if len(row) else np.nan
         if metric == "macro_f1":
-            value = training.kept.value
+            value = training.best.value
         if not np.isnan(value):
-            place = float(positions(history, training.kept.epoch, along))
+            place = float(positions(history, training.best.epoch, along))
             traces.append(_mark(training, position, place, scale * value, axis, legend=False))
     return traces
 
 
 def _mark(training: Training, position: int, x: float, y: float | str, axis: str, legend: bool) -> go.Scatter:
-    """Returns the mark of the network that was kept."""
-    name = f"{training.title}, kept"
+    """Returns the mark of the best checkpoint."""
+    name = f"{training.title}, best checkpoint"
     return go.Scatter(
         **{"x": [x], "y": [y], "yaxis": axis, "mode": "markers", "name": name, "legendgroup": name},
         **{"showlegend": legend, "legendrank": 1001 + 2 * position, "hoverinfo": "skip", "cliponaxis": False},
@@ -284,9 +284,9 @@ def _alt(trainings: Sequence[Training], panels: Sequence[str], splits: Sequence[
     sentences = []
     for training in trainings:
         text = f"{training.title} has {count(len(training.history), 'epoch')} in {count(len(training.stages), 'stage')}"
-        if training.kept.epoch is not None:
-            reached = "" if np.isnan(training.kept.value) else f" with a macro-F1 of {percent(training.kept.value)}"
-            text += f" and kept epoch {training.kept.epoch}{reached}"
+        if training.best.epoch is not None:
+            reached = "" if np.isnan(training.best.value) else f" with a macro-F1 of {percent(training.best.value)}"
+            text += f" and its best checkpoint at epoch {training.best.epoch}{reached}"
         sentences.append(text)
     charts = "Line charts one below another" if len(panels) > 1 else "Line chart"
     return (

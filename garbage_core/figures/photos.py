@@ -20,7 +20,7 @@ def brightness_ranges(table: pd.DataFrame) -> go.Figure:
     """Draws how bright the photos of each class are: a dot at the median, a bar for the middle half, a line for 90 %.
 
     Args:
-        table: From `properties.brightness_table`.
+        table: From `photo_statistics.brightness_table`.
 
     Returns:
         One row per class over an axis from black (0 %) to white (100 %).
@@ -57,7 +57,7 @@ def dominant_colors(table: pd.DataFrame) -> go.Figure:
     """Draws which colors fill the photos of each class, each in the mean of the photos that have it.
 
     Args:
-        table: From `properties.color_table`.
+        table: From `photo_statistics.color_table`.
 
     Returns:
         One bar per class, its parts named, adding up to all photos of the class.
@@ -148,7 +148,7 @@ def photo_map(
         alt = (
             f"Map of {number(len(points))} photos, similar ones close together, colored by "
             f"{'their class' if coloring == 'class' else 'whether the prediction is right'}; "
-            f"{number((~right).sum())} are taken for another class than theirs."
+            f"{number((~right).sum())} are predicted as another class than theirs."
         )
     bare = {"visible": False, "showgrid": False}
     # A class that the reader hid through the legend stays hidden when the ring moves.

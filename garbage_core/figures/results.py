@@ -1,4 +1,4 @@
-"""Figures about one model's answers: confusion matrix, per-class bars, probabilities of one photo."""
+"""Figures about one model's predictions: confusion matrix, per-class bars, probabilities of one photo."""
 
 from collections.abc import Mapping, Sequence
 
@@ -118,13 +118,13 @@ def _frame(row: int, column: int, dark: bool | None) -> dict:
 def confusion_matrix(
     confusion: pd.DataFrame, normalize: bool = False, dark: bool | None = None, chosen: tuple[str, str] | None = None
 ) -> go.Figure:
-    """Draws which class was taken for which.
+    """Draws which class was predicted as which.
 
     Args:
-        confusion: Photos by true class (rows) and answer (columns).
+        confusion: Photos by true class (rows) and predicted class (columns).
         normalize: Shows every cell as a share of its true class's photos, in per cent, instead of counts.
         dark: Whether the page is dark, see `matrix`.
-        chosen: True class and answer of a cell that gets a frame, see `matrix`.
+        chosen: True class and predicted class of a cell that gets a frame, see `matrix`.
 
     Returns:
         A matrix in class order, see `matrix`.
@@ -132,7 +132,7 @@ def confusion_matrix(
     counts = confusion.to_numpy()
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    names, answers = [str(name) for name in confusion.index], [str(name) for name in confusion.columns]
+    names, predictions = [str(name) for name in confusion.index], [str(name) for name in confusion.columns]
     texts = [
         [f"{100 * s:.1f}" if n and normalize else str(n) for n, s in zip(*row, strict=True)]
         for row in zip(counts, shares, strict=True)
@@ -140,8 +140,9 @@ def confusion_matrix(
     hovers = [
         [
             f"{number(counts[i, j])} of {number(totals[i, 0])} {true} photos ({percent(shares[i, j])})<br>"
-            + (f"rightly called {answer}" if true == answer else f"taken for {answer}")
-            for j, answer in enumerate(answers)
+            + ("rightly" if true == predicted else "wrongly")
+            + f" predicted as {predicted}"
+            for j, predicted in enumerate(predictions)
         ]
         for i, true in enumerate(names)
     ]
@@ -151,10 +152,12 @@ def confusion_matrix(
     alt = f"Confusion matrix of {number(photos)} photos: {number(right)} right"
     if wrong.any():
         i, j = np.unravel_index(wrong.argmax(), wrong.shape)
-        alt += f", most often {names[i]} taken for {answers[j]} ({wrong[i, j]} of {totals[i, 0]})"
+        alt += f", most often {names[i]} predicted as {predictions[j]} ({wrong[i, j]} of {totals[i, 0]})"
     values = pd.DataFrame(shares if normalize else counts, confusion.index, confusion.columns)
     rows_title = f"True class, %{NBSP}of its photos" if normalize else "True class, photos"
-    return matrix(values, texts, hovers, alt + ".", rows_title, "Answer", 1.0 if normalize else None, dark, chosen)
+    return matrix(
+        values, texts, hovers, alt + ".", rows_title, "Predicted class", 1.0 if normalize else None, dark, chosen
+    )
 
 
 def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision", "recall", "f1")) -> go.Figure:
@@ -227,7 +230,7 @@ def probability_bars(
 
     Args:
         probabilities: Probability (0..1) by class, in class order.
-        threshold: Confidence from which the model counts as sure, drawn as a line; None for no line.
+        threshold: Confidence below which the model abstains, drawn as a line; None for no line.
         color_by_class: Bars in the classes' colors; otherwise all in gray.
 
     Returns:

@@ -73,7 +73,7 @@ def test_strange_photos_have_a_place_of_their_own_in_a_batch(place, pair):  # no
     fit_detectors(pair, place / "models", strange=True)
     app = upload(open_page("classify"), *PHOTOS)
     assert app.header[0].value == "Not like waste 4"
-    assert set(app.dataframe[0].value["Transfer: sure"]) == {"not like waste"}
+    assert set(app.dataframe[0].value["Transfer: accepted"]) == {"not like waste"}
 
 
 @pytest.mark.slow
@@ -192,10 +192,10 @@ def test_text_from_the_clipboard_is_no_photo(runs):
 
 
 def test_more_files_than_fit_are_left_out_and_that_is_said(runs, monkeypatch):
-    from garbage_app.classify import photo_input as handing_over
+    from garbage_app.classify import photo_input
 
-    assert handing_over.MOST_FILES == 200
-    monkeypatch.setattr(handing_over, "MOST_FILES", 3)
+    assert photo_input.MOST_FILES == 200
+    monkeypatch.setattr(photo_input, "MOST_FILES", 3)
     app = upload(open_page("classify"), *PHOTOS)
     assert "4 files are too many at once; these are the predictions for the first 3." in app.warning[0].value
     assert list(app.dataframe[0].value["File"]) == [name for name, _ in PHOTOS[:3]]
@@ -209,9 +209,9 @@ def upload_folder(*files: tuple[str, bytes]):
 
 
 def test_a_folder_is_answered_in_the_order_of_its_names_without_what_systems_hide_in_it(runs, monkeypatch):
-    from garbage_app.classify import photo_input as handing_over
+    from garbage_app.classify import photo_input
 
-    monkeypatch.setattr(handing_over, "MOST_FILES", 3)
+    monkeypatch.setattr(photo_input, "MOST_FILES", 3)
     names = [".mine/Thumbs.db", ".mine/b.jpg", ".mine/.DS_Store", ".mine/C.jpg", ".mine/a/._d.jpg", ".mine/a/d.jpg"]
     app = upload_folder(*((name, draw(seed)) for seed, name in enumerate(names)))
     assert not app.exception

@@ -191,7 +191,7 @@ def test_the_map_can_show_right_and_wrong(with_map):
     assert len(wrong)
     trace = next(trace for trace in charts(app)["Map of"]["data"] if trace["name"].startswith("wrong"))
     assert {file for (file,) in trace["customdata"]} == set(wrong)
-    assert f"{len(wrong)} are taken for another class" in charts(app)["Map of"]["layout"]["meta"]["alt"]
+    assert f"{len(wrong)} are predicted as another class" in charts(app)["Map of"]["layout"]["meta"]["alt"]
 
 
 def test_a_link_to_a_point_rings_it_and_shows_its_photo(with_map, made, monkeypatch):

@@ -25,7 +25,7 @@ PAGES = {
     "evaluation": ["confusion-matrix", "per-class", "roc-curves", "pr-curves", "reliability", "coverage"],
     "comparison": [
         *("metrics", "recall", "recall-differences", "right-and-wrong", "confusion-scratch", "confusion-transfer"),
-        *("agreement", "training-curves"),
+        *("agreement", "learning-curves"),
     ],
 }
 
@@ -125,7 +125,7 @@ def test_a_split_of_one_class_is_shown_as_far_as_it_goes(place, page):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_unknown_choices_in_a_link_are_passed_over(place, page):
-    app = open_page(page, true="wood", called="wood", order="wood", group="wood", split="wood", run="wood")
+    app = open_page(page, true="wood", predicted="wood", order="wood", group="wood", split="wood", run="wood")
     assert "90 test photos" in words(app)
 
 
@@ -156,7 +156,7 @@ def test_a_cell_shows_its_photos_all_of_them_and_no_others(place, made):
     photos = answers("transfer", made)
     cell = photos[(photos["label"] == "jar") & (photos["predicted"] == "jar")]
     assert len(cell) > TILES
-    app = open_page("evaluation", true="jar", called="jar")
+    app = open_page("evaluation", true="jar", predicted="jar")
     shown = {file for file, _ in tiles(app)}
     assert all(caption.startswith("rightly predicted as **jar**") for _, caption in tiles(app))
     assert len(shown) == TILES
@@ -168,7 +168,7 @@ def test_a_cell_shows_its_photos_all_of_them_and_no_others(place, made):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("true", "called", "keep"),
+    ("true", "predicted", "keep"),
     [
         ("Any class", "Any prediction", lambda t: t["correct"] | True),
         ("Any class", "can", lambda t: t["predicted"] == "can"),
@@ -177,12 +177,12 @@ def test_a_cell_shows_its_photos_all_of_them_and_no_others(place, made):
         ("x_*y", "jar", lambda t: (t["label"] == "x_*y") & (t["predicted"] == "jar")),
     ],
 )
-def test_rows_columns_and_all(place, made, true, called, keep):
+def test_rows_columns_and_all(place, made, true, predicted, keep):
     photos = answers("transfer", made)
     expected = photos[keep(photos)]
     app = open_page("evaluation")
     app.selectbox(key="true").set_value(true)
-    app.selectbox(key="called").set_value(called).run()
+    app.selectbox(key="predicted").set_value(predicted).run()
     assert not app.exception
     assert len(tiles(app)) == min(TILES, len(expected))
     assert {file for file, _ in tiles(app)} <= set(expected["file"])
@@ -205,14 +205,14 @@ def test_an_empty_cell_says_so(place):
 
 def test_a_run_of_other_classes_forgets_the_cell(place):
     fake_run(place / "models", "other", classes=("apple", "pear"), counts={"train": 8, "val": 4, "test": 6})
-    app = open_page("evaluation", true="can", called="jar")
+    app = open_page("evaluation", true="can", predicted="jar")
     app.button_group(key="run").set_value("other").run()
     assert not app.exception
-    assert [app.selectbox(key=key).value for key in ("true", "called")] == ["Any class", "Any wrong prediction"]
+    assert [app.selectbox(key=key).value for key in ("true", "predicted")] == ["Any class", "Any wrong prediction"]
 
 
 def test_the_chosen_cell_is_framed(place):
-    app = open_page("evaluation", true="can", called="jar")
+    app = open_page("evaluation", true="can", predicted="jar")
     frames = [
         shape
         for shape in json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["shapes"]
@@ -359,8 +359,8 @@ def test_equally_sure_photos_are_in_order_of_their_numbers():
     photos = pd.DataFrame({"file": files, "confidence": [0.5, 0.5, 0.9, 0.5]})
     by_name = ["bin/can11.jpg", "can/a.jpg", "can/can9.jpg", "can/can10.jpg"]
     assert in_order(photos, "name")["file"].tolist() == by_name
-    assert in_order(photos, "surest")["file"].tolist() == by_name
-    assert in_order(photos, "unsure")["file"].tolist() == [*by_name[1:], by_name[0]]
+    assert in_order(photos, "confident")["file"].tolist() == by_name
+    assert in_order(photos, "doubtful")["file"].tolist() == [*by_name[1:], by_name[0]]
 
 
 def test_probabilities_name_the_highest_and_the_true_class():

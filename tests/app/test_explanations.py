@@ -76,7 +76,7 @@ def test_both_maps_stand_beside_the_photo_with_what_they_are_worth(runs):
     app = open_page()
     assert app.title[0].value == "Which part of the photo decides?"
     said = words(app)
-    assert re.search(r"(Scratch|Transfer) says (can|jar) \((over )?\d+ %\) and (Scratch|Transfer) says", said)
+    assert re.search(r"(Scratch|Transfer) predicts (can|jar) \((over )?\d+ %\) and (Scratch|Transfer) predicts", said)
     assert "Grad-CAM on the last feature map. The hottest fifths of the two maps have" in said
     assert {heading.value for heading in app.subheader} >= {"The photo", "Scratch", "Transfer"}
     assert len(app.image) == 3
@@ -131,11 +131,11 @@ def test_a_photo_of_the_data_set_by_link_and_by_choice(photos):
     app = open_page(file="jar/jar9.jpg")
     assert app.button_group(key="split").value == "val"  # where this photo lies
     assert app.selectbox(key="file").value == "jar/jar9.jpg"
-    assert "The data set calls it **jar**" in words(app)
+    assert "The data set labels it **jar**" in words(app)
     app.button_group(key="split").set_value("test").run()
     app.selectbox(key="its_class").set_value("can").run()
     assert app.selectbox(key="file").options == [f"can/can{number}.jpg" for number in range(13, 19)]
-    assert "The data set calls it **can**" in words(app)
+    assert "The data set labels it **can**" in words(app)
 
 
 @pytest.mark.slow

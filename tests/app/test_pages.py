@@ -310,7 +310,7 @@ def test_below_the_threshold_it_is_not_sure(place, working_pair):
     description.write_text(json.dumps(json.loads(description.read_text()) | {"threshold": 1.01}))
     app = upload(open_page("classify"), ("drawing.jpg", picture(0)))
     assert re.fullmatch(r"Not sure: \w+ or \w+\?", app.header[0].value)
-    assert "It is never sure" in words(app)
+    assert "It always abstains" in words(app)
 
 
 def test_disagreement_is_said(working_runs):

@@ -81,7 +81,7 @@ def test_any_number_of_runs_is_overlaid(runs):
 
 def test_a_link_gives_the_same_view(runs):
     app = open_page(runs="other", along="Share", photos="Validation", smoothing="0.6")
-    assert lines(app) == {"other, validation", "other, kept"}
+    assert lines(app) == {"other, validation", "other, best checkpoint"}
     assert figure(app)["layout"]["xaxis"]["title"]["text"] == "Share of the training"
     assert app.slider(key="smoothing").value == 0.6
     faint = [trace for trace in figure(app)["data"] if trace.get("line", {}).get("width") == 1]
@@ -105,7 +105,9 @@ def test_the_tables_say_when_how_long_and_on_what(runs):
 
 def test_the_figure_has_words_and_downloads(runs):
     app = open_page()
-    assert "Scratch has 13 epochs in 2 stages and kept epoch 4" in figure(app)["layout"]["meta"]["alt"]
+    assert (
+        "Scratch has 13 epochs in 2 stages and its best checkpoint at epoch 4" in figure(app)["layout"]["meta"]["alt"]
+    )
     assert "CSV" in [button.label for button in app.get("download_button")]
 
 

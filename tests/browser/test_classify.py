@@ -112,7 +112,7 @@ def table(page) -> list[dict[str, str]]:
     """The rows of the answers, as they are downloaded."""
     with page.expect_download(timeout=1000 * PATIENCE) as waiting:
         page.get_by_test_id("stBaseButton-secondary").filter(has_text="Download as CSV").click()
-    assert waiting.value.suggested_filename == "answers.csv"
+    assert waiting.value.suggested_filename == "predictions.csv"
     return list(csv.DictReader(io.StringIO(waiting.value.path().read_text("utf-8"))))
 
 

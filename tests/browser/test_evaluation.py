@@ -79,13 +79,13 @@ def shows(page, files: set[str]) -> None:
 @pytest.mark.parametrize("window", [{}, PHONE], ids=["click", "tap"])
 def test_a_cell_of_the_matrix_leads_to_its_photos_and_these_to_their_heat_maps(open_page, photos, window):
     page = open_page("evaluation", **window)
-    for label, called, files in cells_of(photos):
-        row, column = CLASS_NAMES.index(label), CLASS_NAMES.index(called)
+    for label, predicted, files in cells_of(photos):
+        row, column = CLASS_NAMES.index(label), CLASS_NAMES.index(predicted)
         press(page, MATRIX, row, column, 6, 6, tap=bool(window))
-        page.wait_for_url(f"**/evaluation?*true={label}&called={called}*")
+        page.wait_for_url(f"**/evaluation?*true={label}&predicted={predicted}*")
         shows(page, files)
         assert page.get_by_role("combobox", name="True class").input_value() == label
-        assert page.get_by_role("combobox", name="Predicted class").input_value() == called
+        assert page.get_by_role("combobox", name="Predicted class").input_value() == predicted
     assert fits(page)
     address = page.url
     page.get_by_role("link", name="Heat maps").first.click()
@@ -119,9 +119,9 @@ def test_a_field_of_the_comparison_leads_to_its_photos(open_page, models, window
 
 
 def test_the_keyboard_leads_there_too(open_page, photos):
-    label, called, files = cells_of(photos)[0]
+    label, predicted, files = cells_of(photos)[0]
     page = open_page("evaluation")
-    for name, choice in (("True class", label), ("Predicted class", called)):
+    for name, choice in (("True class", label), ("Predicted class", predicted)):
         page.get_by_role("combobox", name=name).focus()
         page.keyboard.press("Enter")
         page.keyboard.type(choice)
@@ -134,7 +134,7 @@ def test_a_finger_on_the_matrix_scrolls_the_page(open_page):
     page = open_page("evaluation", **PHONE)
     page.get_by_text("Every kind of mistake, counted").wait_for()
     press(page, MATRIX, 0, 5, 6, 6, tap=True)
-    page.wait_for_url("**called=trash*")
+    page.wait_for_url("**predicted=trash*")
     page.get_by_text("cardboard photos are predicted as trash").wait_for()
     box = plane_of(page, MATRIX)
     before = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")

@@ -1,6 +1,6 @@
 """The first visitors of a freshly started app: whatever link they follow, they get that page in its frame.
 
-Streamlit takes a folder called pages/ for its older kind of app until the router has run once (garbage_app/router.py).
+Streamlit takes a folder named pages/ for its older kind of app until the router has run once (garbage_app/router.py).
 """
 
 import pytest
@@ -13,7 +13,7 @@ MENU = [
     "Audit",
     "Augmentation",
     "Imbalance",
-    "Training curves",
+    "Learning curves",
     "Evaluation",
     "Comparison",
     "Explanations",

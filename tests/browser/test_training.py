@@ -6,7 +6,7 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-FIGURE = ".st-key-training-curves"
+FIGURE = ".st-key-learning-curves"
 
 
 def test_the_mouse_marks_the_same_epoch_in_all_charts(open_page):

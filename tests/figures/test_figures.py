@@ -153,7 +153,7 @@ def test_confusion_matrix_shows_counts_and_shares():
     confusion = pd.DataFrame([[8, 2, 0], [1, 3, 0], [0, 0, 0]], index=list("abc"), columns=list("abc"))
     counts = figures.confusion_matrix(confusion)
     assert texts(counts) == ["8", "2", "0", "1", "3", "0", "0", "0", "0"]
-    assert figures.alt_text(counts) == "Confusion matrix of 14 photos: 11 right, most often a taken for b (2 of 10)."
+    assert figures.alt_text(counts) == "Confusion matrix of 14 photos: 11 right, most often a predicted as b (2 of 10)."
     shares = figures.confusion_matrix(confusion, normalize=True)
     assert texts(shares) == ["80.0", "20.0", "0", "25.0", "75.0", "0", "0", "0", "0"]
     assert list(shares.data[0].z[1]) == [0.25, 0.75, 0]
@@ -165,8 +165,8 @@ def test_a_click_on_a_cell_says_which():
     confusion = pd.DataFrame([[8, 2], [1, 3]], index=["glass", "metal"], columns=["glass", "metal"])
     markers = figures.confusion_matrix(confusion).data[1]
     cells = {(row, column): words for row, column, words in markers.customdata}
-    assert cells["glass", "metal"] == f"2 of 10 glass photos (20.0{NBSP}%)<br>taken for metal"
-    assert cells["metal", "metal"] == f"3 of 4 metal photos (75.0{NBSP}%)<br>rightly called metal"
+    assert cells["glass", "metal"] == f"2 of 10 glass photos (20.0{NBSP}%)<br>wrongly predicted as metal"
+    assert cells["metal", "metal"] == f"3 of 4 metal photos (75.0{NBSP}%)<br>rightly predicted as metal"
     assert [(c[0], c[1]) for c in markers.customdata] == list(zip(markers.y, markers.x, strict=True))
     # Selecting one must not fade the others' numbers, so these are no part of a trace.
     assert markers.mode == "markers"

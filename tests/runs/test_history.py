@@ -104,7 +104,7 @@ def test_a_head_that_was_kept_from_before_the_first_epoch_stands_at_zero(run):
     assert [(mark.x[0], mark.y[0]) for mark in traces(chart, "y4", "markers")] == [(0, pytest.approx(90))]
     assert not traces(chart, "y2", "markers")
     assert chart.layout.xaxis.range[0] < 0
-    assert "kept epoch 0 with a macro-F1 of 90.0 %" in figures.alt_text(chart).replace("\u00a0", " ")
+    assert "its best checkpoint at epoch 0 with a macro-F1 of 90.0 %" in figures.alt_text(chart).replace("\u00a0", " ")
 
 
 def test_one_panel_alone_is_taller_and_has_the_legend_and_the_stages(run):
@@ -155,10 +155,10 @@ def test_runs_can_be_told_apart_without_color(run, tmp_path):
     assert [trace.name for trace in legend] == [
         "Scratch, training",
         "Scratch, validation",
-        "Scratch, kept",
+        "Scratch, best checkpoint",
         "Transfer, training",
         "Transfer, validation",
-        "Transfer, kept",
+        "Transfer, best checkpoint",
     ]
 
 
