@@ -162,7 +162,7 @@ def save_embeddings(run: Run, embeddings: Embeddings, places: pd.DataFrame) -> N
         "fingerprint": np.array(embeddings.fingerprint),
     }
     packed = io.BytesIO()
-    np.savez_compressed(packed, **arrays)
+    np.savez_compressed(packed, allow_pickle=False, **arrays)
     write_csv(places, run.path / MAP_FILE)
     write_bytes(packed.getvalue(), run.path / EMBEDDINGS_FILE)
 

@@ -124,7 +124,7 @@ class FeatureMaker:
     def _rows(self, files: list[str], augmented: bool) -> list[Rows]:
         """Returns where the feature maps of photos lie, one entry for each pass."""
         place = {file: row for row, file in enumerate(self.dataset.photos["file"])}
-        rows = [(self.plain.passes[0], [place[file] for file in files])]
+        rows: list[Rows] = [(self.plain.passes[0], [place[file] for file in files])]
         if augmented:
             copies = self._maps("augmented", files, self.augmentation, self.recipe.passes).passes
             rows += [(copy, list(range(len(files)))) for copy in copies]
@@ -169,7 +169,7 @@ def _parts(maps: np.ndarray, rows: Sequence[int]) -> Iterator[np.ndarray]:
 
 def _moments(basis: Sequence[Rows], change: Callable) -> Moments:
     """Returns mean and variance of each channel of changed feature maps, float32 of shape (channels,)."""
-    count, total, squares = 0, 0.0, 0.0
+    count, total, squares = 0, np.float64(0), np.float64(0)
     for part in basis:
         for maps in _parts(*part):
             moments = keras.ops.moments(change(maps), axes=(0, 1, 2))

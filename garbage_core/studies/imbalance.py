@@ -242,7 +242,9 @@ def strategies_table(measures: Mapping[tuple[str, str, int], Measures], counts: 
         Columns `IMBALANCE_COLUMNS`.
     """
     counts = {**counts, "": sum(counts.values())}
-    strategies, splits, seeds = (list(dict.fromkeys(key[place] for key in measures)) for place in range(3))
+    strategies = list(dict.fromkeys(strategy for strategy, _, _ in measures))
+    splits = list(dict.fromkeys(split for _, split, _ in measures))
+    seeds = list(dict.fromkeys(seed for _, _, seed in measures))
     groups = [(str(seed), [seed]) for seed in seeds] + [(ALL_SEEDS, seeds)]
     parts = []
     for strategy in strategies:

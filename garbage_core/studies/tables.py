@@ -116,12 +116,13 @@ def crossval_sentence(table: pd.DataFrame, stages: Sequence[str]) -> str:
     accuracy, macro_f1 = found.loc["accuracy"], found.loc["macro_f1"]
     folds = [name for name in accuracy.index if name.isdigit()]
     low, high = (f"{100 * end:.1f}" for end in (accuracy["value"][folds].min(), accuracy["value"][folds].max()))
-    pooled = [interval(*rows.loc[POOLED, ["value", "low", "high"]], plain=True) for rows in (accuracy, macro_f1)]
+    of_all = [rows[rows.index == POOLED].iloc[0] for rows in (accuracy, macro_f1)]
+    pooled = [interval(row["value"], row["low"], row["high"], plain=True) for row in of_all]
     tried = len(table["stages"].iloc[0].split())
     part = "" if tried == len(stages) else f" (the first {tried} of its {len(stages)} stages)"
     return (
         f"Trained {len(folds)} times, each time tested on another part of the photos, which it had not seen, the "
-        f"recipe{part} is right on {pooled[0]} of all {int(accuracy.loc[POOLED, 'photos']):,} photos; its macro-F1 is "
+        f"recipe{part} is right on {pooled[0]} of all {of_all[0]['photos']:,} photos; its macro-F1 is "
         f"{pooled[1]}. From one training to the next the accuracy is {low} to {high} %."
     )
 
@@ -142,7 +143,7 @@ def classes_of(table: pd.DataFrame) -> pd.DataFrame:
 def rarest_class(table: pd.DataFrame) -> str:
     """Returns the class with the fewest training photos."""
     classes = classes_of(table)
-    return str(classes.loc[classes["train_photos"].idxmin(), "class"])
+    return str(classes["class"].iloc[int(classes["train_photos"].argmin())])
 
 
 def strategy_name(strategy: str) -> str:
@@ -186,7 +187,7 @@ def rarest_precision(table: pd.DataFrame, split: str) -> str:
     rarest = rarest_class(table)
     rows = rows_of(table, "precision", split, rarest).set_index("strategy")["value"]
     told = [f"{100 * rows[BASELINE]:.1f} % is {rarest} without a strategy"]
-    told += [f"{100 * v:.1f} % with {strategy_name(s).lower()}" for s, v in rows.items() if s != BASELINE]
+    told += [f"{100 * v:.1f} % with {strategy_name(str(s)).lower()}" for s, v in rows.items() if s != BASELINE]
     return f"Of what is predicted as {rarest}, {', '.join(told)}."
 
 
@@ -215,13 +216,13 @@ def _plural(rows: pd.DataFrame) -> bool:
     return len(rows) > 1 or rows["strategy"].iloc[0] == "class_weights"
 
 
-def _points(values: Sequence[float]) -> str:
+def _points(values: pd.Series) -> str:
     """Returns "2.1 points", or the span "1.4 to 2.1 points" of several."""
     low, high = (f"{100 * value:.1f}" for value in (min(values), max(values)))
     return f"{low} points" if low == high else f"{low} to {high} points"
 
 
-def _signed(values: Sequence[float]) -> str:
+def _signed(values: pd.Series) -> str:
     low, high = (points(value + 0.0) for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
