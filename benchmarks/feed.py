@@ -69,7 +69,7 @@ def step_times(config: TrainingConfig, name: str, dataset: Dataset, files: list[
     from garbage_core.training.backgrounds import BackgroundReplacement
     from garbage_core.training.batches import Augmented, Batches, TrainingPhotos
     from garbage_core.training.stages import stage_augmentation, stage_model
-    from garbage_core.utils.timing import milliseconds
+    from garbage_core.utils.system import milliseconds
 
     stage = next(stage for stage in config.stages if stage.name == name)
     size = stage.batch_size

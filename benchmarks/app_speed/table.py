@@ -22,7 +22,7 @@ from garbage_app.speed.results import ROWS, SCHEMA_VERSION, Row, bench_path, rea
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_json
-from garbage_core.utils.parallel import available_cores
+from garbage_core.utils.system import available_cores
 
 # Row -> module of this package and function that measure it; imported when it is measured, for some need Keras.
 SOURCES = {

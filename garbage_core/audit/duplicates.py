@@ -20,7 +20,7 @@ from garbage_core.data.images import decode_image
 
 if TYPE_CHECKING:
     from garbage_core.audit.embeddings import Embeddings
-from garbage_core.utils.parallel import map_photos
+from garbage_core.utils.system import map_photos
 
 HASH_SIDE = 16
 # Of the 256 bits, how many may differ. On TrashNet all pairs up to 80 were looked at: the 31 up to 44 show the same

@@ -25,7 +25,7 @@ from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import compile_model, run_over
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_bytes, write_csv
-from garbage_core.utils.parallel import map_photos
+from garbage_core.utils.system import map_photos
 
 if TYPE_CHECKING:
     import keras

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         if getattr(args, option):
             raise GarbageError(f"--{option} belongs to --engine ray: give that as well, or leave --{option} out.")
     from garbage_core.utils.files import check_folder
-    from garbage_core.utils.memory import give_back_large_blocks
+    from garbage_core.utils.system import give_back_large_blocks
 
     paths = list(photo_paths(args.photos))
     if args.csv:

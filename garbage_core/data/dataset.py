@@ -25,7 +25,7 @@ from garbage_core.data.images import decode_image, fit_canvas, photo_size
 from garbage_core.data.sources import PhotoSource, cache_dir, find_dataset, open_source
 from garbage_core.data.splits import PROTOCOLS, SPLITS, official_splits, split_counts, split_dataset
 from garbage_core.errors import GarbageError
-from garbage_core.utils.parallel import map_photos
+from garbage_core.utils.system import map_photos
 
 __all__ = [
     "DOWNLOAD_URLS",

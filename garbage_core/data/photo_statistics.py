@@ -19,7 +19,7 @@ from garbage_core.data.dataset import Dataset
 from garbage_core.data.images import decode_image
 from garbage_core.errors import GarbageError
 from garbage_core.utils.files import write_csv
-from garbage_core.utils.parallel import map_photos
+from garbage_core.utils.system import map_photos
 
 STATISTICS_COLUMNS = ("file", "label", "width", "height", "bytes", "brightness", "color")
 COMMAND = "python -m garbage_core data --statistics"

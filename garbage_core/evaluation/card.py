@@ -182,7 +182,7 @@ def _training(run: Run) -> str:
 
 def _augmentation(stage: Stage) -> str:
     share = stage.background_replacement
-    return stage.augmentation + (f", {100 * share:g} % on drawn grounds" if share else "")
+    return stage.augmentation + (f", {100 * share:g} % on drawn backgrounds" if share else "")
 
 
 def _origin(run: Run) -> str:

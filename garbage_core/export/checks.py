@@ -15,7 +15,7 @@ from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import Runner, network_probabilities
 from garbage_core.runs.run import Run
-from garbage_core.utils.parallel import map_photos
+from garbage_core.utils.system import map_photos
 
 if TYPE_CHECKING:
     import keras

@@ -42,8 +42,7 @@ from garbage_core.inference.runtimes import (
 )
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import file_sha256, write_json
-from garbage_core.utils.parallel import available_cores
-from garbage_core.utils.timing import milliseconds
+from garbage_core.utils.system import available_cores, milliseconds
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset

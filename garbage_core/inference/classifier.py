@@ -24,7 +24,7 @@ from garbage_core.inference.ood_detector import OODDetector
 from garbage_core.inference.ood_detector import load as load_detector
 from garbage_core.inference.runtimes import KERAS, ExportedNetwork, choose
 from garbage_core.runs.run import Run
-from garbage_core.utils.parallel import in_batches, map_photos
+from garbage_core.utils.system import in_batches, map_photos
 
 if TYPE_CHECKING:
     import keras

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from garbage_core.errors import GarbageError
-from garbage_core.utils.parallel import in_batches
+from garbage_core.utils.system import in_batches
 
 if TYPE_CHECKING:
     import keras

@@ -23,7 +23,7 @@ import numpy as np
 from garbage_core.errors import GarbageError, first_line
 from garbage_core.inference.engine import Call, Runner, keras_is_installed
 from garbage_core.utils.files import file_sha256
-from garbage_core.utils.parallel import available_cores
+from garbage_core.utils.system import available_cores
 
 if TYPE_CHECKING:
     from garbage_core.runs.run import Run

@@ -35,7 +35,7 @@ from garbage_core.scale.files import (
     write_list,
 )
 from garbage_core.scale.sources import Fetch, list_photos
-from garbage_core.utils.memory import give_back_large_blocks
+from garbage_core.utils.system import give_back_large_blocks
 
 BLOCK = 256  # photos; a worker that dies loses half a minute of a core, and ten million photos make 40,000 parts
 FETCHERS = 8  # threads of a worker that fetch and decode; most of their time they wait for the network

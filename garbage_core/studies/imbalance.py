@@ -205,7 +205,7 @@ def measure_strategies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFra
                 f"{strategy}, and the same seed, {seed}: name one of them."
             )
         by_strategy[strategy][seed] = run
-        check_alike(runs[0], run, _OWN, "compare runs that differ in their remedy alone.")
+        check_alike(runs[0], run, _OWN, "compare runs that differ in their strategy alone.")
     if BASELINE not in by_strategy or len(by_strategy) < 2:
         raise GarbageError(
             f"The runs have the strategies {', '.join(by_strategy)}: name one trained with imbalance=none, and one "

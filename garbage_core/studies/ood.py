@@ -37,7 +37,7 @@ from garbage_core.synthetic.foreground import on_background
 from garbage_core.synthetic.pictures import KINDS, altered, drawn
 from garbage_core.synthetic.surfaces import placed
 from garbage_core.training.backgrounds import draw_background
-from garbage_core.utils.parallel import in_batches, map_photos
+from garbage_core.utils.system import in_batches, map_photos
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Classifier

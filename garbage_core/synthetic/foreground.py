@@ -1,7 +1,7 @@
 """Foreground masks of photos with a light, plain background, and background replacement.
 
-thing = extract_foreground(rgb)                     # bool, or None where none was found
-picture = put_on(rgb, thing, below, rng)
+mask = extract_foreground(rgb)                     # bool, or None where none was found
+picture = put_on(rgb, mask, background, rng)
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-Ground = Callable[[np.random.Generator, int, int], np.ndarray]  # height and width -> uint8 (H, W, 3)
+Background = Callable[[np.random.Generator, int, int], np.ndarray]  # height and width -> uint8 (H, W, 3)
 SHARES = (0.05, 0.75)  # of the photo that a foreground may cover; other masks are hardly of the object
 MOST_AT_EDGE = 0.5  # share of the photo's edge that a foreground may touch
 # Of lightness and the two colors, when pixels are compared with the background: shadows differ in lightness alone.
@@ -39,7 +39,7 @@ def extract_foreground(rgb: np.ndarray) -> np.ndarray | None:
     margin = max(4, height // 24)
     edge[margin:-margin, margin:-margin] = False
     known = edge
-    for _ in range(4):  # where the thing touches the edge, it is left out step by step
+    for _ in range(4):  # where the object touches the edge, it is left out step by step
         fitted = np.linalg.lstsq(surface[known], lab[known], rcond=None)[0]
         distance = np.sqrt((((lab - surface @ fitted) * _WEIGHTS) ** 2).sum(axis=-1))
         usual = np.median(distance[edge])
@@ -56,7 +56,7 @@ def extract_foreground(rgb: np.ndarray) -> np.ndarray | None:
     return found if sensible else None
 
 
-def on_background(rgb: np.ndarray, draw: Ground, rng: np.random.Generator) -> np.ndarray | None:
+def on_background(rgb: np.ndarray, draw: Background, rng: np.random.Generator) -> np.ndarray | None:
     """Puts the foreground of a photo on a drawn background.
 
     Args:
@@ -67,17 +67,17 @@ def on_background(rgb: np.ndarray, draw: Ground, rng: np.random.Generator) -> np
     Returns:
         uint8 (H, W, 3), or None if no foreground was found.
     """
-    thing = extract_foreground(rgb)
-    return None if thing is None else put_on(rgb, thing, draw(rng, *thing.shape), rng)
+    mask = extract_foreground(rgb)
+    return None if mask is None else put_on(rgb, mask, draw(rng, *mask.shape), rng)
 
 
-def put_on(rgb: np.ndarray, thing: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def put_on(rgb: np.ndarray, mask: np.ndarray, background: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Puts a foreground on another background, with a soft edge and a soft shadow.
 
     Args:
         rgb: Photo, uint8 (H, W, 3).
-        thing: Foreground mask, bool (H, W).
-        below: Background, uint8 (H, W, 3).
+        mask: Foreground mask, bool (H, W).
+        background: New background, uint8 (H, W, 3).
         rng: Source of randomness for the shadow's place.
 
     Returns:
@@ -85,10 +85,10 @@ def put_on(rgb: np.ndarray, thing: np.ndarray, below: np.ndarray, rng: np.random
     """
     from scipy import ndimage
 
-    scale = min(thing.shape) / _USUAL
-    soft = ndimage.gaussian_filter(thing.astype(np.float32), max(0.6, 1.2 * scale))
+    scale = min(mask.shape) / _USUAL
+    soft = ndimage.gaussian_filter(mask.astype(np.float32), max(0.6, 1.2 * scale))
     fall = np.round(np.array([rng.integers(2, 10), rng.integers(-10, 10)]) * scale).astype(int)
     shadow = np.roll(ndimage.gaussian_filter(soft, 8 * scale), fall, (0, 1))
     soft = soft[..., np.newaxis]
-    picture = soft * rgb + (1 - soft) * below * (1 - 0.35 * shadow[..., np.newaxis])
+    picture = soft * rgb + (1 - soft) * background * (1 - 0.35 * shadow[..., np.newaxis])
     return np.clip(picture, 0, 255).astype(np.uint8)

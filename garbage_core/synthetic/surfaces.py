@@ -23,17 +23,17 @@ def placed(rgb: np.ndarray, seed: int) -> np.ndarray | None:
     Returns:
         uint8 (H, W, 3), or None if no foreground was found.
     """
-    return on_background(rgb, ground, np.random.default_rng([77, seed]))
+    return on_background(rgb, draw_surface, np.random.default_rng([77, seed]))
 
 
-def ground(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+def draw_surface(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Draws wood, tiles, cloth or stone; returns uint8 (height, width, 3)."""
     color = np.full(3, rng.uniform(40, 220)) + rng.normal(0, 25, 3) * (1, 0.5, 1)
-    pattern, tint = _GROUNDS[rng.integers(len(_GROUNDS))]
+    pattern, tint = _SURFACES[rng.integers(len(_SURFACES))]
     values = pattern(rng, height, width) + clouds(rng, height, width, 90, 90, 12)
     values = (np.array(tint) * rng.uniform(90, 200) if tint else color) + values[..., np.newaxis]
     image = Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
-    if rng.random() < 0.6:  # it lies lower than the thing, out of focus
+    if rng.random() < 0.6:  # it lies lower than the object, out of focus
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 2)))
     return np.array(image)
 
@@ -68,7 +68,7 @@ def _stone(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 # Pattern, and the tint (red, green and blue of a brightness of 1) if it has one of its own.
-_GROUNDS: tuple[tuple[Callable[[np.random.Generator, int, int], np.ndarray], tuple[float, ...] | None], ...] = (
+_SURFACES: tuple[tuple[Callable[[np.random.Generator, int, int], np.ndarray], tuple[float, ...] | None], ...] = (
     (_wood, (1.15, 0.9, 0.65)),
     (_tiles, None),
     (_cloth, None),

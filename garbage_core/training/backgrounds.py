@@ -1,11 +1,10 @@
-"""Training photos on other grounds: what a thing lies on says nothing about what it is.
+"""Background replacement: what an object lies on says nothing about what it is.
 
-TrashNet's photos show their things on white board, all of them; a network that never saw anything else also looks at
-the board. `BackgroundReplacement` puts a share of the things on drawn grounds, others in every epoch (domain
-randomization, Tobin et al. 2017, arXiv:1703.06907; pasting as in Dwibedi et al. 2017, arXiv:1708.01642).
-The backgrounds are abstract:
-blotches, lines, patches. Wood, tiles, cloth and stone (`synthetic.surfaces`) are left to the study that asks
-whether it helps on grounds that no training showed.
+All of TrashNet's photos show their object on white board, and a network trained on nothing else uses the board as well.
+`BackgroundReplacement` puts the foreground of a share of the photos on a drawn background, another one in every epoch
+(domain randomization, Tobin et al. 2017, arXiv:1703.06907; pasting as in Dwibedi et al. 2017, arXiv:1708.01642). The
+backgrounds are abstract: blotches, lines, patches. Wood, tiles, cloth and stone (`synthetic.surfaces`) are left to the
+study that measures whether this helps on backgrounds that no training showed.
 """
 
 from collections.abc import Callable
@@ -19,12 +18,12 @@ from garbage_core.training.batches import TrainingPhotos
 
 
 class BackgroundReplacement:
-    """Photos of a source, a share of them on drawn grounds wherever the thing on them can be cut out."""
+    """Training photos, a share of them on drawn backgrounds wherever a foreground mask is found."""
 
     def __init__(self, photos: TrainingPhotos, share: float) -> None:
-        """Takes the photos, and the share of them (0 to 1) that is tried."""
+        """Takes the photos, and the share of them (0 to 1) whose background is to be replaced."""
         self.photos, self.share, self.shape = photos, share, photos.shape
-        self._things: dict[int, np.ndarray | None] = {}  # packed to a bit a pixel
+        self._masks: dict[int, np.ndarray | None] = {}  # packed to one bit per pixel
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -32,38 +31,38 @@ class BackgroundReplacement:
     def rows(self, indices: np.ndarray, rng: np.random.Generator, part: slice = slice(None)) -> np.ndarray:
         """Returns photos, uint8 (n, height, width, 3)."""
         chosen = rng.random(len(indices)) < self.share
-        seeds = rng.integers(2**63, size=len(indices))  # one each, so that none depends on whether another was cut out
+        seeds = rng.integers(2**63, size=len(indices))  # one each, so that none depends on another's mask
         indices, chosen, seeds = indices[part], chosen[part], seeds[part]
         rows = self.photos.rows(indices).copy()
         for place in np.flatnonzero(chosen):
-            thing = self._thing(int(indices[place]), rows[place])
-            if thing is not None:
+            mask = self._mask(int(indices[place]), rows[place])
+            if mask is not None:
                 own = np.random.default_rng(seeds[place])
-                rows[place] = put_on(rows[place], thing, draw_background(own, *self.shape[:2]), own)
+                rows[place] = put_on(rows[place], mask, draw_background(own, *self.shape[:2]), own)
         return rows
 
-    def _thing(self, index: int, photo: np.ndarray) -> np.ndarray | None:
-        if index not in self._things:
-            thing = extract_foreground(photo)
-            self._things[index] = None if thing is None else np.packbits(thing)
-        packed, pixels = self._things[index], photo.shape[0] * photo.shape[1]
+    def _mask(self, index: int, photo: np.ndarray) -> np.ndarray | None:
+        if index not in self._masks:
+            mask = extract_foreground(photo)
+            self._masks[index] = None if mask is None else np.packbits(mask)
+        packed, pixels = self._masks[index], photo.shape[0] * photo.shape[1]
         return None if packed is None else np.unpackbits(packed, count=pixels).reshape(photo.shape[:2]).astype(bool)
 
 
 def draw_background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Draws a ground: two or more colors in some pattern, under uneven light.
+    """Draws a background: two or more colors in some pattern, under uneven light.
 
     Args:
-        rng: Decides everything.
-        height: In pixels.
-        width: In pixels.
+        rng: Source of all randomness.
+        height: Height in pixels.
+        width: Width in pixels.
 
     Returns:
         uint8 (height, width, 3).
     """
     pattern = _PATTERNS[rng.integers(len(_PATTERNS))](rng, height, width)  # 0..1
     first, second = _color(rng), _color(rng)
-    # Most grounds have much of one color: where the second is near the first, the pattern is faint.
+    # Most backgrounds have much of one color: where the second is near the first, the pattern is faint.
     second = first + rng.beta(1, 2) * (second - first)
     colors = first + pattern[..., np.newaxis] * (second - first)
     light = 1 + rng.uniform(0, 0.3) * (_clouds(rng, height, width, max(height, width) / 2) - 0.5)

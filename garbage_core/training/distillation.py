@@ -1,8 +1,8 @@
-"""Knowledge distillation: a network that also learns what another one, its teacher, answers to the same photos.
+"""Knowledge distillation: the student learns the teacher's soft predictions beside the labels.
 
-Hinton et al. 2015, arXiv:1503.02531. The teacher looks at the very copy of a photo that the student sees, cropped,
-turned and mixed alike (Beyer et al. 2022, arXiv:2106.05237, "a good teacher is patient and consistent"): its answers
-then carry what one label cannot, how much plastic there is in a picture of glass.
+Hinton et al. 2015, arXiv:1503.02531. The teacher gets the very same augmented photo as the student, cropped, rotated
+and mixed alike (Beyer et al. 2022, arXiv:2106.05237, "a good teacher is patient and consistent"): its predictions carry
+what one label cannot, how much plastic there is in a picture of glass.
 """
 
 import dataclasses
@@ -19,14 +19,14 @@ from garbage_core.runs.run import Run, load_run
 
 
 class Distillation(keras.layers.Layer):
-    """Hands on the student's logits, and adds to the loss how far they are from the teacher's.
+    """Passes the student's logits through, and adds their divergence from the teacher's to the loss.
 
     What is added is `weight * T^2 * KL(teacher || student)`, both softened with the temperature T; T^2 keeps the
     gradients as large as those of T = 1 (Hinton et al. 2015, section 2).
 
     Args:
-        weight: What it weighs next to the loss of the labels, which weighs 1.
-        temperature: T, above 0.
+        weight: Weight of this loss; the loss of the labels has weight 1.
+        temperature: Temperature T, above 0.
     """
 
     def __init__(self, weight: float, temperature: float, **options) -> None:
@@ -49,13 +49,13 @@ class Distillation(keras.layers.Layer):
 
 
 def find_teacher(name: str, root: str | Path, dataset: Dataset, protocol: str) -> Run:
-    """Finds the run that is to teach.
+    """Finds the teacher.
 
     Args:
-        name: Its name.
+        name: Name of its run.
         root: Folder of the runs.
-        dataset: The photos of the training.
-        protocol: How they are split.
+        dataset: Data set of the training.
+        protocol: Protocol by which its photos are split.
 
     Returns:
         The run.

@@ -1,4 +1,4 @@
-"""Linear probing: the head's first weights from a logistic regression on what the network knows already.
+"""Linear probe: the head starts from a logistic regression on the frozen network's pooled features.
 
 A head drawn at random sends random gradients into the layers below it and wears down what was transferred to them; one
 that is fitted first does not (Kumar et al. 2022, arXiv:2202.10054, "linear probing, then fine-tuning"). Fitting it in
@@ -31,9 +31,9 @@ def fit_linear_probe(
         frozen: Its frozen part, from `split_network`.
         source: Cached output of the frozen part, P passes over N photos.
         labels: Class index of each photo, shape (N,).
-        strength: Inverse of the regularization (scikit-learn's C), for features of unit variance.
-        class_weights: What a photo of each class weighs, shape (C,), or None.
-        batch_size: Rows per call.
+        strength: Inverse regularization strength (scikit-learn's C), for features of unit variance.
+        class_weights: Weight of a photo of each class, shape (C,), or None.
+        batch_size: Number of rows per forward pass.
     """
     # The identity is for a frozen part that ends in the pooled features: a model cannot consist of its input.
     rest = keras.Model(frozen.output, keras.layers.Identity()(network.get_layer("avg_pool").output))
@@ -57,6 +57,6 @@ def fit_linear_probe(
     if len(fitted.classes_) == 2:  # scikit-learn then keeps one row, for the second class against the first
         coefficients, intercepts = np.vstack([-coefficients, coefficients]) / 2, np.append(-intercepts, intercepts) / 2
     kernel[:, fitted.classes_] = (coefficients / scale).T
-    bias[:] = -20.0  # a class without training photos is never the answer
+    bias[:] = -20.0  # a class without training photos is never predicted
     bias[fitted.classes_] = intercepts - coefficients @ (mean / scale)
     head.set_weights([kernel, bias])

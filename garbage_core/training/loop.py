@@ -42,7 +42,7 @@ from garbage_core.training.distributed import Machines
 from garbage_core.training.imbalance import find_strategy
 from garbage_core.training.stages import Training, stage_augmentation, train_stage
 from garbage_core.utils.files import file_sha256, write_json
-from garbage_core.utils.parallel import map_photos
+from garbage_core.utils.system import map_photos
 
 __all__ = ["Stage", "TrainingConfig", "load_config", "train"]
 

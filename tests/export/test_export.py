@@ -35,7 +35,7 @@ from garbage_core.inference.runtimes import (
 )
 from garbage_core.runs.run import load_run
 from garbage_core.utils.files import write_json
-from garbage_core.utils.parallel import available_cores
+from garbage_core.utils.system import available_cores
 from tests.fixtures.networks import miniature, miniature_run, picture
 
 CLASSES = ("can", "jar", "lid")

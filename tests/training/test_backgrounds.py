@@ -1,4 +1,4 @@
-"""Things on plain backgrounds: cut out, and put on other grounds, in a study and in training."""
+"""Foreground masks of photos with plain backgrounds, and background replacement in a study and in training."""
 
 import dataclasses
 
@@ -145,5 +145,5 @@ def test_trains_on_other_grounds_and_says_so(photos, tmp_path):
     )
     usual = train(plain, load_dataset(photos), tmp_path)
     assert run.history["loss"].tolist() != usual.history["loss"].tolist()
-    assert "light, 50 % on drawn grounds" in (run.path / "card.md").read_text()
-    assert "drawn grounds" not in (usual.path / "card.md").read_text()
+    assert "light, 50 % on drawn backgrounds" in (run.path / "card.md").read_text()
+    assert "drawn backgrounds" not in (usual.path / "card.md").read_text()

@@ -7,7 +7,7 @@ import pytest
 
 SCRIPT = """
 import ctypes, sys
-from garbage_core.utils.memory import give_back_large_blocks
+from garbage_core.utils.system import give_back_large_blocks
 if sys.argv[1] == "set" and not give_back_large_blocks():
     sys.exit("not taken")
 libc = ctypes.CDLL(None)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from garbage_core.utils.parallel import in_batches, map_photos
+from garbage_core.utils.system import in_batches, map_photos
 
 
 def test_results_come_in_order_however_long_each_takes():

@@ -1,6 +1,11 @@
-"""Decoding many photos at once: the results in order, a bounded number of photos ahead of the caller."""
+"""What a program asks of its machine: threads that decode photos, cores, memory that is given back, time."""
 
+import ctypes
+import math
 import os
+import statistics
+import sys
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +14,8 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+LARGE = 1 << 20  # bytes; a decoded photo and what it was made from are larger, what Python itself keeps is smaller
+_M_MMAP_THRESHOLD = -3  # malloc.h of glibc
 
 
 def map_photos(
@@ -56,3 +63,35 @@ def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 def available_cores() -> int:
     """Returns how many processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def give_back_large_blocks(size: int = LARGE) -> bool:
+    """Lets freed blocks of a megabyte and more go back to the system at once, instead of being kept for later.
+
+    glibc does so at first, but each time such a block is freed it raises the size from which on it does, up to 32 MB
+    (`man 3 mallopt`, M_MMAP_THRESHOLD). From then on photos of all sizes share its heaps, which they break up: the
+    memory of a process that decodes thousands of them by several threads grows for an hour. Setting the size ends the
+    raising. Such blocks are then fetched from the system each time, which costs about an eighth of the speed
+    (docs/speed-notes.md), so this is for long work alone.
+
+    Args:
+        size: Smallest size of such a block, in bytes.
+
+    Returns:
+        Whether it took effect: False where there is no glibc.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    return bool(mallopt and mallopt(_M_MMAP_THRESHOLD, size))
+
+
+def milliseconds(call: Callable[[], object], repeats: int = 5) -> float:
+    """Returns the median time of a call in milliseconds, after one call to warm up; NaN for no repeats."""
+    call()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times) if times else math.nan
