@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from garbage_core import figures
+from garbage_core.data.photo_statistics import hex_to_rgb
 from garbage_core.explain.faithfulness import (
     DRAWS,
     SHARES,
@@ -247,8 +248,9 @@ def test_the_figure_shows_the_curves_of_the_table(photo, heat):
 
 def test_the_scale_shows_the_colors_of_the_maps():
     chart = figures.heat_scale()
-    assert chart.data[0].colorscale[0] == (0, "rgb(68,1,84)")
-    assert chart.data[0].colorscale[-1] == (1, "rgb(253,231,37)")
+    (first, violet), *_, (last, yellow) = chart.data[0].colorscale
+    assert (first, hex_to_rgb([violet]).tolist()) == (0, [[68, 1, 84]])
+    assert (last, hex_to_rgb([yellow]).tolist()) == (1, [[253, 231, 37]])
     assert [note.text.split()[0] for note in chart.layout.annotations] == ["nothing", "speaks"]
     for figure in (chart, figures.removal_curve(_table(), "glass", 4)):
         assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
