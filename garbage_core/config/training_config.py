@@ -83,8 +83,7 @@ class Stage:
         _check(self.learning_rate, where + "learning_rate", "above 0", self.learning_rate > 0)
         _check(self.ema, where + "ema", "at least 0 and below 1", 0 <= self.ema < 1)
         _check(self.passes_per_epoch, where + "passes_per_epoch", "at least 1", self.passes_per_epoch >= 1)
-        share = self.background_replacement
-        _check(share, where + "background_replacement", "from 0 to 1", 0 <= share <= 1)
+        _check(share := self.background_replacement, where + "background_replacement", "from 0 to 1", 0 <= share <= 1)
         _check(self.teacher_weight, where + "teacher_weight", "at least 0", self.teacher_weight >= 0)
         cached = self.cached_passes > 0
         for conflict, words in (
@@ -192,8 +191,7 @@ class TrainingConfig:
         """
         _check(epochs, "epochs", "at least 1", epochs >= 1)
         total = sum(stage.epochs for stage in self.stages)
-        done = itertools.accumulate(stage.epochs for stage in self.stages)
-        ends = [round(number * epochs / total) for number in done]
+        ends = [round(n * epochs / total) for n in itertools.accumulate(s.epochs for s in self.stages)]
         shares = [end - start for start, end in zip([0, *ends], ends, strict=False)]
         stages = (
             dataclasses.replace(s, epochs=n, warmup_epochs=min(s.warmup_epochs, n / 2))
@@ -209,10 +207,9 @@ class TrainingConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], origin: str = "config") -> "TrainingConfig":
-        """Makes a config from plain values; keys that are missing, as in an old `run.json`, take their defaults.
+        """Makes a config from plain values; missing keys take their defaults, and renamed ones are read.
 
-        Keys of `RENAMED_KEYS` are read too. `origin` names the source in error messages. Raises GarbageError for an
-        unknown key, a value of the wrong type, or one outside its range.
+        `origin` names the source in the GarbageError for an unknown key, a wrong type, or a value outside its range.
         """
         stages = values.get("stages", [])
         _check(stages, f"'stages' in {origin}", "a list", isinstance(stages, list))
@@ -233,9 +230,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingCo
         GarbageError: If the file is missing or no TOML, or a key or value is not understood.
 
     Example:
-        >>> config = load_config("scratch", ["imbalance='focal'"])
-        >>> config.name, config.imbalance
-        ('scratch', 'focal')
+        >>> load_config("scratch", ["imbalance='focal'"]).imbalance
+        'focal'
     """
     if source in PRESETS:
         origin = f"{source}.toml"
@@ -270,10 +266,9 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     if parts[0] != "stages":
         values[key.strip()] = value
         return
-    stages = values.get("stages", [])
-    named = [s for s in stages if len(parts) == 3 and parts[1] in ("*", s.get("name"))]
+    named = [s for s in values.get("stages", []) if len(parts) == 3 and parts[1] in ("*", s.get("name"))]
     if not named:
-        names = ", ".join(["*", *(str(s.get("name")) for s in stages)])
+        names = ", ".join(["*", *(str(s.get("name")) for s in values.get("stages", []))])
         raise GarbageError(f"--set {override!r} names no stage: write stages.NAME.key=value, NAME one of {names}.")
     for stage in named:
         stage[parts[2]] = value

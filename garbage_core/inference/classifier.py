@@ -1,7 +1,10 @@
 """Classifier: photos to predictions.
 
-    classifier = Classifier.from_run(load_run("transfer"))
-    result = classifier.classify_bytes(data, "bottle.jpg")  # a Prediction, or a Failure if it cannot be read
+    >>> from garbage_core import load_run
+    >>> classifier = Classifier.from_run(load_run("transfer"))
+    >>> result = classifier.classify_bytes(b"", "bottle.jpg")  # a Prediction, or a Failure if it cannot be read
+    >>> print(result.error[:29])
+    bottle.jpg is empty (0 bytes)
 
 One classifier serves any number of threads. It calls the network as one compiled function, which takes half the time
 of `model.predict` for a single photo. Importing this module does not load Keras; making a classifier does.
@@ -85,15 +88,7 @@ class Failure:
 
 
 class Classifier:
-    """A network with what belongs to it: class names, photo size, temperature, threshold, detector. Thread-safe.
-
-    Example:
-        >>> from garbage_core import load_run
-        >>> classifier = Classifier.from_run(load_run("transfer"))
-        >>> prediction = classifier.classify_photo(np.full((*classifier.size, 3), 255, np.uint8))
-        >>> prediction.label == max(prediction.probabilities, key=prediction.probabilities.get)
-        True
-    """
+    """A network with what belongs to it: class names, photo size, temperature, threshold, detector. Thread-safe."""
 
     def __init__(
         self,
@@ -126,14 +121,11 @@ class Classifier:
         else:
             self.runtime, self._forward, self._network = KERAS, CompiledNetwork(network), network
             self._class_weights = network.get_layer("predictions").get_weights()[0]
-        outputs = self._forward.number_of_classes
-        if outputs != len(classes):
+        if (outputs := self._forward.number_of_classes) != len(classes):
             raise GarbageError(f"The network has {outputs} outputs for {len(classes)} classes: restore its run.json.")
         self.classes = tuple(classes)
         self.size = (int(size[0]), int(size[1]))
-        self.temperature = temperature
-        self.threshold = threshold
-        self.detector = detector
+        self.temperature, self.threshold, self.detector = temperature, threshold, detector
 
     @classmethod
     def from_run(cls, run: Run, runtime: str | None = None, threads: int | None = None) -> "Classifier":

@@ -93,13 +93,12 @@ def classify_at_scale(
         progress: Function called after every block, with the number of photos that are to be done in this run.
 
     Returns:
-        `source`, `out`, `model`, `runtime`, `workers`; `photos`, `answered`, `failed` and `again` as counted in the
-        files at the end; `blocks`, `blocks_before` (finished by an earlier run); `photos_now` and `seconds` of this run
-        from the first worker's readiness on, and `photos_per_second`; `replaced`, how many workers died on the way.
+        `source`, `out`, `model`, `runtime`, `workers`; `photos`, `answered`, `failed`, `again` as counted in the files;
+        `blocks`, `blocks_before` (of an earlier run); `photos_now`, `seconds` (since the first worker was ready) and
+        `photos_per_second` of this run; `replaced`, the number of workers that died.
 
     Raises:
-        GarbageError: Something that is needed is missing, the folder belongs to another job, or some blocks could not
-            be finished.
+        GarbageError: Something needed is missing, the folder is another job's, or some blocks could not be finished.
     """
     if importlib.util.find_spec("ray") is None:
         raise GarbageError("Ray is not installed: run pip install '.[scale]', or leave --engine ray out.")
