@@ -100,10 +100,7 @@ def classify_at_scale(
     Raises:
         GarbageError: Something needed is missing, the folder is another job's, or some blocks could not be finished.
     """
-    if importlib.util.find_spec("ray") is None:
-        raise GarbageError("Ray is not installed: run pip install '.[scale]', or leave --engine ray out.")
-    if block < 1 or (workers is not None and workers < 1):
-        raise GarbageError(f"Workers and photos in a block must be 1 or more, not {workers} and {block}.")
+    _check_request(workers, block)
     export = None if gpus else choose(run, runtime)
     if export is None:
         run.check_weights()
@@ -128,6 +125,14 @@ def classify_at_scale(
         "photos_per_second": round(photos_now / seconds, 2) if seconds else None,
         "replaced": max(0, len({done.process for done in found}) - used),
     }
+
+
+def _check_request(workers: int | None, block: int) -> None:
+    """Raises GarbageError without Ray, and for numbers below 1."""
+    if importlib.util.find_spec("ray") is None:
+        raise GarbageError("Ray is not installed: run pip install '.[scale]', or leave --engine ray out.")
+    if block < 1 or (workers is not None and workers < 1):
+        raise GarbageError(f"Workers and photos in a block must be 1 or more, not {workers} and {block}.")
 
 
 def _run_blocks(
