@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.app_speed import table
 from garbage_app.speed.results import ROWS
-from garbage_core.cli.options import add_json, positive, start_keras, warn, write_result
+from garbage_core.cli.options import add_common, positive, start_keras, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import text_table
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--repeats", type=positive, metavar="N", help="rounds that are timed (default: each row's own)")
     parser.add_argument("--dry-run", action="store_true", help="do not store the result in bench.json")
-    add_json(parser)
+    add_common(parser, "--json")
     args = parser.parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     out = sys.stdout

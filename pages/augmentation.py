@@ -4,13 +4,11 @@ from dataclasses import asdict
 
 import streamlit as st
 
-from garbage_app.augmentation.photo import choose_photo
-from garbage_app.augmentation.preview import write_pipeline, write_transformations
+from garbage_app.augmentation.preview import choose_photo, write_pipeline, write_transformations
 from garbage_app.augmentation.words import pipeline_in_words, trained_with
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.gallery import dataset_or_none
-from garbage_app.widgets.lite import needs_tensorflow
-from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.page_header import answer, needs_tensorflow, question
 from garbage_core.runs.run import list_runs
 
 ensure_routed()

@@ -9,7 +9,7 @@ from garbage_app.classify.photo_input import choose_photos
 from garbage_app.router import ensure_routed
 from garbage_app.uploads import forget_photos
 from garbage_app.widgets.choosers import runs_or_stop
-from garbage_app.widgets.markdown import chip
+from garbage_app.widgets.gallery import chip
 from garbage_core.data.classes import LOCAL_RULES, class_hint
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import capital, escape

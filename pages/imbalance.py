@@ -1,8 +1,13 @@
 """The imbalance study: what each strategy against class imbalance gains, over all classes and for each."""
 
-from garbage_app.imbalance.method import write_descriptions, write_method
-from garbage_app.imbalance.networks import write_networks
-from garbage_app.imbalance.strategies import write_classes, write_numbers, write_strategies
+from garbage_app.imbalance.strategies import (
+    write_classes,
+    write_descriptions,
+    write_method,
+    write_networks,
+    write_numbers,
+    write_strategies,
+)
 from garbage_app.imbalance.study import choose_split, findings_of, study_or_stop
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.page_header import answer, question

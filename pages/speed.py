@@ -1,8 +1,7 @@
 """Speed: what was measured against what, in one run, and whether that is as fast as it was meant to be."""
 
 from garbage_app.router import ensure_routed
-from garbage_app.speed.goals import conclusion, rows_or_stop, write_goals, write_methods
-from garbage_app.speed.runtimes import write_runtimes
+from garbage_app.speed.tables import conclusion, rows_or_stop, write_goals, write_methods, write_runtimes
 from garbage_app.widgets.page_header import answer, question
 from garbage_core.utils.text import escape
 

@@ -1,9 +1,8 @@
 """Trainings of any number of runs, overlaid: learning curves, stages, and the best checkpoint."""
 
 from garbage_app.router import ensure_routed
-from garbage_app.training.checkpoints import conclusion, write_caveats
 from garbage_app.training.learning_curves import choose_runs, write_curves
-from garbage_app.training.tables import write_tables
+from garbage_app.training.tables import conclusion, write_caveats, write_tables
 from garbage_app.widgets.choosers import runs_or_stop
 from garbage_app.widgets.page_header import answer, question
 from garbage_core.runs.history import best_epoch_of

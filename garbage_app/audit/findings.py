@@ -9,8 +9,7 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
-from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
-from garbage_app.widgets.markdown import chip
+from garbage_app.widgets.gallery import chip, dataset_or_none, gallery, offer_download
 from garbage_core.audit.findings import FINDINGS, findings_of, findings_path, load_findings
 from garbage_core.utils.text import capital, count, escape, percent
 

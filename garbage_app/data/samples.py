@@ -9,8 +9,7 @@ import streamlit as st
 
 from garbage_app.data.splits import split_name
 from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
-from garbage_app.widgets.gallery import gallery, offer_download
-from garbage_app.widgets.markdown import chip
+from garbage_app.widgets.gallery import chip, gallery, offer_download
 from garbage_core.utils.text import capital, escape
 
 if TYPE_CHECKING:

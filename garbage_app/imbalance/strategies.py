@@ -1,15 +1,17 @@
-"""What each strategy reaches, over all classes and for each, and how far that is from no strategy."""
+"""What each strategy reaches, and how far from no strategy: over all classes, for each, and in whole networks."""
 
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
-from garbage_app.imbalance.study import recalls
+from garbage_app.imbalance.study import COMMAND, findings_of, read_study, recalls
 from garbage_app.widgets.charts import drawn, show, show_table
+from garbage_core.errors import GarbageError
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.figures.studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
 from garbage_core.studies import tables as studies
+from garbage_core.training.imbalance import STRATEGIES
 from garbage_core.utils.text import NBSP, escape
 
 
@@ -88,3 +90,51 @@ def write_numbers(numbers: pd.DataFrame) -> None:
     with st.expander("All numbers"):
         show_table(numbers, "strategies-table")
         st.caption(f"Log loss and calibration error after temperature scaling; 95{NBSP}% intervals in brackets.")
+
+
+def write_networks(split: str) -> None:
+    """Says what strategies did to whole networks on a split; nothing if none were compared."""
+    path = studies.study_path(studies.STRATEGY_RUNS)
+    if not path.is_file():
+        return
+    try:
+        study = read_study(path, studies.read_strategy_runs)
+    except GarbageError as error:
+        st.warning(str(error))
+        return
+    if split not in set(study["split"]):
+        return
+    found = findings_of(path, split, study)
+    st.subheader("In whole networks", anchor=False)
+    st.markdown(f"{found.sentence} {found.precision}")
+    st.caption(
+        f"Networks trained {escape(studies.strategies_setting(study))}; they differ in the strategy alone, which here "
+        f"affects the features, too. {studies.ONE_TRAINING}"
+    )
+    st.markdown("**Recall**")
+    figure = drawn(lambda: recall_by_strategy(study, found.classes, split), "recall in networks", path, split)
+    show(figure, "recall-in-networks", data=lambda: recalls(study, split))
+    show_table(found.numbers, "runs-table")
+
+
+def write_descriptions() -> None:
+    """Says in one line what each strategy does."""
+    st.subheader("What each strategy does", anchor=False)
+    st.markdown("\n".join(f"- **{strategy.title}.** {strategy.description}" for strategy in STRATEGIES.values()))
+
+
+def write_method() -> None:
+    """Says how the study was made, and what it cannot tell."""
+    with st.expander("How this was measured, and what it cannot tell"):
+        st.markdown(
+            "Only the last layer is trained, on the features that the transfer model starts from: ImageNet weights up "
+            "to conv4, which were trained on no photo of waste. Rebalancing a classifier apart from its features is "
+            "the setting in which [Kang and others](https://arxiv.org/abs/1910.09217) found strategies to have the "
+            "largest effect. This study cannot tell what a strategy does to the features of a network that is trained "
+            "as a whole; where whole networks were compared, the result stands above.\n\n"
+            "Every strategy had the same photos, steps, optimizer, learning rate and weight decay, which were chosen "
+            "on the validation photos by the mean over all strategies. The last epoch counts. The intervals come from "
+            "a bootstrap over the photos; the seeds determine initial weights, order and augmentation. Of five "
+            f"95{NBSP}% intervals, one or more excludes zero by chance alone in up to one study of four."
+        )
+        st.code(COMMAND, language="bash")

@@ -1,4 +1,4 @@
-"""Photos of the data set: finding them, offering their download, showing them as equal tiles."""
+"""Photos of the data set as equal tiles, the offer to download them, and the colors of their classes."""
 
 import io
 import os
@@ -11,12 +11,14 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from garbage_app import cache
+from garbage_core.data.classes import class_edge
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import escape
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
+
 
 TILE = (240, 320)  # height and width of a gallery's tiles in pixels
 
@@ -139,3 +141,8 @@ def gallery(
                     help="What in this photo speaks for the prediction?",
                     query_params={"file": file},
                 )
+
+
+def chip(name: str, position: int = 0) -> str:
+    """Returns Markdown for a small square in the color of a class; put the name beside it."""
+    return f':color[■]{{foreground="{class_edge(name, position)}"}}'

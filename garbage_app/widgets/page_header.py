@@ -1,8 +1,10 @@
-"""The head of a page: its question, and the computed sentence that answers it."""
+"""The head of a page: its question, and the computed sentence that answers it, or why the page cannot answer here."""
 
 from typing import TYPE_CHECKING
 
 import streamlit as st
+
+from garbage_core.inference.engine import keras_is_installed
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -26,3 +28,10 @@ def answer(place: "DeltaGenerator", sentence: str, note: str = "") -> None:
         st.subheader(sentence, anchor=False)
         if note:
             st.caption(note)
+
+
+def needs_tensorflow(what: str) -> None:
+    """Ends a page that cannot do its work without TensorFlow, in one line that says so; does nothing where it is."""
+    if not keras_is_installed():
+        st.info(f"{what} needs TensorFlow, which is not installed on this server.", icon=":material/info:")
+        st.stop()

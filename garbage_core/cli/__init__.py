@@ -15,22 +15,11 @@ from collections.abc import Sequence
 
 from garbage_core import __version__
 from garbage_core.cli import audit, classify, compare, data, embed, evaluate, explain, export, ood, study, train
-from garbage_core.cli.options import add_command
+from garbage_core.cli.options import add_parser
 from garbage_core.errors import GarbageError
 
-COMMANDS = {
-    "data": data,
-    "train": train,
-    "evaluate": evaluate,
-    "compare": compare,
-    "classify": classify,
-    "explain": explain,
-    "export": export,
-    "embed": embed,
-    "audit": audit,
-    "study": study,
-    "ood": ood,
-}
+_MODULES = (data, train, evaluate, compare, classify, explain, export, embed, audit, study, ood)
+COMMANDS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,5 +64,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(after_stop="No file is half written.")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
-        add_command(parsers, name, module)
+        add_parser(parsers, name, module.HELP, module.add_arguments, getattr(module, "run", None))
     return parser

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_data_dir, add_json, add_model, progress_bar, warn, write_result
+from garbage_core.cli.options import add_common, progress_bar, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import count, printable, text_table
 
@@ -16,11 +16,10 @@ _SHOWN = 10  # findings of each kind that are listed on a terminal
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    add_data_dir(parser)
-    add_model(parser)
+    add_common(parser, "--data-dir", "--model")
     parser.add_argument("--duplicates-only", action="store_true", help="without a model, by the photos alone")
     parser.add_argument("-o", "--out", metavar="FILE", help="table to write (default: audit/findings.csv in models)")
-    add_json(parser)
+    add_common(parser, "--json")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
@@ -61,22 +60,13 @@ def _nested(findings: "pd.DataFrame") -> list[dict[str, Any]]:
     import pandas as pd
 
     result = []
-    for _, rows in findings.groupby("finding"):
+    for number, rows in findings.groupby("finding"):
         first = rows.iloc[0]
-        photos = [
-            {key: value for key, value in row.items() if not pd.isna(value) and value != ""}
-            for row in rows[["file", "label", "split", "bits", "cosine", "suggested"]].to_dict("records")
-        ]
+        photos = rows[["file", "label", "split", "bits", "cosine", "suggested"]].to_dict("records")
+        photos = [{key: value for key, value in row.items() if not pd.isna(value) and value != ""} for row in photos]
         flags = {key: bool(first[key]) for key in ("contradictory", "leak")}
-        result.append(
-            {
-                "finding": int(first["finding"]),
-                "kind": first["kind"],
-                "score": float(first["score"]),
-                **flags,
-                "photos": photos,
-            }
-        )
+        finding = {"finding": int(number), "kind": first["kind"], "score": float(first["score"])}
+        result.append(finding | flags | {"photos": photos})
     return result
 
 

@@ -10,16 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import (
-    add_json,
-    add_model,
-    add_runtime,
-    positive,
-    progress_bar,
-    start_keras,
-    warn,
-    write_result,
-)
+from garbage_core.cli.options import add_common, positive, progress_bar, start_keras, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, printable
 
@@ -33,13 +24,12 @@ MANY = 200  # photos, from which on memory that grows with their number counts f
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("photos", metavar="PHOTO|DIR", nargs="+", help="a photo, or a folder with photos at any depth")
-    add_model(parser)
-    add_runtime(parser)
+    add_common(parser, "--model", "--runtime")
     parser.add_argument(
         "--flip", action="store_true", help="mean over each photo and its mirror image, in twice the time"
     )
     form = parser.add_mutually_exclusive_group()
-    add_json(form)
+    add_common(form, "--json")
     form.add_argument("--csv", metavar="FILE", help="write a table instead")
     scale = parser.add_argument_group(
         "millions of photos",
@@ -91,12 +81,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
 
 
 def load_classifier(name: str, runtime: str | None = None) -> "Classifier":
-    """Returns the classifier of a run; starts Keras if no exported network takes its place.
-
-    Args:
-        name: Name of the run.
-        runtime: Runtime that was asked for; None for the fastest there is.
-    """
+    """Returns the classifier of a run, on its fastest runtime if none is named; starts Keras only if that needs it."""
     from garbage_core.inference.classifier import Classifier
     from garbage_core.inference.runtimes import KERAS, choose
     from garbage_core.runs.run import load_run
@@ -132,10 +117,11 @@ def prediction_line(result: "Prediction | Failure", width: int = 0) -> str:
     name = printable(result.file).ljust(width)
     if isinstance(result, Failure):
         return f"{name}  error: {printable(result.error)}"
+    confidence = percent(result.confidence, plain=True)
     if result.is_ood:
-        return f"{name}  does not look like waste; at most: {result.label} {percent(result.confidence, plain=True)}"
+        return f"{name}  does not look like waste; at most: {result.label} {confidence}"
     if result.accepted:
-        return f"{name}  {result.label}  {percent(result.confidence, plain=True)}"
+        return f"{name}  {result.label}  {confidence}"
     likely = sorted(result.probabilities.items(), key=lambda item: -item[1])[:2]
     return f"{name}  not sure: " + " or ".join(f"{label} {percent(share, plain=True)}" for label, share in likely)
 
@@ -159,30 +145,33 @@ def _counted(results: Iterable["Prediction | Failure"], counts: Counter[str]) ->
 
 def _write_json(results: Iterable["Prediction | Failure"], out: TextIO) -> None:
     """Writes one JSON array, element by element."""
-    before = "["
-    for result in results:
-        element = json.dumps(result.to_dict(), indent=2, allow_nan=False)
-        out.write(f"{before}\n{textwrap.indent(element, '  ')}")
-        before = ","
-    out.write("\n]\n")
+    out.write("[")
+    comma = ""
+    try:
+        for result in results:
+            element = json.dumps(result.to_dict(), indent=2, allow_nan=False)
+            out.write(f"{comma}\n{textwrap.indent(element, '  ')}")
+            comma = ","
+    finally:  # what was classified before an error can be read
+        out.write("\n]\n")
 
 
 def _write_csv(path: str, classes: tuple[str, ...], results: Iterable["Prediction | Failure"]) -> None:
     """Writes a table, row by row."""
     from garbage_core.utils.files import whole_file
 
-    header = ("file", "label", "confidence", "accepted", *(f"p_{name}" for name in classes), "error")
+    shares = [f"p_{name}" for name in classes]
+    columns = ("file", "label", "confidence", "accepted", *shares, "error", "ood_p_value", "is_ood")
     with (
         whole_file(Path(path)) as temporary,
         open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
     ):
         table = csv.writer(file, lineterminator="\n")
-        table.writerow((*header, "ood_p_value", "is_ood"))
+        table.writerow(columns)
         for result in results:
             row = result.to_dict()
-            shares = [_cell(row["probabilities"].get(name)) for name in classes]
-            cells = [_cell(row[name]) for name in ("file", "label", "confidence", "accepted")]
-            table.writerow((*cells, *shares, *(_cell(row[name]) for name in ("error", "ood_p_value", "is_ood"))))
+            row |= {f"p_{name}": row["probabilities"].get(name) for name in classes}
+            table.writerow([_cell(row[column]) for column in columns])
         file.flush()
         os.fsync(file.fileno())
 
@@ -230,7 +219,7 @@ def _classify_at_scale(args: argparse.Namespace, out: TextIO) -> int:
 def _scale_text(result: dict[str, Any]) -> str:
     """Describes what came of a job with Ray."""
     lines = [
-        f"{result['photos']:,} photos in {result['source']}: {result['answered']:,} answered, {result['failed']:,} "
+        f"{result['photos']:,} photos in {result['source']}: {result['answered']:,} classified, {result['failed']:,} "
         f"could not be read. In {result['out']}: answers/ and failed/."
     ]
     if result["blocks_before"]:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, TextIO
 
-from garbage_core.cli.options import add_json, add_split, write_result
+from garbage_core.cli.options import add_common, write_result
 from garbage_core.utils.text import quantity, signed, text_table
 
 HELP = "two runs on the same photos"
@@ -12,8 +12,7 @@ HELP = "two runs on the same photos"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("names", metavar="NAME", nargs=2, help="name of a run")
-    add_split(parser)
-    add_json(parser)
+    add_common(parser, "--split", "--json")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:

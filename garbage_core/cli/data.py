@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, TextIO
 
-from garbage_core.cli.options import add_data_dir, add_json, progress_bar, warn, write_result
+from garbage_core.cli.options import add_common, progress_bar, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, printable, text_table
 
@@ -12,14 +12,14 @@ HELP = "verify and list the data set"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    add_data_dir(parser)
+    add_common(parser, "--data-dir")
     parser.add_argument(
         "--download", action="store_true", help="fetch the official archive first, into DIR or the user's cache"
     )
     parser.add_argument(
         "--statistics", action="store_true", help="also measure every photo, into photos.csv in models/studies"
     )
-    add_json(parser)
+    add_common(parser, "--json")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from typing import TextIO
 
-from garbage_core.cli.options import add_data_dir, progress_bar, start_keras
+from garbage_core.cli.options import add_common, progress_bar, start_keras
 from garbage_core.utils.text import count, percent
 
 HELP = "embeddings of every photo by a run's network, written into the run"
@@ -11,8 +11,7 @@ HELP = "embeddings of every photo by a run's network, written into the run"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("name", metavar="NAME", help="name of a run")
-    add_data_dir(parser)
+    add_common(parser, "name", "--data-dir")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:

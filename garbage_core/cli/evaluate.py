@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_json, add_split, write_result
+from garbage_core.cli.options import add_common, write_result
 from garbage_core.utils.text import percent, quantity, text_table
 
 if TYPE_CHECKING:
@@ -14,9 +14,7 @@ HELP = "metrics of a run with 95 % intervals"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("name", metavar="NAME", help="name of a run")
-    add_split(parser)
-    add_json(parser)
+    add_common(parser, "name", "--split", "--json")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
@@ -76,7 +74,7 @@ def evaluation_text(result: dict[str, Any]) -> str:
     accepted = result["accepted"]
     if not accepted["accepted"]:
         return text + (
-            f"Never sure: no photo reaches the decision threshold chosen on val ({result['threshold']:.2f}).\n"
+            f"Always abstains: no photo reaches the decision threshold chosen on val ({result['threshold']:.2f}).\n"
         )
     return text + (
         f"Decision threshold {percent(result['threshold'], plain=True)}: {accepted['accepted']:,} of "

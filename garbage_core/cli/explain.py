@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TextIO
 
 from garbage_core.cli.classify import load_classifier, prediction_line
-from garbage_core.cli.options import add_model, add_runtime
+from garbage_core.cli.options import add_common
 from garbage_core.errors import GarbageError
 
 HELP = "a heat map of what speaks for a class"
@@ -16,11 +16,11 @@ METHODS = ("gradcam", "gradcam++", "scorecam", "layercam", "saliency")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("photo", metavar="PHOTO")
-    add_model(parser)
+    add_common(parser, "--model")
     parser.add_argument("--method", choices=METHODS, default=METHODS[0], help="default: %(default)s")
     parser.add_argument("--class", metavar="NAME", dest="label", help="class to explain (default: the predicted class)")
     parser.add_argument("-o", "--out", metavar="OUT.png", required=True, help="picture to write")
-    add_runtime(parser)
+    add_common(parser, "--runtime")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, TextIO
 
-from garbage_core.cli.options import add_data_dir, add_json, start_keras, warn, write_result
+from garbage_core.cli.options import add_common, start_keras, warn, write_result
 from garbage_core.utils.text import percent
 
 HELP = "a network for another runtime, checked against the original"
@@ -12,14 +12,13 @@ FORMATS = ("openvino", "litert", "onnx")  # as in `garbage_core.inference.runtim
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("name", metavar="NAME", help="name of a run")
+    add_common(parser, "name")
     parser.add_argument("--format", choices=FORMATS, required=True, help="which runtime shall read it")
     parser.add_argument("--int8", action="store_true", help="quantize to 8 bits, with ranges from training photos")
     parser.add_argument(
         "-o", "--out", metavar="OUT", help="file or folder to write to (default: the run's folder, where it is used)"
     )
-    add_data_dir(parser)
-    add_json(parser)
+    add_common(parser, "--data-dir", "--json")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_data_dir, add_json, progress_bar, start_keras, write_result
+from garbage_core.cli.options import add_common, progress_bar, start_keras, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import count, percent, text_table
 
@@ -26,12 +26,12 @@ _KINDS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("name", metavar="NAME", help="name of a run; the detector is written into its folder")
-    add_data_dir(parser)
+    add_common(parser, "--data-dir")
     parser.add_argument(
         "--others", metavar="DIR|ZIP", help="photos of other things, to measure with; fitting needs none"
     )
     parser.add_argument("--compare", metavar="FILE.csv", help="also measure other methods, and write or renew a table")
-    add_json(parser)
+    add_common(parser, "--json")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
@@ -99,8 +99,8 @@ def _text(summary: dict[str, Any]) -> str:
     ]
     header = ["kind", "pictures", "AUROC", "let through at 95 %", "let through", "predicted correctly"]
     return (
-        f"{summary['run']} takes {percent(summary['val_refused'], plain=True)} of its "
-        f"{count(summary['val_photos'], 'val photo')} for out-of-distribution (OOD), and "
+        f"{summary['run']} marks {percent(summary['val_refused'], plain=True)} of its "
+        f"{count(summary['val_photos'], 'val photo')} as out-of-distribution (OOD), and "
         f"{percent(summary['test_refused'], plain=True)} of its {count(summary['test_photos'], 'test photo')}.\n\n"
         + text_table(header, rows)
         + "\nAUROC: the chance that a picture has a higher OOD score than a test photo. At 95 %: where 95 % of the "

@@ -6,32 +6,40 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from types import ModuleType
 from typing import Any, TextIO
 
 from garbage_core.errors import GarbageError
 
-SPLITS = ("train", "val", "test")
 # As in `garbage_core.inference.runtimes`, which takes longer to import than the help may take; a test compares them.
 RUNTIMES = ("auto", "keras", "openvino-int8", "litert-int8", "onnx-int8", "openvino", "onnx", "litert")
+# Arguments that several commands have.
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "name": {"metavar": "NAME", "help": "name of a run"},
+    "--data-dir": {
+        "metavar": "DIR",
+        "help": "folder of class folders, or a zip of it (default: $GARBAGE_DATA, ./data, the user's cache)",
+    },
+    "--split": {"choices": ("train", "val", "test"), "default": "test", "help": "default: %(default)s"},
+    "--model": {"metavar": "NAME", "default": "transfer", "help": "name of a run (default: %(default)s)"},
+    "--runtime": {
+        "choices": RUNTIMES,
+        "help": "what runs the network (default: $GARBAGE_RUNTIME, else the fastest that the run was exported to)",
+    },
+    "--json": {"action": "store_true", "help": "print one JSON document"},
+}
 
 
 # Options
-
-
-def add_command(parsers: argparse._SubParsersAction, name: str, module: ModuleType) -> None:
-    """Adds a command to the parser: its `HELP`, its arguments, and its `run` unless its parts have one each."""
-    add_parser(parsers, name, module.HELP, getattr(module, "run", None), module.add_arguments)
 
 
 def add_parser(
     parsers: argparse._SubParsersAction,
     name: str,
     text: str,
-    run: Callable[[argparse.Namespace, TextIO], int] | None,
     add_arguments: Callable[[argparse.ArgumentParser], None],
+    run: Callable[[argparse.Namespace, TextIO], int] | None,
 ) -> None:
-    """Adds a parser that calls `run`; the text is its help, and as a sentence its description."""
+    """Adds a parser that calls `run`, unless its parts have one each; the text is its help and its description."""
     text = text.replace("%", "%%")
     parser = parsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     if run:
@@ -39,37 +47,10 @@ def add_parser(
     add_arguments(parser)
 
 
-def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """Adds `--data-dir`."""
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="folder of class folders, or a zip of it (default: $GARBAGE_DATA, ./data, the user's cache)",
-    )
-
-
-def add_split(parser: argparse.ArgumentParser) -> None:
-    """Adds `--split`, test unless another is named."""
-    parser.add_argument("--split", choices=SPLITS, default="test", help="default: %(default)s")
-
-
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Adds `--model`, a run's name."""
-    parser.add_argument("--model", metavar="NAME", default="transfer", help="name of a run (default: %(default)s)")
-
-
-def add_runtime(parser: argparse.ArgumentParser) -> None:
-    """Adds `--runtime`."""
-    parser.add_argument(
-        "--runtime",
-        choices=RUNTIMES,
-        help="what runs the network (default: $GARBAGE_RUNTIME, else the fastest that the run was exported to)",
-    )
-
-
-def add_json(parser: argparse._ActionsContainer) -> None:
-    """Adds `--json`."""
-    parser.add_argument("--json", action="store_true", help="print one JSON document")
+def add_common(parser: argparse._ActionsContainer, *names: str) -> None:
+    """Adds arguments that several commands have, in the order given: `name`, `--data-dir`, ..., `--json`."""
+    for name in names:
+        parser.add_argument(name, **_ARGUMENTS[name])
 
 
 def positive(text: str) -> int:

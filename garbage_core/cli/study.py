@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from garbage_core.cli.options import add_data_dir, add_parser, positive, start_keras, warn
+from garbage_core.cli.options import add_common, add_parser, positive, start_keras, warn
 from garbage_core.errors import GarbageError
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the studies and their options."""
     parsers = parser.add_subparsers(required=True, metavar="STUDY")
     text = "what each strategy against class imbalance gains"
-    add_parser(parsers, "imbalance", text, run_imbalance, _add_imbalance_arguments)
+    add_parser(parsers, "imbalance", text, _add_imbalance_arguments, run_imbalance)
     text = "five runs, one for each fold, taken together"
-    add_parser(parsers, "crossval", text, run_crossval, _add_crossval_arguments)
+    add_parser(parsers, "crossval", text, _add_crossval_arguments, run_crossval)
 
 
 def _add_imbalance_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def _add_crossval_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_common_arguments(parser: argparse.ArgumentParser, file: str) -> None:
     parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
-    add_data_dir(parser)
+    add_common(parser, "--data-dir")
     parser.add_argument(
         "--weights",
         metavar="imagenet|PATH",

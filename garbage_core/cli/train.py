@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any, TextIO
 
 from garbage_core.cli.evaluate import evaluate_run, value_and_interval
-from garbage_core.cli.options import add_data_dir, positive, start_keras, warn
+from garbage_core.cli.options import add_common, positive, start_keras, warn
 from garbage_core.utils.text import printable, text_table
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config", metavar="scratch|transfer|PATH.toml", help="what to train: a preset or a file like it"
     )
-    add_data_dir(parser)
+    add_common(parser, "--data-dir")
     parser.add_argument("--name", help="name of the run and its folder (default: the config's)")
     parser.add_argument(
         "--epochs",

@@ -169,7 +169,7 @@ def test_a_run_that_is_never_sure_says_so(two_runs, capsys):
     fake_run(two_runs, "careful", threshold=1.01)
     code, out, _ = run(capsys, "evaluate", "careful")
     assert code == 0
-    assert "Never sure" in out
+    assert "Always abstains" in out
 
 
 def test_compare_looks_at_the_same_photos(two_runs, capsys):
@@ -255,6 +255,24 @@ def test_json_is_written_while_photos_are_still_classified(models, monkeypatch):
     found = json.loads(out.getvalue())
     assert len(found) == total
     assert out.getvalue() == json.dumps(found, indent=2) + "\n"
+
+
+def test_json_is_complete_after_an_error(models, monkeypatch, capsys):
+    from garbage_core.errors import GarbageError
+    from garbage_core.inference.classifier import Failure
+
+    class Classifier:
+        @staticmethod
+        def classify_paths(paths, flip):
+            if paths[0].name == "a.jpg":
+                yield Failure("a.jpg", "odd")
+            raise GarbageError("The runtime stopped: choose another with --runtime.")
+
+    monkeypatch.setattr(cli.classify, "load_classifier", lambda name, runtime: Classifier)
+    for name, count in (("a.jpg", 1), ("b.jpg", 0)):
+        code, out, err = run(capsys, "classify", name, "--json")
+        assert (code, len(json.loads(out))) == (2, count)
+        assert "The runtime stopped" in err
 
 
 def test_classify_as_a_table(models, photos, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The table of page Speed: what was measured against what, whether its goal is reached, and how it was measured."""
+"""The tables of page Speed: what was measured against what, which goals are reached, and the time of each runtime."""
 
 from pathlib import Path
 
@@ -6,16 +6,16 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app import cache
-from garbage_app.speed.results import ROWS, bench_path, read_bench
-from garbage_app.speed.runtimes import short_number, write_runtimes
+from garbage_app.speed.results import COMPILED, ROWS, USUAL, bench_path, race_path, read_bench, read_race
 from garbage_app.widgets.charts import show_table
+from garbage_core.inference.runtimes import RUNTIMES
 from garbage_core.utils.text import capital, count, escape, listing
 
 
 def rows_or_stop() -> list[dict]:
     """Returns the measured rows; without any, says how to measure and ends the page."""
     path = bench_path()
-    rows = _read(path) if path.is_file() else []
+    rows = _read_rows(path) if path.is_file() else []
     if not rows:
         st.info(
             "Nothing has been measured yet. It takes some minutes; let the machine do nothing else meanwhile:",
@@ -28,7 +28,7 @@ def rows_or_stop() -> list[dict]:
 
 
 @cache.data(max_entries=2)
-def _read(path: Path) -> list[dict]:
+def _read_rows(path: Path) -> list[dict]:
     return read_bench(path)
 
 
@@ -50,8 +50,8 @@ def write_goals(rows: list[dict]) -> None:
                 "Ratio": ["" if row["ratio"] is None else f"{row['ratio']:.2f}" for row in rows],
                 "Goal": [_goal(row) for row in rows],
                 "Reached": [row["met"] for row in rows],
-                "Ours": [_measured(row, "ours") for row in rows],
-                "Other side": [_measured(row, "reference") for row in rows],
+                "Ours": [_with_unit(row, "ours") for row in rows],
+                "Other side": [_with_unit(row, "reference") for row in rows],
             }
         ),
         "bench",
@@ -84,7 +84,7 @@ def write_methods(rows: list[dict]) -> None:
             st.code(row["command"], language="bash")
 
 
-def _measured(row: dict, side: str) -> str:
+def _with_unit(row: dict, side: str) -> str:
     return "" if row[side] is None else f"{short_number(row[side])} {row['unit']}"
 
 
@@ -92,3 +92,53 @@ def _goal(row: dict) -> str:
     """Returns a row's goal in words."""
     bound = "at most" if row["unit"] == "ms" else "at least"
     return f"{bound} {row['goal']:g}{' ms' if row['ratio'] is None else ''}"
+
+
+def write_runtimes() -> None:
+    """Shows how long one photo takes with every runtime that the network was exported to, if that was measured."""
+    path = race_path()
+    content = _read_times(path) if path.is_file() else None
+    if content is None:
+        return
+    height, width = content["size"]
+    rows = content["rows"]
+    st.subheader("The same network, outside of Keras", anchor=False)
+    show_table(
+        pd.DataFrame(
+            {
+                "Runs in": [_runtime_title(row["runtime"]) for row in rows],
+                "Numbers": ["8 bits" if row["precision"] == "int8" else "32 bits" for row in rows],
+                "One photo": [f"{short_number(row['milliseconds'])} ms" for row in rows],
+                "Times as fast": [f"{row['times_as_fast']:.1f}" for row in rows],
+                "Goal": ["" if row["goal"] is None else f"at least {row['goal']:g}" for row in rows],
+                "Reached": [row["met"] for row in rows],
+                "Accuracy lost": [
+                    "" if row["points_lost"] is None else f"{max(0.0, row['points_lost']):.1f} points" for row in rows
+                ],
+            }
+        ),
+        "runtimes",
+        {"Reached": st.column_config.CheckboxColumn("Reached")},
+    )
+    st.caption(
+        f"One photo of {width}x{height} by {escape(content['run'])}, all in turns on "
+        f"{escape(content['machine'], 200)}; measured on {escape(content['measured'][:10])}. Accuracy lost on the "
+        "validation photos when it was exported."
+    )
+    st.code(content["command"], language="bash")
+
+
+def short_number(value: float) -> str:
+    """Returns a measured value as short as it is still exact enough to compare."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+@cache.data(max_entries=2)
+def _read_times(path: Path) -> dict | None:
+    return read_race(path)
+
+
+def _runtime_title(name: str) -> str:
+    in_keras = {USUAL: "Keras, predict", COMPILED: "Keras, one compiled call"}
+    plain = name.removesuffix("-int8")  # the next column names the precision
+    return in_keras.get(name) or (RUNTIMES[plain].title if plain in RUNTIMES else name)
