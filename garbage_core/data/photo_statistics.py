@@ -25,8 +25,18 @@ STATISTICS_COLUMNS = ("file", "label", "width", "height", "bytes", "brightness",
 COMMAND = "python -m garbage_core data --statistics"
 # Names of colors, from light to dark and then around the wheel, as `color_name` gives them.
 COLOR_NAMES = (
-    *("white", "pale blue", "beige", "gray", "black"),
-    *("brown", "red", "orange", "yellow", "green", "blue", "purple"),
+    "white",
+    "pale blue",
+    "beige",
+    "gray",
+    "black",
+    "brown",
+    "red",
+    "orange",
+    "yellow",
+    "green",
+    "blue",
+    "purple",
 )
 SIDE = 64  # pixels; the longer side of the small copy that is measured
 GROUPS = 5  # of like colors in a photo

@@ -9,15 +9,19 @@ import plotly.graph_objects as go
 from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.results import matrix
 from garbage_core.figures.style import (
-    LINE,
     NEUTRAL,
     PRIMARY,
     WORSE,
     bar_marker,
+    dots,
     figure,
     model_color,
     model_symbol,
     percent_axis,
+    percents,
+    row_axis,
+    upright,
+    whisker,
 )
 from garbage_core.utils.text import NBSP, listing, number, percent, signed
 
@@ -41,9 +45,8 @@ def metric_comparison(
     traces, sentences = [], []
     for position, (title, table) in enumerate(models):
         rows = table.set_index("metric").loc[list(metrics)]
-        value, low, high = (100 * rows[column].to_numpy(float) for column in ("value", "low", "high"))
+        value, low, high = percents(rows, "value", "low", "high")
         color = model_color(title, position)
-        whisker = {"color": color, "thickness": 2, "width": 4, "symmetric": False}
         traces.append(
             go.Bar(
                 x=value,
@@ -51,7 +54,7 @@ def metric_comparison(
                 orientation="h",
                 name=title,
                 marker=bar_marker(color, color, 0.4, _PATTERNS[position % len(_PATTERNS)]),
-                error_x=whisker | {"array": high - value, "arrayminus": value - low},
+                error_x=whisker(color, value, low, high),
                 customdata=np.stack([low, high], axis=1),
                 hovertemplate="%{fullData.name}: %{y} %{x:.1f} %<br>95 % interval %{customdata[0]:.1f} to "
                 "%{customdata[1]:.1f} %<extra></extra>",
@@ -67,7 +70,7 @@ def metric_comparison(
         barmode="group",
         bargap=0.3,
         xaxis=percent_axis(top=102),
-        yaxis={"type": "category", "range": [len(metrics) - 0.5, -0.5], "showgrid": False},
+        yaxis=row_axis(metrics),
     )
 
 
@@ -84,8 +87,7 @@ def recall_comparison(per_class: pd.DataFrame, title_a: str, title_b: str) -> go
         One row per class: a marker with its interval for each model, and a band from one to the other.
     """
     names = [str(name) for name in per_class["label"]]
-    a, b = (100 * per_class[f"recall_{side}"].to_numpy(float) for side in "ab")
-    change = 100 * per_class["difference"].to_numpy(float)
+    a, b, change = percents(per_class, "recall_a", "recall_b", "difference")
     rows = np.arange(len(names))
     gaps_x, gaps_y = [], []
     for row, left, right in zip(rows, a, b, strict=True):
@@ -94,15 +96,15 @@ def recall_comparison(per_class: pd.DataFrame, title_a: str, title_b: str) -> go
     band = {"color": "rgba(127,127,127,0.28)", "width": 12}
     traces = [go.Scatter(x=gaps_x, y=gaps_y, mode="lines", line=band, hoverinfo="skip", showlegend=False)]
     for position, (title, side, values) in enumerate([(title_a, "a", a), (title_b, "b", b)]):
-        low, high = (100 * per_class[f"recall_{side}_{end}"].to_numpy(float) for end in ("low", "high"))
+        low, high = percents(per_class, f"recall_{side}_low", f"recall_{side}_high")
         color = model_color(title, position)
-        whisker = {"color": color, "thickness": 2, "width": 4, "symmetric": False}
         traces.append(
-            go.Scatter(
-                # A little apart, so that neither interval hides the other.
-                **{"x": values, "y": rows + (0.13 if position else -0.13), "mode": "markers", "name": title},
-                marker={"size": 12, "color": color, "symbol": model_symbol(title, position)},
-                error_x=whisker | {"array": high - values, "arrayminus": values - low},
+            dots(
+                values,
+                rows + (0.13 if position else -0.13),  # a little apart, so that neither interval hides the other
+                {"size": 12, "color": color, "symbol": model_symbol(title, position)},
+                name=title,
+                error_x=whisker(color, values, low, high),
                 customdata=np.stack([low, high, per_class["support"], names], axis=1).astype(object),
                 hovertemplate="%{fullData.name} finds %{x:.1f} % of %{customdata[2]:,} %{customdata[3]} photos<br>"
                 "95 % interval %{customdata[0]:.1f} to %{customdata[1]:.1f} %<extra></extra>",
@@ -140,17 +142,18 @@ def differences(table: pd.DataFrame, title_a: str, title_b: str, of: str = "reca
         orange below it, gray around it; the side of the line says the same.
     """
     names = [str(name) for name in table["label"]]
-    value, low, high = (100 * table[column].to_numpy(float) for column in ("difference", "low", "high"))
+    value, low, high = percents(table, "difference", "low", "high")
     clear = np.where(low > 0, 1, np.where(high < 0, -1, 0))
     traces = []
     for sign, color, symbol in ((1, PRIMARY, "diamond"), (-1, WORSE, "square"), (0, NEUTRAL, "circle")):
         own = np.flatnonzero((clear == sign) & np.isfinite(value))
-        whisker = {"color": color, "thickness": 2.5, "width": 5, "symmetric": False}
         traces.append(
-            go.Scatter(
-                **{"x": value[own], "y": [names[i] for i in own], "mode": "markers", "showlegend": False},
-                marker={"size": 12, "color": color, "symbol": symbol},
-                error_x=whisker | {"array": (high - value)[own], "arrayminus": (value - low)[own]},
+            dots(
+                value[own],
+                [names[i] for i in own],
+                {"size": 12, "color": color, "symbol": symbol},
+                showlegend=False,
+                error_x=whisker(color, value[own], low[own], high[own], 2.5, 5),
                 customdata=np.stack([low[own], high[own]], axis=1),
                 hovertemplate=f"%{{y}}: {title_b} minus {title_a} %{{x:+.1f}} points<br>"
                 "95 % interval %{customdata[0]:+.1f} to %{customdata[1]:+.1f}<extra></extra>",
@@ -171,13 +174,12 @@ def differences(table: pd.DataFrame, title_a: str, title_b: str, of: str = "reca
         "no interval is without zero"
     ]
     alt = f"Differences in {of} with 95{NBSP}% intervals, {title_b} minus {title_a}: {'; '.join(parts)}."
-    zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
     return figure(
         traces,
         alt,
         height=100 + 44 * len(names),
         annotations=notes,
-        shapes=[zero | {"line": {"color": LINE, "width": 1.5}}],
+        shapes=[upright(0) | {"layer": "below"}],
         # As much below as the legend takes in `recall_comparison`, so that the rows of both stand side by side.
         margin={"l": 4, "r": 12, "t": 12, "b": 36},
         xaxis={"title": f"{title_b} minus {title_a}, points", "range": [left - room, right + room]}

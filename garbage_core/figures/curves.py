@@ -12,12 +12,16 @@ from garbage_core.figures.style import (
     LINE,
     NEUTRAL,
     PRIMARY,
+    band,
+    dots,
     faded,
     figure,
     model_color,
     model_dash,
     model_symbol,
     percent_axis,
+    percents,
+    whisker,
 )
 from garbage_core.utils.text import NBSP, listing, percent
 
@@ -37,22 +41,22 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
     Returns:
         Two panels that share the horizontal axis; the diagonal is perfect calibration.
     """
-    perfect = {"x": [0, 100], "y": [0, 100], "mode": "lines", "name": "perfect", "hoverinfo": "skip"}
-    traces = [go.Scatter(**perfect, line={"color": LINE, "dash": "dash", "width": 1.5})]
+    traces = [_diagonal("perfect")]
     sentences, bars = [], []
     for (title, table), (color, dash, symbol) in zip(curves, _SERIES, strict=False):
-        some = table[table["photos"] > 0]
-        confidence, right = 100 * some["confidence"].to_numpy(float), 100 * some["accuracy"].to_numpy(float)
+        some, common = table[table["photos"] > 0], {"name": title, "legendgroup": title}
+        confidence, right, low, high = percents(some, "confidence", "accuracy", "accuracy_low", "accuracy_high")
         # A bin with many photos weighs more, and is drawn larger.
         size = 6 + 8 * np.sqrt(some["photos"] / max(some["photos"].max(), 1)) if len(some) else 6
-        low, high = 100 * some["accuracy_low"].to_numpy(float), 100 * some["accuracy_high"].to_numpy(float)
-        whisker = {"color": faded(color, 0.45), "thickness": 1.5, "width": 3, "symmetric": False}
         traces.append(
             go.Scatter(
-                **{"x": confidence, "y": right, "mode": "lines+markers", "name": title, "legendgroup": title},
+                **common,
+                x=confidence,
+                y=right,
+                mode="lines+markers",
                 line={"color": color, "dash": dash, "width": 2},
                 marker={"color": color, "symbol": symbol, "size": size},
-                error_y=whisker | {"array": high - right, "arrayminus": right - low},
+                error_y=whisker(faded(color, 0.45), right, low, high, 1.5, 3),
                 customdata=np.stack([some["photos"], low, high], axis=1),
                 hovertemplate="%{fullData.name}: of %{customdata[0]:,} predictions with confidence around %{x:.1f} %"
                 "<br>%{y:.1f} % are right (%{customdata[1]:.1f} to %{customdata[2]:.1f})<extra></extra>",
@@ -60,8 +64,12 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
         )
         bars.append(
             go.Bar(
-                **{"x": 50 * (table["bin_low"] + table["bin_high"]), "y": table["photos"], "yaxis": "y2"},
-                **{"name": title, "legendgroup": title, "showlegend": False, "offsetgroup": title},
+                **common,
+                x=50 * (table["bin_low"] + table["bin_high"]),
+                y=table["photos"],
+                yaxis="y2",
+                showlegend=False,
+                offsetgroup=title,
                 marker={"color": faded(color, 0.5), "line": {"color": color, "width": 1}},
                 customdata=100 * table[["bin_low", "bin_high"]].to_numpy(float),
                 hovertemplate="%{fullData.name}: %{y:,} predictions with confidence from %{customdata[0]:.0f} to "
@@ -103,21 +111,21 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
         color = model_color(title, position)
         # The first few predictions say nothing: one mistake among three would stretch the axis.
         table = table[table["accepted"] >= min(_FEWEST, table["accepted"].max())].sort_values("coverage")
-        x = 100 * table["coverage"].to_numpy(float)
-        y, low, high = (100 * table[f"accuracy{end}"].to_numpy(float) for end in ("", "_low", "_high"))
+        x, y, low, high = percents(table, "coverage", "accuracy", "accuracy_low", "accuracy_high")
         lowest = min([lowest, *low])
-        edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-        traces += [
-            go.Scatter(**edge, y=high),
-            go.Scatter(**edge, y=low, fill="tonexty", fillcolor=faded(color, 0.15)),
+        traces += band(x, low, high, color, 0.15)
+        traces.append(
             go.Scatter(
-                **{"x": x, "y": y, "mode": "lines", "name": title},
+                x=x,
+                y=y,
+                mode="lines",
+                name=title,
                 line={"color": color, "width": 2.2, "dash": model_dash(title, position)},
                 customdata=100 * table["threshold"].to_numpy(float),
                 hovertemplate="%{fullData.name}, threshold %{customdata:.1f} %:<br>predicts %{x:.1f} % of the photos, "
                 "%{y:.1f} % of them rightly<extra></extra>",
-            ),
-        ]
+            )
+        )
         accepted = table[table["threshold"] >= (threshold if threshold is not None else 0)]
         if threshold is None:
             sentences.append(f"{title} is right on {percent(y[-1] / 100)} of all photos")
@@ -147,15 +155,19 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
     )
 
 
+def _diagonal(name: str, **more) -> go.Scatter:
+    line = {"color": LINE, "dash": "dash", "width": 1.5}
+    return go.Scatter(x=[0, 100], y=[0, 100], mode="lines", name=name, hoverinfo="skip", line=line, **more)
+
+
 def _threshold_mark(title: str, position: int, threshold: float, share: float, right: float) -> go.Scatter:
     """Marks where a model's threshold stands on its coverage curve; shares are 0..1."""
     symbol = {"color": model_color(title, position), "size": 13, "symbol": model_symbol(title, position)}
-    return go.Scatter(
-        x=[100 * share],
-        y=[100 * right],
-        mode="markers",
+    return dots(
+        [100 * share],
+        [100 * right],
+        symbol | {"line": {"color": "#FFFFFF", "width": 1.5}},
         name=f"{title}, threshold {percent(threshold)}",
-        marker=symbol | {"line": {"color": "#FFFFFF", "width": 1.5}},
         hovertemplate="%{fullData.name}:<br>predicts %{x:.1f} % of the photos, %{y:.1f} % of them rightly"
         "<extra></extra>",
     )
@@ -171,22 +183,13 @@ def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
     Returns:
         Line chart in the classes' colors; the diagonal is guessing.
     """
-    guess = {
-        "x": [0, 100],
-        "y": [0, 100],
-        "mode": "lines",
-        "name": "guessing",
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
-    traces = [go.Scatter(**guess, line={"color": LINE, "dash": "dash", "width": 1.5})]
     hover = (
         "%{fullData.name}<br>finds %{y:.1f} % of its photos<br>and predicts %{x:.1f} % of the others as it"
         "<extra></extra>"
     )
     curves, sentences = _class_curves(table, classes, "fpr", "tpr", "auc", "area", hover, "hv")
     return figure(
-        [*traces, *curves],
+        [_diagonal("guessing", showlegend=False), *curves],
         f"ROC curves, each class against all others, with the area under the curve: {sentences}.",
         height=460,
         xaxis=percent_axis("Others predicted as it (false positive rate)", top=101) | {"showgrid": True},
@@ -225,17 +228,11 @@ def _class_curves(
         if rows.empty:
             continue
         value = float(rows[area].iloc[0])
-        line = {
-            "color": class_edge(name, position),
-            "width": 2.2,
-            "dash": DASHES[position % len(DASHES)],
-            "shape": shape,
-        }
-        points = {"x": 100 * rows[x].to_numpy(float), "y": 100 * rows[y].to_numpy(float)}
+        line = {"color": class_edge(name, position), "dash": DASHES[position % len(DASHES)], "shape": shape}
+        across, up = percents(rows, x, y)
+        label = f"{name} ({area_name}{NBSP}{value:.3f})"
         curves.append(
-            go.Scatter(
-                **points, mode="lines", name=f"{name} ({area_name}{NBSP}{value:.3f})", line=line, hovertemplate=hover
-            )
+            go.Scatter(x=across, y=up, mode="lines", name=label, line=line | {"width": 2.2}, hovertemplate=hover)
         )
         words.append(f"{name} {value:.3f}")
     return curves, listing(words or ["none"])

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from garbage_core.data.class_balance import expected_counts
 from garbage_core.data.classes import class_color, class_edge
-from garbage_core.figures.style import NEUTRAL, bar_marker, figure, named_rows
+from garbage_core.figures.style import NEUTRAL, bar_marker, class_colors, dots, figure, legend_sample, named_rows
 from garbage_core.utils.text import NBSP, listing, number
 
 # Splits are told apart by fill pattern, because the colors are the classes'.
@@ -28,8 +28,7 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
         Bars from zero, in the classes' colors.
     """
     classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
-    fills = [class_color(name, i) for i, name in enumerate(classes)]
-    edges = [class_edge(name, i) for i, name in enumerate(classes)]
+    fills, edges = class_colors(classes)
     totals = counts.sum(axis=1)
     traces = []
     for k, split in enumerate(splits):
@@ -51,7 +50,7 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
         )
         # The legend explains patterns, so its samples are gray and not the color of the first class.
         sample = bar_marker(NEUTRAL, NEUTRAL, strength, shape)
-        traces.append(go.Bar(x=[None], y=[None], name=split, marker=sample, **group, hoverinfo="skip"))
+        traces.append(legend_sample(split, sample, **group))
     if mode == "stacked":
         labels = {"x": classes, "y": totals, "text": [number(n) for n in totals], "hoverinfo": "skip"}
         # Invisible markers, because they keep the text off the bars.
@@ -86,23 +85,24 @@ def split_shares(counts: pd.DataFrame) -> go.Figure:
     classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
     expected, totals = expected_counts(counts), counts.sum(axis=1)
     even = 100 * totals / max(totals.sum(), 1)
-    fills = [class_color(name, i) for i, name in enumerate(classes)]
-    edges = [class_edge(name, i) for i, name in enumerate(classes)]
+    fills, edges = class_colors(classes)
     tick = {"symbol": "line-ns", "size": 24, "line": {"color": NEUTRAL, "width": 2.5}}
-    traces = [go.Scatter(x=even, y=classes, mode="markers", name="even share", marker=tick, hoverinfo="skip")]
+    traces = [dots(even, classes, tick, name="even share", hoverinfo="skip")]
     for k, split in enumerate(splits):
         photos, symbol = counts.iloc[:, k], _SYMBOLS[k % len(_SYMBOLS)]
         traces.append(
-            go.Scatter(
-                **{"x": 100 * photos / max(photos.sum(), 1), "y": classes, "mode": "markers", "showlegend": False},
-                marker={"symbol": symbol, "size": 11, "color": fills, "line": {"color": edges, "width": 1.5}},
+            dots(
+                100 * photos / max(photos.sum(), 1),
+                classes,
+                {"symbol": symbol, "size": 11, "color": fills, "line": {"color": edges, "width": 1.5}},
+                showlegend=False,
                 customdata=np.stack([photos, expected.iloc[:, k]], axis=1),
                 hovertemplate=f"%{{y}}, {split}: %{{customdata[0]:,}} photos, %{{customdata[1]:.1f}} were even"
                 "<extra></extra>",
             )
         )
         sample = {"symbol": symbol, "size": 10, "color": NEUTRAL}
-        traces.append(go.Scatter(x=[None], y=[None], mode="markers", name=split, marker=sample, hoverinfo="skip"))
+        traces.append(dots([None], [None], sample, name=split, hoverinfo="skip"))
     shares = [f"{name} {share:.1f} %" for name, share in zip(classes, even, strict=True)]
     alt = f"Dot chart of each class's share of each split ({listing(splits)}). Share of all photos: {listing(shares)}."
     return figure(
@@ -124,8 +124,7 @@ def effective_numbers(table: pd.DataFrame) -> go.Figure:
         A broad faint bar for the photos, a narrow full one for the effective number in it.
     """
     classes = table["label"].astype(str).tolist()
-    fills = [class_color(name, i) for i, name in enumerate(classes)]
-    edges = [class_edge(name, i) for i, name in enumerate(classes)]
+    fills, edges = class_colors(classes)
     hover = "%{x}: %{customdata[0]:,} photos count as %{customdata[1]:.1f}<extra></extra>"
     numbers = table[["photos", "effective"]].to_numpy()
     traces = []
@@ -133,8 +132,7 @@ def effective_numbers(table: pd.DataFrame) -> go.Figure:
         marker = bar_marker(fills, edges, opacity, "")
         bar = {"x": classes, "y": table[column], "width": width, "marker": marker, "showlegend": False}
         traces.append(go.Bar(**bar, name=name, customdata=numbers, hovertemplate=hover))
-        sample = bar_marker(NEUTRAL, NEUTRAL, opacity, "")
-        traces.append(go.Bar(x=[None], y=[None], name=name, marker=sample, hoverinfo="skip"))
+        traces.append(legend_sample(name, bar_marker(NEUTRAL, NEUTRAL, opacity, "")))
     pairs = [f"{row.label} {number(row.photos)} and {row.effective:.1f}" for row in named_rows(table)]
     return figure(
         traces,
@@ -158,11 +156,10 @@ def photo_sizes(photos: pd.DataFrame) -> go.Figure:
     sizes = photos.groupby(["width", "height"]).size().reset_index(name="photos")
     most = sizes["photos"].max() if len(sizes) else 1
     diameter = 8 + 26 * np.sqrt(sizes["photos"] / most)
-    trace = go.Scatter(
-        x=sizes["width"],
-        y=sizes["height"],
-        mode="markers",
-        marker={"size": diameter, "color": NEUTRAL, "opacity": 0.6, "line": {"color": NEUTRAL, "width": 1}},
+    trace = dots(
+        sizes["width"],
+        sizes["height"],
+        {"size": diameter, "color": NEUTRAL, "opacity": 0.6, "line": {"color": NEUTRAL, "width": 1}},
         customdata=sizes["photos"],
         hovertemplate="%{x:,} x %{y:,} pixels: %{customdata:,} photos<extra></extra>",
     )

@@ -121,8 +121,13 @@ def _along_axis(trainings: Sequence[Training], along: str) -> dict:
     spare = 0.012 * (end - start)
     suffix = f"{NBSP}%" if along == "share" else ""
     return {
-        **{"title": _AXIS_TITLES[along], "range": [start - spare, end + spare], "showgrid": False},
-        **{"tickformat": ",d" if along != "time" else "~r", "ticksuffix": suffix, "nticks": 10, "minallowed": 0},
+        "title": _AXIS_TITLES[along],
+        "range": [start - spare, end + spare],
+        "showgrid": False,
+        "tickformat": ",d" if along != "time" else "~r",
+        "ticksuffix": suffix,
+        "nticks": 10,
+        "minallowed": 0,
         # The line that stands in all panels at the epoch under the mouse.
         **{
             "showspikes": True,
@@ -138,8 +143,13 @@ def _stage_axis(trainings: Sequence[Training], bottom: float) -> dict:
     titles = [training.title for training in trainings]
     # Plotly counts categories from below.
     return {
-        **{"type": "category", "categoryorder": "array", "categoryarray": titles[::-1], "domain": [bottom, 1]},
-        **{"showgrid": False, "ticks": "", "anchor": "x"},
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": titles[::-1],
+        "domain": [bottom, 1],
+        "showgrid": False,
+        "ticks": "",
+        "anchor": "x",
     }
 
 
@@ -163,14 +173,19 @@ def _stage_traces(
         size = f", {stage.width} x {stage.height} pixels" if stage.width and stage.height else ""
         traces.append(
             go.Bar(
-                **{"x": [end - start], "base": [start], "y": [training.title], "orientation": "h", "yaxis": "y"},
-                **{"text": [name], "textposition": "inside", "insidetextanchor": anchor, "textangle": 0},
-                **{
-                    "constraintext": "inside",
-                    "insidetextfont": {"color": "#E8EDED" if dark else "#1B2426"},
-                    "showlegend": False,
-                    "hoverinfo": "skip",
-                },
+                x=[end - start],
+                base=[start],
+                y=[training.title],
+                orientation="h",
+                yaxis="y",
+                text=[name],
+                textposition="inside",
+                insidetextanchor=anchor,
+                textangle=0,
+                constraintext="inside",
+                insidetextfont={"color": "#E8EDED" if dark else "#1B2426"},
+                showlegend=False,
+                hoverinfo="skip",
                 marker={
                     "color": faded(color, 0.32 if number % 2 else 0.18),
                     "line": {"color": color, "width": 1},
@@ -195,7 +210,12 @@ def _edges(training: Training, position: int, along: str, single: bool) -> list[
     color = faded(model_color(training.title, position), 0.9 if single else 0.6)
     return [
         {
-            **{"type": "line", "xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"},
+            "type": "line",
+            "xref": "x",
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "layer": "below",
             **dict.fromkeys(("x0", "x1"), _span(training.history, first, first, along)[0]),
             "line": {"color": color, "width": 1, "dash": "dot"},
         }
@@ -233,8 +253,14 @@ def _curves(
         line["dash"] = "dot" if split == "train" else _val_dash(training.title, position)
         traces.append(
             go.Scatter(
-                **{"x": x, "y": smooth(values, amount), "yaxis": axis, "name": name, "legendgroup": name},
-                **{"line": line, "mode": "lines" if len(x) > 1 else "markers", "marker": {"color": color, "size": 8}},
+                x=x,
+                y=smooth(values, amount),
+                yaxis=axis,
+                name=name,
+                legendgroup=name,
+                line=line,
+                mode="lines" if len(x) > 1 else "markers",
+                marker={"color": color, "size": 8},
                 showlegend=legend,
                 legendrank=1000 + 2 * position,
                 customdata=np.stack([history["epoch"].to_numpy(), values], axis=1),
@@ -257,11 +283,21 @@ def _mark(training: Training, position: int, x: float, y: float | str, axis: str
     """Returns the mark of the best checkpoint."""
     name = f"{training.title}, best checkpoint"
     return go.Scatter(
-        **{"x": [x], "y": [y], "yaxis": axis, "mode": "markers", "name": name, "legendgroup": name},
-        **{"showlegend": legend, "legendrank": 1001 + 2 * position, "hoverinfo": "skip", "cliponaxis": False},
+        x=[x],
+        y=[y],
+        yaxis=axis,
+        mode="markers",
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        legendrank=1001 + 2 * position,
+        hoverinfo="skip",
+        cliponaxis=False,
         marker={
-            **{"color": model_color(training.title, position), "size": 13},
-            **{"symbol": model_symbol(training.title, position), "line": {"color": "#FFFFFF", "width": 1.5}},
+            "color": model_color(training.title, position),
+            "size": 13,
+            "symbol": model_symbol(training.title, position),
+            "line": {"color": "#FFFFFF", "width": 1.5},
         },
     )
 

@@ -37,7 +37,10 @@ def brightness_ranges(table: pd.DataFrame) -> go.Figure:
         )
         traces.append(
             go.Scatter(
-                **{"x": [100 * row.median], "y": [row.label], "mode": "markers", "showlegend": False},
+                x=[100 * row.median],
+                y=[row.label],
+                mode="markers",
+                showlegend=False,
                 marker={"size": 13, "color": "#FFFFFF", "line": {"color": edge, "width": 3}},
                 hovertemplate=f"{hover}<extra></extra>",
             )
@@ -70,8 +73,14 @@ def dominant_colors(table: pd.DataFrame) -> go.Figure:
         inks = [_ink(color) for color in rows["color"]]
         traces.append(
             go.Bar(
-                **{"x": 100 * rows["share"], "y": rows["label"], "orientation": "h", "name": name},
-                **{"text": [name] * len(rows), "textposition": "inside", "insidetextanchor": "middle", "textangle": 0},
+                x=100 * rows["share"],
+                y=rows["label"],
+                orientation="h",
+                name=name,
+                text=[name] * len(rows),
+                textposition="inside",
+                insidetextanchor="middle",
+                textangle=0,
                 insidetextfont={"color": inks},
                 marker={"color": rows["color"].tolist(), "line": {"color": LINE, "width": 1}},
                 customdata=np.stack([rows["photos"], rows["label"]], axis=1),
@@ -92,7 +101,10 @@ def dominant_colors(table: pd.DataFrame) -> go.Figure:
         uniformtext={"minsize": 11, "mode": "hide"},
         xaxis={"title": "Share of the class's photos", "range": [0, 100], "ticksuffix": f"{NBSP}%"},
         yaxis={
-            **{"type": "category", "categoryorder": "array", "categoryarray": classes[::-1], "showgrid": False},
+            "type": "category",
+            "categoryorder": "array",
+            "categoryarray": classes[::-1],
+            "showgrid": False,
         },
     )
 
@@ -127,9 +139,15 @@ def photo_map(
             continue
         traces.append(
             go.Scatter(
-                **{"x": part["x"], "y": part["y"], "mode": "markers", "name": f"{name} ({number(len(part))})"},
+                x=part["x"],
+                y=part["y"],
+                mode="markers",
+                name=f"{name} ({number(len(part))})",
                 marker={
-                    **{"color": color, "symbol": symbol, "size": size, "opacity": 0.45 if name == "right" else 0.85},
+                    "color": color,
+                    "symbol": symbol,
+                    "size": size,
+                    "opacity": 0.45 if name == "right" else 0.85,
                     "line": {"color": edge, "width": 0.8},
                 },
                 # All stay as they are when one is clicked: the ring says which.
@@ -194,7 +212,10 @@ def removal_curve(table: pd.DataFrame, label: str, draws: int) -> go.Figure:
     traces = [go.Scatter(**edge, y=high), go.Scatter(**edge, y=low, fill="tonexty", fillcolor=faded(NEUTRAL, 0.2))]
     traces += [
         go.Scatter(
-            **{"x": x, "y": y, "mode": "lines+markers", "name": name},
+            x=x,
+            y=y,
+            mode="lines+markers",
+            name=name,
             line={"color": color, "width": 2.2, "dash": dash},
             marker={"color": color, "symbol": symbol, "size": 7},
             hovertemplate=f"%{{x:.0f}} % of the photo {words}:<br>probability %{{y:.1f}} %<extra></extra>",

@@ -199,7 +199,9 @@ def recall_by_strategy(table: pd.DataFrame, classes: pd.DataFrame, split: str) -
         shapes=bands,
         xaxis=_upper_axis(rows["low"].min()),
         yaxis={
-            **{"range": [len(names) - 0.5, -0.5], "tickvals": list(range(len(names))), "ticktext": labels},
+            "range": [len(names) - 0.5, -0.5],
+            "tickvals": list(range(len(names))),
+            "ticktext": labels,
             "showgrid": False,
         },
     )
@@ -238,8 +240,11 @@ def _upper_axis(least: float) -> dict:
 
 def _categories(names: list[str]) -> dict:
     return {
-        **{"type": "category", "categoryorder": "array", "categoryarray": names},
-        **{"range": [len(names) - 0.5, -0.5], "showgrid": False},
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": names,
+        "range": [len(names) - 0.5, -0.5],
+        "showgrid": False,
     }
 
 

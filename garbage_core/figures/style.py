@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from garbage_core.data.classes import class_color, class_edge
 from garbage_core.utils.text import NBSP
 
 PRIMARY = "#0B7A75"
@@ -86,6 +88,49 @@ def bar_marker(colors: str | list[str], edges: str | list[str], opacity: float, 
     return {"color": colors, "line": line, "pattern": pattern}
 
 
+def legend_sample(name: str, marker: dict, **more) -> go.Bar:
+    """Returns a bar that stands in the legend only."""
+    return go.Bar(x=[None], y=[None], name=name, marker=marker, hoverinfo="skip", **more)
+
+
+def class_colors(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Returns the fills and the edges of classes, in their order."""
+    return [class_color(name, i) for i, name in enumerate(names)], [class_edge(name, i) for i, name in enumerate(names)]
+
+
+def dots(x: Any, y: Any, marker: dict, **more) -> go.Scatter:
+    """Returns markers without lines."""
+    return go.Scatter(x=x, y=y, mode="markers", marker=marker, **more)
+
+
+def whisker(color: str, value: Any, low: Any, high: Any, thickness: float = 2, width: float = 4) -> dict:
+    """Returns error bars from arrays in the unit of the axis, shape (N,) each; thickness and width are in pixels."""
+    line = {"color": color, "thickness": thickness, "width": width, "symmetric": False}
+    return line | {"array": high - value, "arrayminus": value - low}
+
+
+def band(x: np.ndarray, low: np.ndarray, high: np.ndarray, color: str, opacity: float) -> list[go.Scatter]:
+    """Returns the area between two curves."""
+    edge = {"x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    return [go.Scatter(**edge, y=high), go.Scatter(**edge, y=low, fill="tonexty", fillcolor=faded(color, opacity))]
+
+
+def upright(at: float, **line) -> dict:
+    """Returns a vertical line through the whole chart, as a shape."""
+    ends = {"type": "line", "x0": at, "x1": at, "y0": 0, "y1": 1, "yref": "paper"}
+    return ends | {"line": {"color": LINE, "width": 1.5} | line}
+
+
+def percents(table: pd.DataFrame, *columns: str) -> list[np.ndarray]:
+    """Returns columns of shares in per cent, each of shape (N,)."""
+    return [100 * table[column].to_numpy(float) for column in columns]
+
+
+def row_axis(names: Sequence[str], **more) -> dict:
+    """Returns the layout of a vertical axis with a row for each name, the first on top."""
+    return {"type": "category", "range": [len(names) - 0.5, -0.5], "showgrid": False} | more
+
+
 def matrix_scale() -> list[tuple[float, str]]:
     """Returns the sequential color scale of matrices: one hue, from nothing at 0 to full at 1."""
     return [(0.0, faded(_MATRIX_COLOR, 0)), (1.0, _MATRIX_COLOR)]
@@ -157,10 +202,8 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
         "hoverlabel": {"align": "left"},
         "hovermode": "closest",
         # Below everything, whatever the height of the chart and the length of its tick labels.
-        "legend": {
-            **{"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-            **{"title": None, "bgcolor": CLEAR, "traceorder": "normal"},
-        },
+        "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "xanchor": "left"}
+        | {"title": None, "bgcolor": CLEAR, "traceorder": "normal"},
         "dragmode": False,
         "meta": {"alt": alt},
     }

@@ -55,8 +55,21 @@ FIRST_SEED = {ALTERED: 0, ALTERED_TRAIN: 10_000, ALTERED_VAL: 20_000}
 LEVELS = tuple(sorted({0.01, 0.02, 0.05, 0.1, LEVEL}))  # that the table compares
 HALVES = {"develop": "val", "report": "test"}  # half of the OOD pictures -> photos they are compared with
 COLUMNS = (
-    *("run", "weights", "method", "layers", "level", "kept", "half", "kind", "pictures"),
-    *("auroc", "let_through_at_95", "let_through", "right", "val_refused", "test_refused"),
+    "run",
+    "weights",
+    "method",
+    "layers",
+    "level",
+    "kept",
+    "half",
+    "kind",
+    "pictures",
+    "auroc",
+    "let_through_at_95",
+    "let_through",
+    "right",
+    "val_refused",
+    "test_refused",
 )
 
 _OWN = ("train", "val", "test", *FIRST_SEED, PLACED, BACKGROUND_TRAIN, BACKGROUND_VAL)

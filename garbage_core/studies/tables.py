@@ -24,8 +24,13 @@ from garbage_core.training.imbalance import STRATEGIES
 from garbage_core.utils.text import interval, listing, points
 
 IMBALANCE_COLUMNS = (
-    *("strategy", "seed", "split", *MEASURE_COLUMNS[:3], "train_photos"),
-    *(*MEASURE_COLUMNS[3:], *DIFFERENCE_COLUMNS),
+    "strategy",
+    "seed",
+    "split",
+    *MEASURE_COLUMNS[:3],
+    "train_photos",
+    *MEASURE_COLUMNS[3:],
+    *DIFFERENCE_COLUMNS,
 )
 CROSSVAL_COLUMNS = ("stages", "fold", *MEASURE_COLUMNS)
 ALL_SEEDS = "all"

@@ -99,7 +99,10 @@ def test_answer_and_numbers_come_from_the_findings(machine, findings):
     assert [
         shown[title] for title in ("Contradictory labels", "Leaks between splits", "Identical", "Nearly identical")
     ] == [
-        *("1", "31", "1", "30"),
+        "1",
+        "31",
+        "1",
+        "30",
     ]
     assert [shown[title] for title in ("Label issues", "Outliers")] == ["20", "1"]
 

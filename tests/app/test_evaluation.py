@@ -24,8 +24,14 @@ CLASSES = ("can", "jar", "x_*y")
 PAGES = {
     "evaluation": ["confusion-matrix", "per-class", "roc-curves", "pr-curves", "reliability", "coverage"],
     "comparison": [
-        *("metrics", "recall", "recall-differences", "right-and-wrong", "confusion-scratch", "confusion-transfer"),
-        *("agreement", "learning-curves"),
+        "metrics",
+        "recall",
+        "recall-differences",
+        "right-and-wrong",
+        "confusion-scratch",
+        "confusion-transfer",
+        "agreement",
+        "learning-curves",
     ],
 }
 

@@ -263,7 +263,10 @@ def test_page_shows_how_fast_each_runtime_is(tmp_path, monkeypatch):
     shown = app.dataframe[0].value.set_index("Runs in")
     assert list(shown.index) == ["Keras, predict", "OpenVINO"]
     assert shown.loc["OpenVINO", ["Numbers", "One photo", "Times as fast", "Goal"]].tolist() == [
-        *("8 bits", "11.0 ms", "9.1", "at least 8")
+        "8 bits",
+        "11.0 ms",
+        "9.1",
+        "at least 8",
     ]
     assert shown.loc["OpenVINO", "Accuracy lost"] == "0.0 points"
     assert "224x224 by transfer" in app.caption[-1].value

@@ -56,9 +56,18 @@ def test_lab_of_known_colors():
 @pytest.mark.parametrize(
     ("color", "name"),
     [
-        *(("#ffffff", "white"), ("#808080", "gray"), ("#0a0a0a", "black"), ("#e2d5bd", "beige"), ("#6f4e2c", "brown")),
-        *(("#d0d4e4", "pale blue"), ("#c81e28", "red"), ("#f08c14", "orange"), ("#f0d21e", "yellow")),
-        *(("#2e8b57", "green"), ("#1e5ac8", "blue"), ("#8c32a0", "purple")),
+        ("#ffffff", "white"),
+        ("#808080", "gray"),
+        ("#0a0a0a", "black"),
+        ("#e2d5bd", "beige"),
+        ("#6f4e2c", "brown"),
+        ("#d0d4e4", "pale blue"),
+        ("#c81e28", "red"),
+        ("#f08c14", "orange"),
+        ("#f0d21e", "yellow"),
+        ("#2e8b57", "green"),
+        ("#1e5ac8", "blue"),
+        ("#8c32a0", "purple"),
     ],
 )
 def test_colors_have_the_names_people_give_them(color, name):
@@ -89,7 +98,9 @@ def test_tables_by_class():
     assert bright.loc["can", ["mean", "median", "q1", "high"]].tolist() == pytest.approx([0.4, 0.4, 0.3, 0.58])
     colors = statistics.color_table(table, ["can", "jar"])
     assert colors[["label", "name", "photos"]].to_numpy().tolist() == [
-        *(["can", "white", 1], ["can", "red", 2], ["jar", "white", 1]),
+        ["can", "white", 1],
+        ["can", "red", 2],
+        ["jar", "white", 1],
     ]
     assert colors["color"].tolist() == ["#ffffff", "#cd232a", "#fefefe"]
     assert colors["share"].tolist() == pytest.approx([1 / 3, 2 / 3, 1])

@@ -33,7 +33,9 @@ def tables(classes=NAMES):
         "a": evaluation.evaluate(a, classes, resamples=50),
         "b": evaluation.evaluate(b, classes, resamples=50),
         "comparison": evaluation.compare(a, b, classes, "test", "Scratch", "Transfer", resamples=50),
-        **{"y": y, "p": p, "photos": photos.assign(width=512, height=384, bytes=np.arange(len(photos)) + 9000)},
+        "y": y,
+        "p": p,
+        "photos": photos.assign(width=512, height=384, bytes=np.arange(len(photos)) + 9000),
     }
 
 

@@ -67,8 +67,13 @@ def color_run(root):
     ov.save_model(model, file, compress_to_fp16=False)
     names = ("model.xml", "model.bin")
     report = {
-        **{"schema_version": 1, "format": "openvino", "precision": "float32", "weights_sha256": run.weights_sha256},
-        **{"classes": 3, "channels": 3, "feature_widths": [3]},
+        "schema_version": 1,
+        "format": "openvino",
+        "precision": "float32",
+        "weights_sha256": run.weights_sha256,
+        "classes": 3,
+        "channels": 3,
+        "feature_widths": [3],
         "files": {name: {"sha256": file_sha256(run.path / name)} for name in names},
         "head": {"shape": [3, 3], "data": base64.b64encode(weights.tobytes()).decode()},
     }
