@@ -44,8 +44,7 @@ def explore_pair(pair: tuple[Run, Run], split: str) -> None:
             bind="query-params",
             help="Or click the table.",
         )
-        order = choose_order()
-        counts = comparison.table
+        order, counts = choose_order(), comparison.table
         only_a, only_b = int(counts.to_numpy()[0, 1]), int(counts.to_numpy()[1, 0])
         p = "less than 0.001" if comparison.p_value < 0.001 else f"{comparison.p_value:.3f}"
         st.markdown(

@@ -23,21 +23,9 @@ from garbage_core.utils.system import map_photos
 
 STATISTICS_COLUMNS = ("file", "label", "width", "height", "bytes", "brightness", "color")
 COMMAND = "python -m garbage_core data --statistics"
+_PALE = ("white", "pale blue", "beige", "gray", "black")
 # Names of colors, from light to dark and then around the wheel, as `color_name` gives them.
-COLOR_NAMES = (
-    "white",
-    "pale blue",
-    "beige",
-    "gray",
-    "black",
-    "brown",
-    "red",
-    "orange",
-    "yellow",
-    "green",
-    "blue",
-    "purple",
-)
+COLOR_NAMES = (*_PALE, "brown", "red", "orange", "yellow", "green", "blue", "purple")
 SIDE = 64  # pixels; the longer side of the small copy that is measured
 GROUPS = 5  # of like colors in a photo
 

@@ -29,8 +29,7 @@ _PATTERNS = ("/", "", ".", "x")
 
 
 def metric_comparison(
-    models: Sequence[tuple[str, pd.DataFrame]],
-    metrics: Sequence[str] = ("accuracy", "macro_f1", "balanced_accuracy"),
+    models: Sequence[tuple[str, pd.DataFrame]], metrics: Sequence[str] = ("accuracy", "macro_f1", "balanced_accuracy")
 ) -> go.Figure:
     """Draws metrics that are shares, with their 95 % intervals, for any number of models.
 

@@ -76,10 +76,8 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
                 "%{customdata[1]:.0f} %<extra></extra>",
             )
         )
-        photos = table["photos"].sum()
-        gap = (
-            float((some["photos"] * (some["accuracy"] - some["confidence"]).abs()).sum() / photos) if photos else np.nan
-        )
+        gaps, photos = some["photos"] * (some["accuracy"] - some["confidence"]).abs(), table["photos"].sum()
+        gap = float(gaps.sum() / photos) if photos else np.nan
         sentences.append(f"{percent(gap)} for {title}")
     alt = f"Reliability diagram: the mean distance between confidence and accuracy is {listing(sentences)}."
     return figure(

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from garbage_core.evaluation.metrics import lookup
-from garbage_core.figures.style import faded, figure, model_color, model_symbol, named_rows
+from garbage_core.figures.style import dots, faded, figure, model_color, model_symbol, named_rows, upright
 from garbage_core.runs.history import BestEpoch, positions, smooth
 from garbage_core.utils.text import NBSP, count, listing, percent
 
@@ -113,6 +113,10 @@ def _panel_axis(metric: str, bottom: float, top: float) -> dict:
     return {"domain": [bottom, top], "anchor": "x", "nticks": 5, "rangemode": mode} | unit
 
 
+# The line that stands in all panels at the epoch under the mouse; Plotly frames it with a line of two pixels.
+_SPIKE = {"showspikes": True, "spikemode": "across", "spikethickness": 0, "spikedash": "dot"}
+
+
 def _along_axis(trainings: Sequence[Training], along: str) -> dict:
     ends = [positions(t.history, t.history["epoch"].max(), along) for t in trainings]
     # Epoch 0 is where a best checkpoint stands that is the linear probe from before the first epoch.
@@ -120,37 +124,16 @@ def _along_axis(trainings: Sequence[Training], along: str) -> dict:
     end = float(max(ends)) + (0.5 if along == "epoch" else 0)
     spare = 0.012 * (end - start)
     suffix = f"{NBSP}%" if along == "share" else ""
-    return {
-        "title": _AXIS_TITLES[along],
-        "range": [start - spare, end + spare],
-        "showgrid": False,
-        "tickformat": ",d" if along != "time" else "~r",
-        "ticksuffix": suffix,
-        "nticks": 10,
-        "minallowed": 0,
-        # The line that stands in all panels at the epoch under the mouse.
-        **{
-            "showspikes": True,
-            "spikemode": "across",
-            "spikethickness": 0,  # Plotly frames it with a line of two pixels
-            "spikedash": "dot",
-            "spikesnap": "hovered data",
-        },
-    }
+    ticks = {"tickformat": ",d" if along != "time" else "~r", "ticksuffix": suffix, "nticks": 10, "minallowed": 0}
+    bounds = {"title": _AXIS_TITLES[along], "range": [start - spare, end + spare], "showgrid": False}
+    return bounds | ticks | _SPIKE | {"spikesnap": "hovered data"}
 
 
 def _stage_axis(trainings: Sequence[Training], bottom: float) -> dict:
     titles = [training.title for training in trainings]
     # Plotly counts categories from below.
-    return {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": titles[::-1],
-        "domain": [bottom, 1],
-        "showgrid": False,
-        "ticks": "",
-        "anchor": "x",
-    }
+    order = {"type": "category", "categoryorder": "array", "categoryarray": titles[::-1]}
+    return order | {"domain": [bottom, 1], "showgrid": False, "ticks": "", "anchor": "x"}
 
 
 def _stage_traces(
@@ -186,10 +169,7 @@ def _stage_traces(
                 insidetextfont={"color": "#E8EDED" if dark else "#1B2426"},
                 showlegend=False,
                 hoverinfo="skip",
-                marker={
-                    "color": faded(color, 0.32 if number % 2 else 0.18),
-                    "line": {"color": color, "width": 1},
-                },
+                marker={"color": faded(color, 0.32 if number % 2 else 0.18), "line": {"color": color, "width": 1}},
                 meta=f"{stage.stage}: {stage.epochs} epochs{size}",
             )
         )
@@ -208,19 +188,8 @@ def _span(history: pd.DataFrame, first: int, last: int, along: str) -> tuple[flo
 def _edges(training: Training, position: int, along: str, single: bool) -> list[dict]:
     """Returns a thin line through all panels where each stage but the first begins."""
     color = faded(model_color(training.title, position), 0.9 if single else 0.6)
-    return [
-        {
-            "type": "line",
-            "xref": "x",
-            "yref": "paper",
-            "y0": 0,
-            "y1": 1,
-            "layer": "below",
-            **dict.fromkeys(("x0", "x1"), _span(training.history, first, first, along)[0]),
-            "line": {"color": color, "width": 1, "dash": "dot"},
-        }
-        for first in training.stages["first"][1:]
-    ]
+    begins = [_span(training.history, first, first, along)[0] for first in training.stages["first"][1:]]
+    return [upright(at, color=color, width=1, dash="dot") | {"xref": "x", "layer": "below"} for at in begins]
 
 
 def _curves(
@@ -282,23 +251,18 @@ def _curves(
 def _mark(training: Training, position: int, x: float, y: float | str, axis: str, legend: bool) -> go.Scatter:
     """Returns the mark of the best checkpoint."""
     name = f"{training.title}, best checkpoint"
-    return go.Scatter(
-        x=[x],
-        y=[y],
+    shape = {"color": model_color(training.title, position), "symbol": model_symbol(training.title, position)}
+    return dots(
+        [x],
+        [y],
+        shape | {"size": 13, "line": {"color": "#FFFFFF", "width": 1.5}},
         yaxis=axis,
-        mode="markers",
         name=name,
         legendgroup=name,
         showlegend=legend,
         legendrank=1001 + 2 * position,
         hoverinfo="skip",
         cliponaxis=False,
-        marker={
-            "color": model_color(training.title, position),
-            "size": 13,
-            "symbol": model_symbol(training.title, position),
-            "line": {"color": "#FFFFFF", "width": 1.5},
-        },
     )
 
 

@@ -8,7 +8,18 @@ import plotly.graph_objects as go
 
 from garbage_core.data.classes import class_color, class_edge
 from garbage_core.data.photo_statistics import COLOR_NAMES, hex_to_rgb
-from garbage_core.figures.style import LINE, NEUTRAL, PRIMARY, WORSE, contrast, faded, figure, named_rows, percent_axis
+from garbage_core.figures.style import (
+    LINE,
+    NEUTRAL,
+    PRIMARY,
+    WORSE,
+    contrast,
+    dots,
+    faded,
+    figure,
+    named_rows,
+    percent_axis,
+)
 from garbage_core.utils.text import NBSP, listing, number, percent
 
 # So that classes can be told apart on the map without color.
@@ -100,12 +111,7 @@ def dominant_colors(table: pd.DataFrame) -> go.Figure:
         bargap=0.25,
         uniformtext={"minsize": 11, "mode": "hide"},
         xaxis={"title": "Share of the class's photos", "range": [0, 100], "ticksuffix": f"{NBSP}%"},
-        yaxis={
-            "type": "category",
-            "categoryorder": "array",
-            "categoryarray": classes[::-1],
-            "showgrid": False,
-        },
+        yaxis={"type": "category", "categoryorder": "array", "categoryarray": classes[::-1], "showgrid": False},
     )
 
 
@@ -137,21 +143,14 @@ def photo_map(
         part = points[rows.to_numpy()]
         if part.empty:
             continue
+        opacity = {"opacity": 0.45 if name == "right" else 0.85}
         traces.append(
-            go.Scatter(
-                x=part["x"],
-                y=part["y"],
-                mode="markers",
+            dots(
+                part["x"],
+                part["y"],
+                opacity | {"color": color, "symbol": symbol, "size": size, "line": {"color": edge, "width": 0.8}},
                 name=f"{name} ({number(len(part))})",
-                marker={
-                    "color": color,
-                    "symbol": symbol,
-                    "size": size,
-                    "opacity": 0.45 if name == "right" else 0.85,
-                    "line": {"color": edge, "width": 0.8},
-                },
-                # All stay as they are when one is clicked: the ring says which.
-                unselected={"marker": {"opacity": 0.45 if name == "right" else 0.85}},
+                unselected={"marker": opacity},  # all stay as they are when one is clicked: the ring says which
                 customdata=part[["file"]].to_numpy(),
                 text=_hovers(part),
                 hovertemplate="%{text}<extra></extra>",
@@ -160,7 +159,7 @@ def photo_map(
     at = points[points["file"] == chosen]
     if len(at):
         ring = {"color": "rgba(0,0,0,0)", "size": 20, "line": {"color": _RING, "width": 3}}
-        traces.append(go.Scatter(x=at["x"], y=at["y"], mode="markers", marker=ring, hoverinfo="skip", showlegend=False))
+        traces.append(dots(at["x"], at["y"], ring, hoverinfo="skip", showlegend=False))
     alt = "Empty map: there are no photos."
     if len(points):
         alt = (

@@ -56,8 +56,7 @@ def matrix(
     Returns:
         The figure.
     """
-    rows, columns = [str(name) for name in values.index], [str(name) for name in values.columns]
-    numbers = values.to_numpy(float)
+    rows, columns, numbers = list(map(str, values.index)), list(map(str, values.columns)), values.to_numpy(float)
     greatest = greatest or float(np.nanmax(numbers, initial=0)) or 1.0
     cells = [(i, j) for i in range(len(rows)) for j in range(len(columns))]
     style = {"zmin": 0, "zmax": greatest, "colorscale": matrix_scale(), "showscale": False, "xgap": 1, "ygap": 1}
@@ -69,7 +68,7 @@ def matrix(
         share = 0.0 if np.isnan(numbers[i, j]) else numbers[i, j] / greatest
         font = {"size": 13, "color": cell_text_color(share, dark), "weight": 600 if i == j and bold_diagonal else 400}
         notes.append({"x": columns[j], "y": rows[i], "text": texts[i][j], "showarrow": False, "font": font})
-    # Cells take the shape of the page: if they were square, a phone would show as much empty space below them.
+    # Cells take the shape of the page: square ones would leave a phone with as much empty space below them.
     frame = {"type": "category", "showgrid": False, "showline": False}
     shapes = _grid(len(rows), len(columns))
     if chosen is not None and chosen[0] in rows and chosen[1] in columns:

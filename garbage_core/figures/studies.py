@@ -12,14 +12,7 @@ import plotly.graph_objects as go
 
 from garbage_core.data.classes import class_color, class_edge
 from garbage_core.evaluation.metrics import lookup
-from garbage_core.figures.style import (
-    LINE,
-    NEUTRAL,
-    bar_marker,
-    figure,
-    model_color,
-    model_symbol,
-)
+from garbage_core.figures.style import LINE, NEUTRAL, bar_marker, figure, model_color, model_symbol
 from garbage_core.studies.tables import BASELINE, rows_of, strategy_name
 from garbage_core.utils.text import MINUS, NBSP, number, percent
 
