@@ -9,7 +9,7 @@ benchmarks/results, see `benchmarks/record.py`.
 
     python benchmarks/scale.py PHOTOS transfer --photos 5000 --workers 2 --kill --record
 
-kills a worker as soon as a third of the photos are done, and holds every row that Ray's workers left against the answer
+kills a worker as soon as a third of the photos are done, and holds every row that Ray's workers left against the result
 of one process without Ray. Its rate is no measure of speed, so it prints what differs instead.
 """
 
@@ -73,13 +73,13 @@ def read_rows(out: Path, kind: str) -> list[dict]:
 
 
 def differences(
-    expected: Iterable[Prediction | Failure], answers: Sequence[dict], failed: Sequence[dict], same: float = SAME
+    expected: Iterable[Prediction | Failure], results: Sequence[dict], failed: Sequence[dict], same: float = SAME
 ) -> Counter:
     """Counts what is not as one process without Ray has it.
 
     Args:
-        expected: What that process answers.
-        answers: Rows of the photos that Ray's workers have answered.
+        expected: Results of that process.
+        results: Rows of the photos that Ray's workers have classified.
         failed: Rows of those that they could not read.
         same: By how much a probability may differ.
 
@@ -88,7 +88,7 @@ def differences(
     """
     counts = Counter(dict.fromkeys(("same", "other_answer", "lost", "doubled", "too_many"), 0))
     rows: dict[str, dict] = {}
-    for row in (*answers, *failed):
+    for row in (*results, *failed):
         counts["doubled"] += row["file"] in rows
         rows[row["file"]] = row
     for photo in expected:

@@ -53,7 +53,7 @@ class Embeddings:
             The cosine of the angle between two vectors is near 1 for photos that look alike to the network and near 0
             for any two.
         probabilities: float32 of shape (N, C): probability of each class, from classifiers that were fitted without the
-            photo, see `suspects.unseen_probabilities`.
+            photo, see `label_issues.unseen_probabilities`.
         classes: Names of the classes.
         layer: The layer whose features those classifiers used.
         weights_sha256: Of the network's file.

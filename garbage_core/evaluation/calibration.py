@@ -11,7 +11,7 @@ from garbage_core.evaluation.intervals import wilson_interval
 
 # Probabilities are stored with six decimals: 0.000000 means "below half a millionth", not "impossible".
 SMALLEST_PROBABILITY = 1e-7
-# Far beyond what networks need (Guo et al. 2017 report 0.9 to 5): an answer at the border says that p is of no use.
+# Far beyond what networks need (Guo et al. 2017 report 0.9 to 5): a result at the border says that p is of no use.
 TEMPERATURE_RANGE = (0.05, 20.0)
 # A threshold that no confidence reaches: the model is never sure.
 NEVER_SURE = 1.01
@@ -92,7 +92,7 @@ def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98) -> float:
     Args:
         y: True classes of the validation photos, shape (N,).
         p: Their calibrated probabilities, shape (N, C).
-        target: Share of right answers wanted among the accepted photos, 0..1.
+        target: Share of right predictions wanted among the accepted photos, 0..1.
 
     Returns:
         A threshold with six decimals in 0..1, or `NEVER_SURE`.
@@ -102,7 +102,7 @@ def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98) -> float:
     confidence, correct = confidence_and_correctness(y, p)
     order = np.argsort(confidence, kind="stable")
     sorted_confidence = confidence[order]
-    # right_from[i]: right answers among the photos from place i on, in rising order of confidence.
+    # right_from[i]: right predictions among the photos from place i on, in rising order of confidence.
     right_from = np.append(np.cumsum(correct[order][::-1])[::-1], 0)
     scale = 10**_DECIMALS
     candidates = np.unique(np.floor(confidence * scale) / scale)
@@ -125,7 +125,7 @@ def bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
 
 
 def expected_calibration_error(y: np.ndarray, p: np.ndarray, bins: int = 15) -> float:
-    """Returns the mean distance between confidence and share of right answers, over bins of equal width.
+    """Returns the mean distance between confidence and share of right predictions, over bins of equal width.
 
     ECE = sum over bins of |right - confidence| * photos in the bin / all photos (Guo et al. 2017, equation 3, with
     their 15 bins). Noise within the bins makes it greater than zero even for a model with perfect probabilities.
@@ -149,7 +149,7 @@ def calibration_error_of_perfect(p: np.ndarray, bins: int = 15, simulations: int
     """Returns the calibration error that probabilities like these would show if they were perfect.
 
     With few photos the expected calibration error is not 0 even then. It is averaged over simulations in which every
-    answer is right with exactly the probability of its confidence; an error well above it is one of the model.
+    prediction is right with exactly the probability of its confidence; an error well above it is one of the model.
 
     Args:
         p: Probabilities, shape (N, C).
@@ -242,7 +242,7 @@ def selective_metrics(y: np.ndarray, p: np.ndarray, threshold: float) -> dict[st
     Returns:
         `threshold`; `photos`, `accepted`, `right` (photos); `coverage`, `accuracy` (of the accepted) with 95 % Wilson
         intervals `coverage_low`, `coverage_high`, `accuracy_low`, `accuracy_high`; `mistakes_caught` (share of the
-        wrong answers that are refused). A share of nothing is NaN.
+        wrong predictions that are refused). A share of nothing is NaN.
     """
     confidence, correct = confidence_and_correctness(y, p)
     sure = confidence >= threshold

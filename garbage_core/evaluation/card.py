@@ -208,7 +208,7 @@ def _starting_weights(run: Run) -> str:
 
 
 def _teacher(run: Run) -> list[str]:
-    """Says whose answers were learned beside the labels, if any were."""
+    """Names the teacher whose predictions were learned beside the labels, if there was one."""
     teacher, config = run.info.get("teacher"), run.config
     taught = [stage for stage in config.stages if stage.teacher_weight]
     if not teacher or not taught:
@@ -217,7 +217,7 @@ def _teacher(run: Run) -> list[str]:
     network = {"efficientnet_lite2": ", an EfficientNet-Lite2 from ImageNet weights (Apache-2.0)"}
     return [
         f"- Teacher: the run `{teacher['name']}`{network.get(teacher.get('version'), '')}, trained on the same photos, "
-        f"SHA-256 of its weights `{teacher['sha256'][:16]}`. Its answers, at temperature "
+        f"SHA-256 of its weights `{teacher['sha256'][:16]}`. Its predictions, at temperature "
         f"{config.teacher_temperature:g}, were learned beside the labels in: {words}."
     ]
 

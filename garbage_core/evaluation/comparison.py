@@ -70,8 +70,9 @@ class Comparison:
     def group(self, name: str) -> pd.DataFrame:
         """Returns the photos of one group of `GROUPS`, those predicted most confidently (by either model) first."""
         rows = self.photos[self.photos["group"] == name]
-        surest = rows[["confidence_a", "confidence_b"]].max(axis=1)
-        order = pd.DataFrame({"surest": -surest, "file": rows["file"]}).sort_values(["surest", "file"]).index
+        confidence = rows[["confidence_a", "confidence_b"]].max(axis=1)
+        keys = pd.DataFrame({"confidence": -confidence, "file": rows["file"]})
+        order = keys.sort_values(["confidence", "file"]).index
         return rows.loc[order].reset_index(drop=True)
 
     @property

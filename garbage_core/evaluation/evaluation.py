@@ -195,8 +195,8 @@ def most_common_confusion(evaluation: Evaluation) -> tuple[str, str, int, int] |
         return None
     # The share is below or equal to 1, so half of it decides only between equal counts.
     rank = counts + 0.5 * counts / np.maximum(support, 1)[:, None]
-    true, answer = np.unravel_index(np.argmax(rank), rank.shape)
-    return evaluation.classes[true], evaluation.classes[answer], int(counts[true, answer]), int(support[true])
+    true, predicted = np.unravel_index(np.argmax(rank), rank.shape)
+    return evaluation.classes[true], evaluation.classes[predicted], int(counts[true, predicted]), int(support[true])
 
 
 def accuracy_sentence(evaluation: Evaluation, name: str) -> str:
@@ -212,5 +212,5 @@ def confusion_sentence(evaluation: Evaluation, name: str) -> str:
     worst = most_common_confusion(evaluation)
     if worst is None:
         return f"{name} makes no mistake on the {evaluation.n:,} {evaluation.split} photos."
-    true, answer, count, support = worst
-    return f"{name} confuses {true} with {answer} most often ({count:,} of {support:,})."
+    true, predicted, count, support = worst
+    return f"{name} confuses {true} with {predicted} most often ({count:,} of {support:,})."

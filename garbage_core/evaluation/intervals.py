@@ -129,7 +129,7 @@ def auc_interval(
 
 
 def mcnemar_test(right_a: np.ndarray, right_b: np.ndarray) -> tuple[pd.DataFrame, float]:
-    """Tests whether two models are right equally often, from their answers to the same photos.
+    """Tests whether two models are right equally often, from their predictions for the same photos.
 
     Only photos that exactly one of them gets right count; if the models are equally good, each is the right one with
     probability 1/2, so the exact two-sided p-value is that of a binomial test (McNemar 1947,

@@ -1,13 +1,13 @@
-"""The files of a job over millions of photos: which photos there are, and the answers to each block of them.
+"""The files of a job over millions of photos: which photos there are, and the results of each block.
 
     OUT/job.json                         what was asked: source, model, its weights, photos, size of a block
     OUT/files.parquet                    every photo's name and path, one row group per block
-    OUT/answers/part-00000012.parquet    the answers of a block; it is there once the block is finished
-    OUT/failed/part-00000012.parquet     its photos without an answer, if there are any
+    OUT/answers/part-00000012.parquet    the results of a block; it is there once the block is finished
+    OUT/failed/part-00000012.parquet     its photos without a result, if there are any
     OUT/begun/12                         how many workers have begun with it; gone once it is finished
 
 A part is named by its block, holds nothing else, and appears in full or not at all. So a block that is done twice, as
-when a worker dies, is written over by the same answers: nothing is lost, nothing is counted twice. Photos and OUT may
+when a worker dies, is written over by the same results: nothing is lost, nothing is counted twice. Photos and OUT may
 be anywhere that fsspec reads and writes. Nothing here needs Ray.
 """
 
@@ -32,14 +32,14 @@ ANSWERS, FAILED, BEGUN = "answers", "failed", "begun"
 
 @dataclass(frozen=True)
 class Job:
-    """What a folder of answers was made from; a restart must ask for the same.
+    """What a folder of results was made from; a restart must ask for the same.
 
     Attributes:
         source: Where the photos are.
         model: Name of the run.
         weights_sha256: SHA-256 of its weights.
         runtime: What runs the network.
-        flip: Whether answers are means over photo and mirror image.
+        flip: Whether results are means over photo and mirror image.
         block: Photos in one part.
         photos: Photos in all.
         classes: The model's classes in order.
@@ -159,26 +159,26 @@ def read_job(place: Place) -> Job | None:
         return Job(**content, classes=tuple(content["classes"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GarbageError(
-            f"{place.path(JOB_FILE)!r} cannot be used ({first_line(error)}): choose another folder for the answers."
+            f"{place.path(JOB_FILE)!r} cannot be used ({first_line(error)}): choose another folder for the results."
         ) from error
 
 
 # Answers
 
 
-def write_answers(
-    place: Place, block: int, classes: Sequence[str], answers: Sequence[tuple["Prediction | Failure", bool]]
+def write_results(
+    place: Place, block: int, classes: Sequence[str], results: Sequence[tuple["Prediction | Failure", bool]]
 ) -> dict[str, int]:
-    """Writes the answers of a block: what failed first, then what did not, which marks the block as finished.
+    """Writes the results of a block: what failed first, then what did not, which marks the block as finished.
 
     Args:
         place: The folder of the job.
         block: Number of the block.
         classes: The model's classes in order.
-        answers: Every photo's answer, and whether the next run shall ask for it again: it could not be fetched.
+        results: Every photo's result, and whether the next run shall ask for it again: it could not be fetched.
 
     Returns:
-        Photos by what came of them: `photos`, `failed`, `again` (of the failed), `unsure`, `unfamiliar`.
+        Photos by what came of them: `photos`, `failed`, `again` (of the failed), `unsure`, `is_ood`.
     """
     import pyarrow as pa
 
@@ -186,49 +186,49 @@ def write_answers(
 
     if place.exists(ANSWERS, part_name(block)):  # done before: unfinished again until both files fit together
         place.fs.rm_file(place.path(ANSWERS, part_name(block)))
-    good = [answer for answer, _ in answers if not isinstance(answer, Failure)]
-    bad = [(answer, again) for answer, again in answers if isinstance(answer, Failure)]
+    good = [result for result, _ in results if not isinstance(result, Failure)]
+    bad = [(result, again) for result, again in results if isinstance(result, Failure)]
     if bad:
         columns = {
-            "file": pa.array([answer.file for answer, _ in bad], pa.string()),
-            "error": pa.array([answer.error for answer, _ in bad], pa.string()),
+            "file": pa.array([result.file for result, _ in bad], pa.string()),
+            "error": pa.array([result.error for result, _ in bad], pa.string()),
             "again": pa.array([again for _, again in bad], pa.bool_()),
         }
         place.write(_parquet(pa.table(columns)), FAILED, part_name(block))
     elif place.exists(FAILED, part_name(block)):  # from a run in which they could not be fetched
         place.fs.rm_file(place.path(FAILED, part_name(block)))
-    place.write(_parquet(_answers_table(good, classes)), ANSWERS, part_name(block))
+    place.write(_parquet(_results_table(good, classes)), ANSWERS, part_name(block))
     return {
-        "photos": len(answers),
+        "photos": len(results),
         "failed": len(bad),
         "again": sum(again for _, again in bad),
-        "unsure": sum(not answer.accepted and not answer.is_ood for answer in good),
-        "is_ood": sum(answer.is_ood for answer in good),
+        "unsure": sum(not result.accepted and not result.is_ood for result in good),
+        "is_ood": sum(result.is_ood for result in good),
     }
 
 
-def _answers_table(answers: Sequence["Prediction"], classes: Sequence[str]) -> "pa.Table":
+def _results_table(results: Sequence["Prediction"], classes: Sequence[str]) -> "pa.Table":
     """Returns the columns that the plain command writes as CSV, without the error."""
     import pyarrow as pa
 
     shares = {
-        f"p_{name}": pa.array([answer.probabilities[name] for answer in answers], pa.float64()) for name in classes
+        f"p_{name}": pa.array([result.probabilities[name] for result in results], pa.float64()) for name in classes
     }
     return pa.table(
         {
-            "file": pa.array([answer.file for answer in answers], pa.string()),
-            "label": pa.array([answer.label for answer in answers], pa.string()),
-            "confidence": pa.array([answer.confidence for answer in answers], pa.float64()),
-            "accepted": pa.array([answer.accepted for answer in answers], pa.bool_()),
+            "file": pa.array([result.file for result in results], pa.string()),
+            "label": pa.array([result.label for result in results], pa.string()),
+            "confidence": pa.array([result.confidence for result in results], pa.float64()),
+            "accepted": pa.array([result.accepted for result in results], pa.bool_()),
             **shares,
-            "ood_p_value": pa.array([answer.ood_p_value for answer in answers], pa.float64()),
-            "is_ood": pa.array([answer.is_ood for answer in answers], pa.bool_()),
+            "ood_p_value": pa.array([result.ood_p_value for result in results], pa.float64()),
+            "is_ood": pa.array([result.is_ood for result in results], pa.bool_()),
         }
     )
 
 
 def unfinished(place: Place, blocks: int) -> list[int]:
-    """Returns the blocks that are still to do: those without answers, and those with photos to be fetched again."""
+    """Returns the blocks that are still to do: those without results, and those with photos to be fetched again."""
     done = place.parts(ANSWERS).keys()
     again = {block for block, table in _failed_parts(place) if any(table["again"].to_pylist())}
     return [block for block in range(blocks) if block not in done or block in again]

@@ -30,9 +30,9 @@ from garbage_core.scale.files import (
     read_job,
     read_list,
     unfinished,
-    write_answers,
     write_job,
     write_list,
+    write_results,
 )
 from garbage_core.scale.sources import Fetch, list_photos
 from garbage_core.utils.system import give_back_large_blocks
@@ -171,7 +171,7 @@ def _prepare(place: Place, source: str, run: Run, runtime: str, flip: bool, bloc
         other = [name for name, a, b in zip(names, asked, before, strict=True) if a != b]
         if other:
             raise GarbageError(
-                f"{place.address!r} holds the answers of another job, which differs in {' and '.join(other)}: choose "
+                f"{place.address!r} holds the results of another job, which differs in {' and '.join(other)}: choose "
                 "another folder, or ask for the same to go on with it."
             )
         return kept
@@ -257,7 +257,7 @@ def _stream(ray: Any, todo: list[int], make: dict[str, Any], workers: int, gpus:
 
 
 class _Worker:
-    """One process with a network: gets the number of a block, writes its answers."""
+    """One process with a network: gets the number of a block, writes its results."""
 
     def __init__(self, out: str, job: dict[str, Any], models: str, gpu: bool) -> None:
         if not gpu:  # read when TensorFlow starts
@@ -282,10 +282,10 @@ class _Worker:
         photos = read_list(self.place, number)
         unfetched: set[str] = set()
         stream = ((name, Fetch(name, path, unfetched)) for name, path in photos)
-        answers = [
-            (answer, answer.file in unfetched)
-            for answer in self.classifier.classify_many(stream, self.batch_size, FETCHERS, self.job.flip)
+        results = [
+            (result, result.file in unfetched)
+            for result in self.classifier.classify_many(stream, self.batch_size, FETCHERS, self.job.flip)
         ]
-        counts = write_answers(self.place, number, self.job.classes, answers)
+        counts = write_results(self.place, number, self.job.classes, results)
         self.place.end(number)
         return {"block": number, **counts, "seconds": time.perf_counter() - start, "process": os.getpid()}

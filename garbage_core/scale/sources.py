@@ -1,4 +1,4 @@
-"""Where photos and answers may be: any folder or address that fsspec reads, and which photos are there."""
+"""Where photos and results may be: any folder or address that fsspec reads, and which photos are there."""
 
 import os
 import time

@@ -92,8 +92,8 @@ def probe_predictions(dataset: Dataset, maker, strength: float = PROBE_STRENGTH)
             StandardScaler(), LogisticRegression(C=strength, max_iter=1000, class_weight="balanced")
         ).fit(features[train], table.loc[train, "label"])
         probabilities = model.predict_proba(features)[:, [list(model.classes_).index(c) for c in dataset.classes]]
-        answers = pd.DataFrame(probabilities, columns=probability_columns(dataset.classes))
-        table = table[["file", "split", "label"]].reset_index(drop=True).join(answers)
+        predictions = pd.DataFrame(probabilities, columns=probability_columns(dataset.classes))
+        table = table[["file", "split", "label"]].reset_index(drop=True).join(predictions)
         y, p, _ = to_arrays(table, dataset.classes, "val")
         tables.append(table.assign(temperature=fit_temperature(y, p)))
     return tables

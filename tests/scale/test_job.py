@@ -31,9 +31,9 @@ from garbage_core.scale.files import (
     read_job,
     read_list,
     unfinished,
-    write_answers,
     write_job,
     write_list,
+    write_results,
 )
 from garbage_core.scale.job import ATTEMPTS, BlockDone, _Worker, classify_at_scale
 from garbage_core.scale.sources import TRIES, Fetch, list_photos, read_photo
@@ -193,7 +193,7 @@ def test_fetching_is_tried_again_and_what_still_fails_is_noted(monkeypatch):
 # Files of a job
 
 
-def answer(name, error=None):
+def result(name, error=None):
     if error:
         return Failure(name, error)
     return Prediction(name, "red", 0.7, {"red": 0.7, "green": 0.2, "blue": 0.1}, True)
@@ -215,12 +215,12 @@ def test_block_written_twice_counts_once_and_what_could_not_be_fetched_stays_to_
     place = Place(str(tmp_path))
     assert unfinished(place, 2) == [0, 1]
     for _ in range(2):
-        write_answers(place, 0, CLASSES, [(answer("a"), False), (answer("b", "torn"), False)])
+        write_results(place, 0, CLASSES, [(result("a"), False), (result("b", "torn"), False)])
     assert count_rows(place) == {"answered": 1, "failed": 1, "again": 0}
     assert unfinished(place, 2) == [1]
-    write_answers(place, 1, CLASSES, [(answer("c", "the network is slow"), True)])
+    write_results(place, 1, CLASSES, [(result("c", "the network is slow"), True)])
     assert unfinished(place, 2) == [1]
-    counts = write_answers(place, 1, CLASSES, [(answer("c"), False)])
+    counts = write_results(place, 1, CLASSES, [(result("c"), False)])
     assert counts == {"photos": 1, "failed": 0, "again": 0, "unsure": 0, "is_ood": 0}
     assert count_rows(place) == {"answered": 2, "failed": 1, "again": 0}
     assert unfinished(place, 2) == []
@@ -244,7 +244,7 @@ def test_block_of_which_every_worker_dies_is_given_up(run, few, tmp_path):
 
 def test_answers_may_lie_elsewhere():
     place = Place("memory://answers")
-    write_answers(place, 3, CLASSES, [(answer("a"), False)])
+    write_results(place, 3, CLASSES, [(result("a"), False)])
     assert list(place.parts("answers")) == [3]
     assert count_rows(place)["answered"] == 1
 
@@ -328,7 +328,7 @@ def test_command_prints_a_summary_and_says_by_its_exit_code_that_photos_failed(f
 
 
 def test_what_differs_from_one_process_is_counted():
-    expected = [answer("a"), answer("b"), answer("c", error="It is cut off."), answer("d")]
+    expected = [result("a"), result("b"), result("c", error="It is cut off."), result("d")]
     read = [photo for photo in expected if isinstance(photo, Prediction)]
     good = [vars(photo) | {f"p_{name}": share for name, share in photo.probabilities.items()} for photo in read]
     failed = [{"file": "c", "error": "It is cut off.", "again": False}]
