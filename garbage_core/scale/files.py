@@ -156,7 +156,7 @@ def read_job(place: Place) -> Job | None:
         content = json.loads(place.read(JOB_FILE))
         if content.pop("schema_version") > SCHEMA_VERSION:
             raise GarbageError(f"{place.path(JOB_FILE)!r} is from a newer version: update the program.")
-        return Job(**content, classes=tuple(content["classes"]))
+        return Job(**content | {"classes": tuple(content["classes"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise GarbageError(
             f"{place.path(JOB_FILE)!r} cannot be used ({first_line(error)}): choose another folder for the results."
