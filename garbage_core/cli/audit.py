@@ -60,12 +60,12 @@ def _nested(findings: "pd.DataFrame") -> list[dict[str, Any]]:
     import pandas as pd
 
     result = []
-    for number, rows in findings.groupby("finding"):
+    for _, rows in findings.groupby("finding"):
         first = rows.iloc[0]
         photos = rows[["file", "label", "split", "bits", "cosine", "suggested"]].to_dict("records")
         photos = [{key: value for key, value in row.items() if not pd.isna(value) and value != ""} for row in photos]
         flags = {key: bool(first[key]) for key in ("contradictory", "leak")}
-        finding = {"finding": int(number), "kind": first["kind"], "score": float(first["score"])}
+        finding = {"finding": int(first["finding"]), "kind": first["kind"], "score": float(first["score"])}
         result.append(finding | flags | {"photos": photos})
     return result
 

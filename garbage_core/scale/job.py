@@ -266,7 +266,7 @@ class _Worker:
 
         give_back_large_blocks()
         self.place = Place(out)
-        self.job = Job(**job, classes=tuple(job["classes"]))
+        self.job = Job(**job | {"classes": tuple(job["classes"])})
         self.classifier = Classifier.from_run(load_run(self.job.model, models), self.job.runtime, threads=1)
         self.batch_size = GPU_BATCH if gpu else BATCH_SIZE
         self.classifier.warm_up()
