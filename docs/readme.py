@@ -129,7 +129,7 @@ def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
     """Says what the runs' OOD detectors are worth, a sentence each.
 
     Args:
-        study: As `novelty --compare` writes it.
+        study: As `garbage ood --compare` writes it.
         runs: The runs; one whose weights are not those of the study is passed over.
     """
     sentences = []

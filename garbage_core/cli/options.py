@@ -40,8 +40,7 @@ def add_parser(
     run: Callable[[argparse.Namespace, TextIO], int] | None,
 ) -> None:
     """Adds a parser that calls `run`, unless its parts have one each; the text is its help and its description."""
-    text = text.replace("%", "%%")
-    parser = parsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser = parsers.add_parser(name, help=text.replace("%", "%%"), description=text[0].upper() + text[1:] + ".")
     if run:
         parser.set_defaults(run=run)
     add_arguments(parser)

@@ -111,7 +111,7 @@ class TrainingConfig:
         height: Height in pixels of the photos the finished network is meant for.
         width: Width of the same.
         protocol: Protocol of the split, `official` or `stratified`; empty takes the official lists where they fit.
-        seed: Seed of the random weights, of the order of the photos and of every augmentation.
+        seed: Seed of the random weights, of the order of the photos and of every augmentation, below 2**32.
         imbalance: One of `garbage_core.training.imbalance.STRATEGIES`.
         label_smoothing: Share of each label that is spread over all classes.
         dropout: Share of the pooled features dropped.
@@ -119,8 +119,7 @@ class TrainingConfig:
         clip_norm: Largest norm of the gradient of all weights; 0 for no limit.
         batch_norm_momentum: Momentum of the batch norms' moving averages.
         zero_init_residual: Whether each block starts as the identity.
-        pass_through: Whether a conv5 without starting weights first passes on conv4's features, see
-            `garbage_core.networks.resnet.pass_through`.
+        pass_through: Whether a conv5 without starting weights first passes on conv4's features (`resnet.pass_through`).
         teacher: Name of the run that teaches this one, see `garbage_core.training.distillation`; empty for none.
         teacher_temperature: Temperature that softens the outputs of both networks in the distillation loss.
         precision: `auto` is mixed_bfloat16 on a GPU and float32 elsewhere.
@@ -154,6 +153,7 @@ class TrainingConfig:
         _check(self.optimizer, "optimizer", " or ".join(OPTIMIZERS), self.optimizer in OPTIMIZERS)
         _check(self.version, "version", ", ".join(VERSIONS), self.version in VERSIONS)
         _check(self.teacher_temperature, "teacher_temperature", "above 0", self.teacher_temperature > 0)
+        _check(self.seed, "seed", "from 0 to 4294967295", 0 <= self.seed < 2**32)
         _check(self.precision, "precision", ", ".join(PRECISIONS), self.precision in PRECISIONS)
         _check(self.label_smoothing, "label_smoothing", "at least 0 and below 1", 0 <= self.label_smoothing < 1)
         _check(self.blocks, "blocks", "four numbers of at least 1", len(self.blocks) == 4 and min(self.blocks) >= 1)

@@ -86,7 +86,7 @@ def read_crossval(path: str | Path | None = None) -> pd.DataFrame:
         path: The file; None takes `study_path("crossval")`.
 
     Returns:
-        Columns `CROSSVAL_COLUMNS`, see `study_crossval.crossval_table`.
+        Columns `CROSSVAL_COLUMNS`, see `crossval.crossval_table`.
 
     Raises:
         GarbageError: The file is missing or is no such table.

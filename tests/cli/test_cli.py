@@ -459,7 +459,9 @@ def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
     assert stop.value.code == 0
-    assert f"usage: python -m garbage_core {command}" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert f"usage: python -m garbage_core {command}" in text
+    assert "%%" not in text
 
 
 def test_choices_are_those_of_the_library():

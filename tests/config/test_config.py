@@ -135,6 +135,8 @@ def test_few_epochs_leave_the_linear_probe_in(epochs):
         (MINIMAL, ["seed"], "not 'seed'"),
         (MINIMAL, ['seed="seven"'], "'seven'"),
         (MINIMAL, ["seed=1.5"], "1.5"),
+        (MINIMAL, ["seed=-1"], "from 0 to 4294967295, not -1"),
+        (MINIMAL, ["seed=4294967296"], "from 0 to 4294967295"),
         (MINIMAL, ["dropout=true"], "True"),
         (MINIMAL, ["label_smoothing=1.0"], "1.0"),
         (MINIMAL, ["optimizer=lion"], "'lion'"),
