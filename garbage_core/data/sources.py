@@ -239,7 +239,8 @@ def is_litter(name: str) -> bool:
 def read_file(path: Path) -> bytes:
     """Reads a photo; of a file that is too large only as much as it takes to refuse it. Raises GarbageError."""
     if not path.is_file():  # a pipe or a device could block for ever
-        raise GarbageError(f"There is no file {str(path)!r}: give the path of a photo.")
+        what = f"{str(path)!r} is a folder" if path.is_dir() else f"There is no file {str(path)!r}"
+        raise GarbageError(f"{what}: give the path of a photo.")
     try:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)

@@ -384,6 +384,7 @@ def test_train_takes_the_presets_as_they_are(training, tmp_path, capsys):
         (["classify", ".", "--model", "transfer"], "no photo in the folder '.'"),
         (["classify", "a.jpg", "--csv", "nowhere/out.csv"], "no folder 'nowhere'"),
         (["explain", "missing.jpg", "-o", "x.png"], "no file 'missing.jpg'"),
+        (["explain", ".", "-o", "x.png"], "'.' is a folder"),
         (["train", "nothing.toml"], "'nothing.toml'"),
         (["train", "scratch", "--set", "color=red"], "'color'"),
     ],
