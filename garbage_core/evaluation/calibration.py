@@ -14,7 +14,7 @@ SMALLEST_PROBABILITY = 1e-7
 # Far beyond what networks need (Guo et al. 2017 report 0.9 to 5): a result at the border says that p is of no use.
 TEMPERATURE_RANGE = (0.05, 20.0)
 # A threshold that no confidence reaches: the model is never sure.
-NEVER_SURE = 1.01
+ALWAYS_ABSTAINS = 1.01
 # Thresholds have this many decimals, so that writing one to a file does not change which photos it accepts.
 _DECIMALS = 6
 
@@ -86,7 +86,7 @@ def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98) -> float:
 
     If all photos together reach the target, the threshold is the lowest confidence among them, not 0: nothing is known
     about photos that leave the model less sure than any of these. If no candidate reaches it, not even the most
-    confident photos, or there are no photos, it is `NEVER_SURE`, which accepts nothing. The share is measured on the
+    confident photos, or there are no photos, it is `ALWAYS_ABSTAINS`, which accepts nothing. The share is measured on the
     photos that chose the threshold, so expect a little less on others.
 
     Args:
@@ -95,10 +95,10 @@ def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98) -> float:
         target: Share of right predictions wanted among the accepted photos, 0..1.
 
     Returns:
-        A threshold with six decimals in 0..1, or `NEVER_SURE`.
+        A threshold with six decimals in 0..1, or `ALWAYS_ABSTAINS`.
     """
     if len(y) == 0:
-        return NEVER_SURE
+        return ALWAYS_ABSTAINS
     confidence, correct = confidence_and_correctness(y, p)
     order = np.argsort(confidence, kind="stable")
     sorted_confidence = confidence[order]
@@ -110,7 +110,7 @@ def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98) -> float:
     accepted = len(y) - first
     # A candidate rounded by its division may lie a hair above its only photo, and accept none.
     reached = (accepted > 0) & (right_from[first] >= target * accepted - 1e-9)
-    return float(candidates[np.argmax(reached)]) if reached.any() else NEVER_SURE
+    return float(candidates[np.argmax(reached)]) if reached.any() else ALWAYS_ABSTAINS
 
 
 def confidence_and_correctness(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

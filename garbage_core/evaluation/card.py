@@ -13,7 +13,7 @@ import pandas as pd
 from garbage_core.config.training_config import Stage
 from garbage_core.data.splits import official_splits
 from garbage_core.evaluation.evaluation import (
-    NEVER_SURE,
+    ALWAYS_ABSTAINS,
     Evaluation,
     apply_temperature,
     evaluate,
@@ -252,7 +252,7 @@ def _results(evaluation: Evaluation) -> str:
 
 def _calibration(run: Run, splits: Sequence[str]) -> str:
     fitted = f"Probabilities are calibrated with the temperature {run.temperature:.3f}, fitted on val."
-    if run.threshold >= NEVER_SURE:
+    if run.threshold >= ALWAYS_ABSTAINS:
         return f"## Confidence\n\n{fitted} No confidence was high enough on val, so the model always abstains."
     threshold = percent(run.threshold, plain=True)
     lines = [f"## Confidence\n\n{fitted} Below a confidence of {threshold}, chosen on val, the model abstains:\n"]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from garbage_core.evaluation.calibration import (
-    NEVER_SURE,
+    ALWAYS_ABSTAINS,
     apply_temperature,
     calibration_error_of_perfect,
     coverage_table,
@@ -36,9 +36,9 @@ from garbage_core.runs.predictions import to_arrays
 from garbage_core.utils.files import json_value
 
 __all__ = [
+    "ALWAYS_ABSTAINS",
     "GROUPS",
     "METRICS",
-    "NEVER_SURE",
     "Comparison",
     "Evaluation",
     "accuracy_sentence",

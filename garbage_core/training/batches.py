@@ -237,7 +237,7 @@ def infer(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> np.
     count = len(next(iter(arrays.values())))
     size = -(-count // devices.count()) * devices.count()
     filled = {name: np.concatenate([a, np.repeat(a[-1:], size - count, axis=0)]) for name, a in arrays.items()}
-    machines.gather_answers(model)
+    machines.gather_predictions(model)
     part = machines.part(size)
     filled = {name: a[part] for name, a in filled.items()}
     rows = len(next(iter(filled.values())))

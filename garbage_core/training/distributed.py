@@ -171,8 +171,8 @@ def part(rows: int) -> slice:
     return slice(share * distribution.data_shard_id, share * (distribution.data_shard_id + 1))
 
 
-def gather_answers(model: keras.Model) -> None:
-    """Makes `model.predict` return the answers of all machines: Keras cannot read those that lie on others."""
+def gather_predictions(model: keras.Model) -> None:
+    """Makes `model.predict` return the outputs of all machines: Keras cannot read those of the others."""
     distribution = keras.distribution.distribution()
     if distribution is None or distribution.num_processes == 1 or model.predict_function is not None:
         return

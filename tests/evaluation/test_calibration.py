@@ -6,7 +6,7 @@ from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 
 from garbage_core.evaluation.evaluation import (
-    NEVER_SURE,
+    ALWAYS_ABSTAINS,
     apply_temperature,
     calibration_error_of_perfect,
     coverage_table,
@@ -85,11 +85,11 @@ def test_nothing_to_fit_leaves_the_temperature_at_one():
         ((0.9, 0.8, 0.7, 0.6), (1, 1, 0, 1), 0.75, 0.6, 4),  # 3 of 4 is just enough, though 2 of 3 is not.
         ((0.9, 0.8, 0.7, 0.6), (1, 1, 1, 1), 0.98, 0.6, 4),  # All right: the lowest confidence seen.
         ((0.9, 0.8, 0.8, 0.6), (1, 1, 0, 0), 0.9, 0.9, 1),  # Equal confidences stand or fall together.
-        ((0.9, 0.9, 0.8, 0.6), (1, 0, 1, 1), 0.9, NEVER_SURE, 0),  # The most confident two are half right.
-        ((0.9, 0.8, 0.7, 0.6), (0, 0, 0, 0), 0.5, NEVER_SURE, 0),  # Never right.
+        ((0.9, 0.9, 0.8, 0.6), (1, 0, 1, 1), 0.9, ALWAYS_ABSTAINS, 0),  # The most confident two are half right.
+        ((0.9, 0.8, 0.7, 0.6), (0, 0, 0, 0), 0.5, ALWAYS_ABSTAINS, 0),  # Never right.
         ((0.9, 0.8, 0.7, 0.6), (0, 0, 0, 0), 0.0, 0.6, 4),  # Nothing asked.
         ((1.0, 1.0, 0.7), (1, 1, 0), 1.0, 1.0, 2),  # Confidence 1 can be reached.
-        ((), (), 0.98, NEVER_SURE, 0),  # No photos, no knowledge.
+        ((), (), 0.98, ALWAYS_ABSTAINS, 0),  # No photos, no knowledge.
     ],
 )
 def test_threshold_by_hand(confidences, right, target, expected, accepted):
@@ -169,6 +169,6 @@ def test_selective_metrics_by_hand():
     chosen = selective_metrics(np.array([0, 1, 0, 1]), sure(0.9, 0.8, 0.7, 0.6), threshold=0.8)
     assert (chosen["photos"], chosen["accepted"], chosen["right"]) == (4, 2, 1)
     assert (chosen["coverage"], chosen["accuracy"], chosen["mistakes_caught"]) == (0.5, 0.5, 0.5)
-    nothing = selective_metrics(np.array([0, 1]), sure(0.9, 0.8), NEVER_SURE)
+    nothing = selective_metrics(np.array([0, 1]), sure(0.9, 0.8), ALWAYS_ABSTAINS)
     assert (nothing["accepted"], nothing["coverage"], nothing["mistakes_caught"]) == (0, 0.0, 1.0)
     assert np.isnan(nothing["accuracy"])

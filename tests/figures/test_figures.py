@@ -218,7 +218,7 @@ def test_probability_bars_keep_the_order_of_classes():
         .endswith("metal 85.0 % is the highest, below the threshold of 90.0 %.")
     )
     # Never sure is no line beyond the axis.
-    assert not figures.probability_bars({"glass": 0.1, "metal": 0.9}, evaluation.NEVER_SURE).layout.shapes
+    assert not figures.probability_bars({"glass": 0.1, "metal": 0.9}, evaluation.ALWAYS_ABSTAINS).layout.shapes
 
 
 def test_coverage_marks_what_the_threshold_accepts():
@@ -232,7 +232,7 @@ def test_coverage_marks_what_the_threshold_accepts():
     assert mark.x[0] == pytest.approx(100 * (confidence >= 0.8).mean())
     assert mark.y[0] == 100
     assert min(chart.data[2].x) >= 25
-    never = figures.coverage_curve([("Transfer", table, evaluation.NEVER_SURE)])
+    never = figures.coverage_curve([("Transfer", table, evaluation.ALWAYS_ABSTAINS)])
     assert "accepts no photo" in figures.alt_text(never)
 
 
