@@ -86,8 +86,8 @@ def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98) -> float:
 
     If all photos together reach the target, the threshold is the lowest confidence among them, not 0: nothing is known
     about photos that leave the model less sure than any of these. If no candidate reaches it, not even the most
-    confident photos, or there are no photos, it is `ALWAYS_ABSTAINS`, which accepts nothing. The share is measured on the
-    photos that chose the threshold, so expect a little less on others.
+    confident photos, or there are no photos, it is `ALWAYS_ABSTAINS`, which accepts nothing. The share is measured on
+    the photos that chose the threshold, so expect a little less on others.
 
     Args:
         y: True classes of the validation photos, shape (N,).

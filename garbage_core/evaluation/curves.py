@@ -20,7 +20,7 @@ def roc_table(y: np.ndarray, p: np.ndarray, classes: Sequence[str]) -> pd.DataFr
         classes: C names, in order.
 
     Returns:
-        Columns `label`, `fpr` (share of the other photos predicted as this class), `tpr` (share of its own photos found),
+        Columns `label`, `fpr` (share of the other photos predicted as it), `tpr` (share of its own photos found),
         `threshold` (on the probability; infinite at the first point, where no photo is taken), `auc` (area under the
         class's curve, the same in all its rows). A class that no photo or every photo has is left out.
     """
