@@ -99,7 +99,7 @@ def test_these_are_all_pages_that_take_a_photo():
     sources = [file for folder in ("pages", "garbage_app") for file in (ROOT / folder).rglob("*.py")]
     found = {file.relative_to(ROOT).as_posix() for file in sources if takes.search(file.read_text("utf-8"))}
     assert found == {
-        "garbage_app/augmentation/photo.py",
+        "garbage_app/augmentation/preview.py",
         "garbage_app/classify/photo_input.py",
         "garbage_app/widgets/photo_picker.py",  # of page Explanations
     }
