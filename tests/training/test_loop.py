@@ -166,8 +166,8 @@ width = 64
 batch_norm_momentum = 0.5
 [[stages]]
 name = "small"
-height = 24
-width = 32
+height = 36
+width = 48
 epochs = 2
 learning_rate = 0.01
 batch_size = 8
