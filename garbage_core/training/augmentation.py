@@ -36,6 +36,8 @@ class Augmentation:
         shift: Largest shift along each axis, as a share of its length.
         zoom: Largest change of scale, as a share: 0.15 gives scales from 0.85 to 1.15.
         shear: Largest shear angle, in degrees.
+        crop: Largest share of a photo's area that a random crop leaves out; the crop has up to 4/3 times the photo's
+            aspect ratio, or its inverse, and fills the frame (Szegedy et al. 2015, arXiv:1409.4842, section 6).
         horizontal_flip: Mirror every second photo left to right.
         vertical_flip: Mirror every second photo top to bottom.
         brightness: Largest change of brightness, as a share: 0.1 multiplies by 0.9 to 1.1.
@@ -52,6 +54,7 @@ class Augmentation:
     shift: float = 0.0
     zoom: float = 0.0
     shear: float = 0.0
+    crop: float = 0.0
     horizontal_flip: bool = False
     vertical_flip: bool = False
     brightness: float = 0.0
@@ -71,7 +74,9 @@ class Augmentation:
     @property
     def moves(self) -> bool:
         """Whether it changes geometry."""
-        return any((self.rotation, self.shift, self.zoom, self.shear, self.horizontal_flip, self.vertical_flip))
+        return any(
+            (self.rotation, self.shift, self.zoom, self.shear, self.crop, self.horizontal_flip, self.vertical_flip)
+        )
 
     @property
     def colors(self) -> bool:
@@ -100,6 +105,10 @@ PIPELINES: dict[str, Augmentation] = {
     # Keras' ImageDataGenerator takes its `shear_range=0.05` in degrees, and shifts all channels by one number.
     "legacy": Augmentation(**_LEGACY, channel_shift=10),
     "standard": Augmentation(**_LEGACY, color_shift=10),
+    # For photos from anywhere, which have an up and a down, and their object at any place and size.
+    "crops": Augmentation(
+        rotation=15, shear=5, crop=0.65, horizontal_flip=True, brightness=0.2, contrast=0.2, color_shift=10, erase=0.15
+    ),
     "strong": Augmentation(
         rotation=60, shift=0.20, zoom=0.30, shear=10, brightness=0.25, contrast=0.25, color_shift=20, erase=0.25,
         mixup=0.2, cutmix=1.0, **_FLIPS,
@@ -159,7 +168,14 @@ def draw(
     if a.moves:
         flips = [np.where(rng.random(count) < 0.5 * on, -1.0, 1.0) for on in (a.horizontal_flip, a.vertical_flip)]
         angle, shear = np.deg2rad(spread(a.rotation)), np.deg2rad(spread(a.shear))
-        values["affine"] = _affine(angle, shear, 1 + spread(a.zoom), spread(a.shift, 2), flips, height, width)
+        scale, shift = 1 + spread(a.zoom), spread(a.shift, 2)
+        stretch = np.ones((count, 2))
+        if a.crop:
+            sides = _crop_sides(rng, a.crop, count)
+            stretch = sides / np.sqrt(sides.prod(axis=1, keepdims=True))
+            scale = scale / np.sqrt(sides.prod(axis=1))
+            shift = shift + rng.uniform(-0.5, 0.5, (count, 2)) * (1 - sides) / sides
+        values["affine"] = _affine(angle, shear, scale, shift, flips, height, width, stretch)
     if a.colors:
         values["gain"] = 1 + spread(a.brightness, 1)
         contrast = 1 + spread(a.contrast, 1)  # drawn in any case, so that what follows does not depend on it
@@ -240,12 +256,19 @@ def augment_batch(
     return changed, labels if labels is None else mix_labels(labels, values)
 
 
-def _affine(angle, shear, scale, shift, flips, height, width) -> np.ndarray:
+def _crop_sides(rng: np.random.Generator, crop: float, count: int) -> np.ndarray:
+    """Draws the sides (N, 2) of random crops as shares of a photo's width and height."""
+    area = rng.uniform(1 - crop, 1, count)
+    ratio = np.exp(rng.uniform(-1, 1, count) * np.log(4 / 3))
+    return np.minimum(np.stack([np.sqrt(area * ratio), np.sqrt(area / ratio)], axis=1), 1)
+
+
+def _affine(angle, shear, scale, shift, flips, height, width, stretch) -> np.ndarray:
     """Returns the maps (N, 8) from output to input pixels, about the photo's center."""
     cos, sin, tan = np.cos(angle), np.sin(angle), np.tan(shear)
     # Inverse of: flip, then shear, then scale, then rotate.
     a = np.stack([cos + tan * sin, tan * cos - sin, sin, cos], axis=1).reshape(-1, 2, 2) / scale[:, None, None]
-    a = a * np.stack(flips, axis=1)[:, :, None]
+    a = a * np.stack(flips, axis=1)[:, :, None] * stretch[:, None, :]
     center = np.array([(width - 1) / 2, (height - 1) / 2])
     origin = center - a @ center - (a @ (shift * [width, height])[..., None])[..., 0]
     zeros = np.zeros(len(a))

@@ -1,0 +1,155 @@
+"""Teaching a stack that has no ImageNet weights from a network that has all of its own.
+
+Where only ImageNet's conv1 to conv4 are at hand, conv5 can learn from another network, EfficientNet-Lite2, what it
+knows of the world: both see the very same augmented views of photos without labels, and conv5 learns to give pooled
+features from which a linear map finds the teacher's (Beyer et al. 2022, arXiv:2106.05237, a consistent teacher;
+Romero et al. 2015, arXiv:1412.6550, features as targets). conv1 to conv4 stay as they are, so what they give is
+computed once per view and stored.
+
+    teach_conv5(network, teacher, photos, views=2, epochs=8, folder=Path("taught"))
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+from tqdm import tqdm
+
+from garbage_core.config.training_config import Stage, TrainingConfig
+from garbage_core.networks.resnet import split_network
+from garbage_core.training import augmentation as augment
+from garbage_core.training.augmentation import Augmentation
+from garbage_core.training.batches import Augmented, TrainingPhotos
+from garbage_core.training.callbacks import say
+from garbage_core.training.stages import make_optimizer
+
+_VIEW_STREAM, _ORDER_STREAM = 11, 12  # keep the random numbers of different purposes apart
+STEP = 32  # photos whose views are computed at once
+
+
+def teach_conv5(
+    network: keras.Model,
+    teacher: keras.Model,
+    photos: TrainingPhotos,
+    folder: Path,
+    augmentation: Augmentation,
+    *,
+    views: int,
+    epochs: int,
+    learning_rate: float = 1e-3,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> list[float]:
+    """Trains conv5 of a ResNet to match a teacher's pooled features; resumes where an earlier call stopped.
+
+    Args:
+        network: Network of `garbage_core.networks.resnet`; conv5 and `post_bn` are changed in place.
+        teacher: Network with a layer `avg_pool` for photos of the same size and range.
+        photos: The photos; their labels are not looked at.
+        folder: Where views and weights are kept between epochs.
+        augmentation: What makes the views, without mixing.
+        views: Number of views of each photo that are computed once.
+        epochs: Passes over all views.
+        learning_rate: Highest rate, reached after half an epoch; it falls to zero along half a cosine.
+        batch_size: Views per step.
+        seed: Decides views and order.
+
+    Returns:
+        Share of the teacher's variance that is not explained, 0..1, in each epoch (of the training views).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tqdm(total=views * len(photos), desc="views", unit="photo") as bar:
+        maps, targets = _cache_views(network, teacher, photos, folder, augmentation, views, seed, bar.update)
+    mean, scale = targets.mean(axis=0, dtype="float64"), targets.std(axis=0, dtype="float64") + 1e-3
+    targets = ((targets - mean) / scale).astype("float32")
+    student = _student(network, targets.shape[1])
+    stage = Stage("conv5", epochs, learning_rate, warmup_epochs=0.5, weight_decay=0.05, batch_size=batch_size)
+    steps = len(maps) // batch_size
+    student.compile(make_optimizer(TrainingConfig(batch_norm_momentum=0.9), stage, steps), "mean_squared_error")
+    losses = _resume(student, folder)
+    for epoch in range(len(losses), epochs):
+        order = np.random.default_rng([seed, _ORDER_STREAM, epoch]).permutation(len(maps))
+        total = 0.0
+        with tqdm(range(steps), desc=f"epoch {epoch + 1}", unit="step") as bar:
+            for step in bar:
+                rows = np.sort(order[step * batch_size : (step + 1) * batch_size])
+                total += float(student.train_on_batch(maps[rows], targets[rows]))
+        losses.append(total / steps)
+        say(f"epoch {epoch + 1}: {losses[-1]:.3f} of the teacher's variance is not explained")
+        _save(student, losses, folder)
+    return losses
+
+
+def _student(network: keras.Model, width: int) -> keras.Model:
+    """Returns a model from conv4's output to the teacher's features: conv5, pooling, and a linear map."""
+    frozen, rest = split_network(network, "conv5")
+    maps = keras.Input(frozen.output.shape[1:], dtype="float16")
+    pooled = keras.Model(rest.input, rest.get_layer("avg_pool").output)
+    for layer in pooled.layers:
+        layer.trainable = True
+    features = pooled(ops.cast(maps, keras.config.floatx()))
+    return keras.Model(maps, keras.layers.Dense(width, name="map", dtype="float32")(features))
+
+
+def _cache_views(
+    network: keras.Model,
+    teacher: keras.Model,
+    photos: TrainingPhotos,
+    folder: Path,
+    augmentation: Augmentation,
+    views: int,
+    seed: int,
+    progress: Callable[[int], object],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns conv4's output (M, h, w, C) and the teacher's features (M, D) of M views, both float16."""
+    augmented = Augmented(augmentation.without_mixing(), photos.shape)
+    frozen, _ = split_network(network, "conv5")
+    features = keras.Model(teacher.input, teacher.get_layer("avg_pool").output)
+    both = keras.Model(augmented.inputs, [frozen(augmented.output), features(augmented.output)])
+    work = [(view, start) for view in range(views) for start in range(0, len(photos), STEP)]
+    files = [folder / "maps.npy", folder / "targets.npy"]
+    counter = folder / "views.done"
+    done = int(counter.read_text()) if counter.is_file() and all(f.is_file() for f in files) else 0
+    arrays: list[np.ndarray] = []
+    for number, (view, start) in enumerate(work):
+        indices = np.arange(start, min(start + STEP, len(photos)))
+        if number >= done:
+            rng = np.random.default_rng([seed, _VIEW_STREAM, view, start])
+            values = augment.draw(augmentation.without_mixing(), rng, len(indices), *photos.shape[:2])
+            found = [np.asarray(part) for part in _infer(both, {"rows": photos.rows(indices), **values})]
+            if not arrays:
+                shapes = [(views * len(photos), *part.shape[1:]) for part in found]
+                modes = "r+" if done else "w+"
+                arrays = [
+                    np.lib.format.open_memmap(f, modes, np.float16, s) for f, s in zip(files, shapes, strict=True)
+                ]
+            for array, part in zip(arrays, found, strict=True):
+                array[view * len(photos) + indices] = part
+            if number % 20 == 19 or number == len(work) - 1:
+                for array in arrays:
+                    array.flush()
+                counter.write_text(str(number + 1))
+        progress(len(indices))
+    return np.load(files[0], mmap_mode="r"), np.load(files[1])
+
+
+def _infer(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(part) for part in model.predict_on_batch(inputs)]
+
+
+def _save(student: keras.Model, losses: list[float], folder: Path) -> None:
+    path = folder / "student.weights.h5"
+    student.save_weights(folder / "new.weights.h5")
+    (folder / "new.weights.h5").replace(path)
+    np.save(folder / "losses.npy", losses)
+
+
+def _resume(student: keras.Model, folder: Path) -> list[float]:
+    path = folder / "losses.npy"
+    if not path.is_file():
+        return []
+    student.build((None, *student.input.shape[1:]))
+    student.load_weights(folder / "student.weights.h5")
+    return [float(loss) for loss in np.load(path)]
