@@ -27,6 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="epochs in all, dealt out to the stages in proportion; a linear probe is fitted in any case",
     )
+    parser.add_argument(
+        "--extra",
+        action="append",
+        default=[],
+        metavar="DIR|ZIP[=SHARE]",
+        help="train on these photos as well, each shown SHARE times an epoch (default: 1); may be given several times",
+    )
     parser.add_argument("--weights", metavar="imagenet|PATH", help="starting weights")
     parser.add_argument("--seed", type=int, metavar="N", help="of random weights, order and augmentation")
     parser.add_argument(
@@ -51,6 +58,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     """Trains a network and says what came out."""
     from garbage_core.config.training_config import load_config
     from garbage_core.data.dataset import load_dataset
+    from garbage_core.data.photo_sets import load_extra_set
     from garbage_core.runs.run import load_run
 
     given = {"name": args.name, "weights": args.weights}
@@ -65,11 +73,14 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     dataset = load_dataset(args.data_dir)
     if len(dataset.problems):
         warn(f"{len(dataset.problems)} files cannot be used; the command data names them.")
+    extras = [load_extra_set(source, dataset.classes) for source in args.extra]
     extended = load_run(args.extend, args.out) if args.extend else None
     start_keras()
     from garbage_core.training.loop import train
 
-    trained = train(config, dataset, root=args.out, resume=args.resume, limit=args.limit, extend=extended)
+    trained = train(
+        config, dataset, root=args.out, resume=args.resume, limit=args.limit, extend=extended, extras=extras
+    )
     if trained:  # on several machines one alone writes the run
         out.write(_text(trained, evaluate_run(trained, "test")))
     return 0

@@ -13,7 +13,7 @@ from typing import Any
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import listing
 
-PRESETS = ("scratch", "transfer", "teacher", "distilled")
+PRESETS = ("scratch", "transfer", "everyday", "teacher", "distilled")
 VERSIONS = ("v1", "v2", "efficientnet_lite2")
 TRAINABLE_FROM = ("all", "conv2", "conv3", "conv4", "conv5", "head")
 OPTIMIZERS = ("adamw", "sgd")

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -140,14 +141,22 @@ def load_dataset(data_dir: str | Path | None = None, verify: bool = True) -> Dat
     )
 
 
+class HasPhotos(Protocol):
+    """What photos can be read from: a data set, or several."""
+
+    def read_bytes(self, file: str) -> bytes:
+        """Returns the content of a file."""
+        ...
+
+
 def read_photos(
-    dataset: Dataset, files: Iterable[str], height: int, width: int, workers: int | None = None
+    dataset: HasPhotos, files: Iterable[str], height: int, width: int, workers: int | None = None
 ) -> np.ndarray:
     """Decodes photos for training, in parallel, each fitted to the canvas.
 
     Args:
-        dataset: The data set.
-        files: Names as in `dataset.photos`.
+        dataset: The data set, or `photo_sets.PhotoSets`.
+        files: Names as its `read_bytes` takes them.
         height: Height of the arrays in pixels.
         width: Width of the arrays in pixels.
         workers: Number of threads; None takes one per processor. Decoders run outside Python's lock.

@@ -30,6 +30,7 @@ OTHER = "other-"  # prefix of labels that are no class
 OR = "_or_"  # joins the classes of a partial label
 SAME_PHOTO = 0.985  # correlation of two thumbnails above which they are taken for one photo
 _THUMBNAIL = 16  # side in pixels
+_BLANK = 100.0  # length of a thumbnail below which it shows too little to be told from others: 6 of 255 per pixel
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,15 @@ class ExtraSet:
 
     def describe(self) -> dict[str, Any]:
         """Returns what `run.json` records of the set."""
-        counts = self.photos.groupby(["split", "label"]).size()
+        counts = pd.crosstab(self.photos["split"], self.photos["label"])
         return {
             "name": self.name,
             "share": self.share,
             "weak": self.weak,
             "fingerprint": self.dataset.fingerprint,
-            "splits": {s: {k: int(n) for k, n in counts[s].items()} for s in SPLITS if s in counts},
+            "splits": {
+                s: {str(k): int(n) for k, n in counts.loc[s].to_dict().items()} for s in SPLITS if s in counts.index
+            },
         }
 
 
@@ -172,6 +175,12 @@ class PhotoSets:
         """Classes of the data set, which are those of the network."""
         return self.main.classes
 
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprints of all sets and their shares, as one text."""
+        extras = [f"{extra.name}={extra.share}:{extra.dataset.fingerprint}" for extra in self.extras]
+        return "/".join([self.main.fingerprint, *extras])
+
     def read_bytes(self, file: str) -> bytes:
         """Reads a photo, of an extra set by "set:class/name.jpg". Raises GarbageError if it cannot be read."""
         name, colon, rest = file.partition(":")
@@ -212,11 +221,12 @@ def leaked(sets: PhotoSets, table: pd.DataFrame) -> pd.DataFrame:
     if not extra.any():
         return table[extra][["file", "split", "set"]].assign(same_as="")
     mine, others = (np.stack(_thumbnails(sets, table.loc[rows, "file"])) for rows in (extra, held))
-    best = np.maximum(*((mine.reshape(len(mine), -1) @ _flat(o).T) for o in (others, others[:, :, ::-1])))
+    best = np.maximum(*(_flat(mine) @ _flat(turned).T for turned in (others, others[:, :, ::-1])))
     place = best.argmax(axis=1)
     found = best[np.arange(len(best)), place] > SAME_PHOTO
     same_as = table.loc[held, "file"].to_numpy()[place]
-    return table[extra][["file", "split", "set"]].assign(same_as=same_as)[found].reset_index(drop=True)
+    found_in: pd.DataFrame = table[extra][["file", "split", "set"]].assign(same_as=same_as)[found]
+    return found_in.reset_index(drop=True)
 
 
 def _flat(thumbnails: np.ndarray) -> np.ndarray:
@@ -233,6 +243,6 @@ def _thumbnails(sets: PhotoSets, files: pd.Series) -> list[np.ndarray]:
         rgb = decode_image(sets.read_bytes(file), file, at_least=(_THUMBNAIL, _THUMBNAIL))
         image = Image.fromarray(rgb).convert("L").resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
         gray = np.asarray(image, "float32") - np.asarray(image, "float32").mean()
-        return gray / max(float(np.linalg.norm(gray)), 1e3)
+        return np.asarray(gray / max(float(np.linalg.norm(gray)), _BLANK))
 
     return list(map_photos(make, files))

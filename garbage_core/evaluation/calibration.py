@@ -47,7 +47,13 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     return np.asarray(scaled / scaled.sum(axis=-1, keepdims=True))
 
 
-def fit_temperature(y: np.ndarray, p: np.ndarray) -> float:
+def set_weights(sets: pd.Series) -> np.ndarray:
+    """Returns the weight of each of N photos that gives every set the same, mean 1, from the names of their sets."""
+    counts = sets.map(sets.value_counts()).to_numpy(float)
+    return len(sets) / (sets.nunique() * counts)
+
+
+def fit_temperature(y: np.ndarray, p: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Finds the temperature that makes the true labels most likely (least negative log-likelihood).
 
     In 1/T the likelihood of a softmax is concave, so there is one optimum. When every photo is right it lies at T = 0:
@@ -56,6 +62,7 @@ def fit_temperature(y: np.ndarray, p: np.ndarray) -> float:
     Args:
         y: True classes of the validation photos, shape (N,).
         p: Their uncalibrated probabilities, shape (N, C).
+        weights: Weight of each photo, shape (N,); None for equal ones.
 
     Returns:
         A temperature in `TEMPERATURE_RANGE`.
@@ -70,13 +77,14 @@ def fit_temperature(y: np.ndarray, p: np.ndarray) -> float:
     def loss(log_temperature: float) -> float:
         scaled = logs * np.exp(-log_temperature)
         top = scaled.max(axis=1)
-        return float(np.mean(np.log(np.exp(scaled - top[:, None]).sum(axis=1)) + top - scaled[rows, y]))
+        losses = np.log(np.exp(scaled - top[:, None]).sum(axis=1)) + top - scaled[rows, y]
+        return float(np.average(losses, weights=weights))
 
     best = minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURE_RANGE)), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(best.x))
 
 
-def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98) -> float:
+def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98, weights: np.ndarray | None = None) -> float:
     """Finds the smallest confidence from which on the accepted photos are right often enough.
 
     A photo is accepted if its confidence (its highest probability) is at least the threshold. Candidates are the
@@ -93,6 +101,7 @@ def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98) -> float:
         y: True classes of the validation photos, shape (N,).
         p: Their calibrated probabilities, shape (N, C).
         target: Share of right predictions wanted among the accepted photos, 0..1.
+        weights: Weight of each photo in that share, shape (N,); None for equal ones.
 
     Returns:
         A threshold with six decimals in 0..1, or `ALWAYS_ABSTAINS`.
@@ -102,14 +111,14 @@ def fit_threshold(y: np.ndarray, p: np.ndarray, target: float = 0.98) -> float:
     confidence, correct = confidence_and_correctness(y, p)
     order = np.argsort(confidence, kind="stable")
     sorted_confidence = confidence[order]
-    # right_from[i]: right predictions among the photos from place i on, in rising order of confidence.
-    right_from = np.append(np.cumsum(correct[order][::-1])[::-1], 0)
+    weights = (np.ones(len(y)) if weights is None else weights)[order]
+    # right_from[i]: right predictions among the photos from place i on, in rising order of confidence; by weight.
+    right_from, all_from = (np.append(np.cumsum(part[::-1])[::-1], 0) for part in (weights * correct[order], weights))
     scale = 10**_DECIMALS
     candidates = np.unique(np.floor(confidence * scale) / scale)
     first = np.searchsorted(sorted_confidence, candidates, side="left")
-    accepted = len(y) - first
     # A candidate rounded by its division may lie a hair above its only photo, and accept none.
-    reached = (accepted > 0) & (right_from[first] >= target * accepted - 1e-9)
+    reached = (first < len(y)) & (right_from[first] >= target * all_from[first] - 1e-9)
     return float(candidates[np.argmax(reached)]) if reached.any() else ALWAYS_ABSTAINS
 
 

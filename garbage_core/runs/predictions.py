@@ -1,7 +1,7 @@
 """The table of a run's predictions, `predictions.csv`: read, checked, written, and turned into arrays.
 
 It has one row per photo of every split, with the columns `file`, `split`, `label` and one `p_<class>` per class:
-uncalibrated probabilities with six decimals.
+uncalibrated probabilities with six decimals. A run that was trained on several sets has a column `set` as well.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from garbage_core.data.photo_sets import MAIN_SET
 from garbage_core.errors import GarbageError
 from garbage_core.utils.files import write_csv
 
@@ -36,11 +37,15 @@ def read_predictions(path: Path, classes: tuple[str, ...]) -> pd.DataFrame:
         raise GarbageError(
             f"{path} holds the label {unknown[0]!r}, but the run knows {', '.join(classes)}; restore it."
         )
-    return table[["file", "split", "label", *columns]]
+    if "set" not in table:
+        table["set"] = MAIN_SET
+    return table[["file", "split", "label", "set", *columns]]
 
 
 def write_predictions(table: pd.DataFrame, path: str | Path) -> Path:
-    """Writes a `predictions.csv` with the six decimals of its format, atomically."""
+    """Writes a `predictions.csv` with the six decimals of its format, atomically; a single set is not named."""
+    if "set" in table and (table["set"] == MAIN_SET).all():
+        table = table.drop(columns="set")
     return write_csv(table, path, "%.6f")
 
 

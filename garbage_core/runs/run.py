@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from garbage_core.config.training_config import TrainingConfig
+from garbage_core.data.photo_sets import MAIN_SET
 from garbage_core.errors import GarbageError
 from garbage_core.runs.history import HISTORY_FILE, read_history
 from garbage_core.runs.predictions import PREDICTIONS_FILE, read_predictions
@@ -133,7 +134,26 @@ class Run:
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
-        """Photos of every split: file, split, label, p_<class>... Raises GarbageError."""
+        """Photos of every split of the data set itself: file, split, label, p_<class>... Raises GarbageError."""
+        return self.predictions_of(MAIN_SET)
+
+    def predictions_of(self, name: str) -> pd.DataFrame:
+        """Returns the photos of every split of one of `sets`, as `predictions`. Raises GarbageError."""
+        if name not in self.sets:
+            raise GarbageError(
+                f"The run {self.name!r} has no predictions for a set {name!r}: it has {', '.join(self.sets)}."
+            )
+        table = self._all_predictions
+        table = table[table["set"] == name].drop(columns="set").reset_index(drop=True)
+        return table.assign(file=table["file"].str.removeprefix(f"{name}:"))
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Names of the sets that it has predictions for, the data set itself first. Raises GarbageError."""
+        return tuple(dict.fromkeys([MAIN_SET, *self._all_predictions["set"]]))
+
+    @cached_property
+    def _all_predictions(self) -> pd.DataFrame:
         return read_predictions(self.path / PREDICTIONS_FILE, self.classes)
 
     @property

@@ -20,9 +20,10 @@ from garbage_core.training.batches import TrainingPhotos
 class BackgroundReplacement:
     """Training photos, a share of them on drawn backgrounds wherever a foreground mask is found."""
 
-    def __init__(self, photos: TrainingPhotos, share: float) -> None:
-        """Takes the photos, and the share of them (0 to 1) whose background is to be replaced."""
+    def __init__(self, photos: TrainingPhotos, share: float, chosen: np.ndarray | None = None) -> None:
+        """Takes N photos, the share (0 to 1) whose background is to be replaced, and of which alone, bool (N,)."""
         self.photos, self.share, self.shape = photos, share, photos.shape
+        self.of = np.ones(len(photos), bool) if chosen is None else chosen
         self._masks: dict[int, np.ndarray | None] = {}  # packed to one bit per pixel
 
     def __len__(self) -> int:
@@ -32,7 +33,7 @@ class BackgroundReplacement:
         """Returns photos, uint8 (n, height, width, 3)."""
         chosen = rng.random(len(indices)) < self.share
         seeds = rng.integers(2**63, size=len(indices))  # one each, so that none depends on another's mask
-        indices, chosen, seeds = indices[part], chosen[part], seeds[part]
+        indices, chosen, seeds = indices[part], (chosen & self.of[indices])[part], seeds[part]
         rows = self.photos.rows(indices).copy()
         for place in np.flatnonzero(chosen):
             mask = self._mask(int(indices[place]), rows[place])

@@ -12,7 +12,7 @@ from typing import Protocol
 import keras
 import numpy as np
 
-from garbage_core.data.dataset import Dataset, read_photos
+from garbage_core.data.dataset import HasPhotos, read_photos
 from garbage_core.training import augmentation as augment
 from garbage_core.training import devices
 from garbage_core.training import distributed as machines
@@ -40,7 +40,7 @@ class Source(Protocol):
 class TrainingPhotos:
     """Training photos of one size as uint8: held in memory if they fit, else decoded whenever they are needed."""
 
-    def __init__(self, dataset: Dataset, files: Sequence[str], height: int, width: int, cache_gb: float) -> None:
+    def __init__(self, dataset: HasPhotos, files: Sequence[str], height: int, width: int, cache_gb: float) -> None:
         """Makes the source, decoding the photos now if they take at most `cache_gb` gigabytes."""
         self._read = lambda names: read_photos(dataset, names, height, width)
         self.files = np.asarray(files, dtype=object)
@@ -164,12 +164,14 @@ class Batches(keras.utils.PyDataset):
         seed: Sequence[int],
         passes: int = 1,
         shards: int = 1,
+        members: np.ndarray | None = None,
+        shares: np.ndarray | None = None,
     ) -> None:
         """Describes the batches.
 
         Args:
             source: Photos or features.
-            labels: Class index of each row of the source.
+            labels: Label index of each of the N rows of the source.
             augmentation: What happens to them.
             num_classes: Number of classes C.
             batch_size: Rows per batch, N.
@@ -179,21 +181,28 @@ class Batches(keras.utils.PyDataset):
             seed: Numbers that decide everything random.
             passes: How often an epoch goes through the rows.
             shards: Number of devices each batch is dealt out to.
+            members: Which classes each of the L labels may mean, float32 (L, C), see `label_members`; None where the
+                labels are the classes.
+            shares: How often a pass shows each row, shape (N,); None for once.
         """
         super().__init__()
         self.source, self.labels, self.augmentation = source, labels, augmentation
         self.batch_size, self.steps, self.strategy, self.passes = batch_size, steps, strategy, passes
         self.class_weights, self.seed, self.shards = class_weights, tuple(seed), shards
         self.part = machines.part(batch_size)
-        self.num_classes, self.epoch = num_classes, 0
+        self.members = np.eye(num_classes, dtype="float32") if members is None else members
+        self.epoch = 0
+        self.shares = np.ones(len(labels)) if shares is None else shares
+        if class_weights is not None:  # a partial label weighs what its classes do on average
+            self._weights = self.members @ class_weights / self.members.sum(axis=1)
         self._ordered: tuple[int, np.ndarray] = (-1, np.empty(0, int))  # an epoch and the order of its rows
-        self._one_hot = np.eye(num_classes, dtype="float32")
+        self._one_hot = np.eye(len(self.members), dtype="float32")
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> tuple:
-        """Returns inputs of an `Augmented` model, labels of shape (N, C), and, with class weights, weights (N,)."""
+        """Returns inputs of an `Augmented` model, labels of shape (N, L), and, with class weights, weights (N,)."""
         rng = np.random.default_rng([*self.seed, _BATCH_STREAM, self.epoch, step])
         indices = self._order(self.epoch)[step * self.batch_size : (step + 1) * self.batch_size]
         shape, values = self.source.shape, {}
@@ -205,7 +214,7 @@ class Batches(keras.utils.PyDataset):
         inputs = {"rows": self.source.rows(indices, rng, part), **{name: value[part] for name, value in values.items()}}
         if self.class_weights is None:
             return inputs, targets[part]
-        return inputs, targets[part], (targets @ self.class_weights).astype("float32")[part]
+        return inputs, targets[part], (targets @ self._weights).astype("float32")[part]
 
     def follow(self) -> keras.callbacks.Callback:
         """Returns a callback that makes every epoch of a training have its own batches."""
@@ -214,9 +223,33 @@ class Batches(keras.utils.PyDataset):
     def _order(self, epoch: int) -> np.ndarray:
         if self._ordered[0] != epoch:
             rng = np.random.default_rng([*self.seed, _ORDER_STREAM, epoch])
-            parts = [epoch_order(self.strategy, self.labels, rng) for _ in range(self.passes)]
+            parts = []
+            for _ in range(self.passes):
+                rows = rows_of_epoch(self.shares, rng)
+                parts.append(rows[epoch_order(self.strategy, self.labels[rows], rng)])
             self._ordered = epoch, np.concatenate(parts)
         return self._ordered[1]
+
+
+def rows_of_epoch(shares: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Returns the rows that one pass shows, as many in every pass: each by its share, fractions by lot.
+
+    Args:
+        shares: How often each row is shown, shape (N,), above 0.
+        rng: Source of randomness; not used where all shares are whole numbers.
+    """
+    rows = [np.repeat(np.arange(len(shares)), np.floor(shares).astype(int))]
+    rest = shares - np.floor(shares)
+    for fraction in np.unique(rest[rest > 0]):
+        places = np.flatnonzero(rest == fraction)
+        rows.append(rng.permutation(places)[: round(fraction * len(places))])
+    return np.concatenate(rows)
+
+
+def class_counts(labels: np.ndarray, members: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Returns how many photos of each class a pass shows, shape (C,); a partial label counts in parts."""
+    counts = np.bincount(labels, weights=shares, minlength=len(members))
+    return np.asarray(counts @ (members / members.sum(axis=1, keepdims=True)))
 
 
 def infer(model: keras.Model, inputs: np.ndarray | dict[str, np.ndarray]) -> np.ndarray:

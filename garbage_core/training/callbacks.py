@@ -126,14 +126,34 @@ class EpochEnd(keras.callbacks.Callback):
         self.bar.close()
 
 
-def validate(model: keras.Model, source: Source, labels: np.ndarray) -> dict[str, float]:
-    """Returns `val_loss`, `val_accuracy` and `val_macro_f1` of a model of logits on rows and their class indices."""
+def validate(
+    model: keras.Model, source: Source, labels: np.ndarray, sets: np.ndarray | None = None
+) -> dict[str, float]:
+    """Measures a model of logits on val.
+
+    Args:
+        model: The model.
+        source: N rows.
+        labels: Their class indices, shape (N,).
+        sets: Name of the set of each row, shape (N,), or None for one set.
+
+    Returns:
+        `val_loss`, `val_accuracy` and `val_macro_f1`, of several sets their means; then `val_macro_f1_<set>` of each.
+    """
     rng = np.random.default_rng(0)  # val has one pass: nothing is drawn
     parts = []
     for start in range(0, len(source), 64):
         rows = source.rows(np.arange(start, min(start + 64, len(source))), rng)
         parts.append(keras.ops.convert_to_numpy(keras.ops.softmax(infer(model, rows))))
     probabilities = np.concatenate(parts).astype("float64")
+    sets = np.full(len(labels), "") if sets is None else sets
+    names = list(dict.fromkeys(sets))
+    single = {name: _measure(probabilities[sets == name], labels[sets == name]) for name in names}
+    means = {key: float(np.mean([single[name][key] for name in names])) for key in single[names[0]]}
+    return means | ({f"val_macro_f1_{name}": single[name]["val_macro_f1"] for name in names} if len(names) > 1 else {})
+
+
+def _measure(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     predicted, classes = probabilities.argmax(axis=1), range(probabilities.shape[1])
     true = probabilities[np.arange(len(predicted)), labels]
     return {

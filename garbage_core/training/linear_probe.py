@@ -19,8 +19,9 @@ def fit_linear_probe(
     labels: np.ndarray,
     strength: float,
     class_weights: np.ndarray | None = None,
+    sure: np.ndarray | None = None,
     batch_size: int = 64,
-) -> None:
+) -> np.ndarray:
     """Gives the head of a network the weights of a logistic regression.
 
     The batch norms above the frozen part first take their averages from the features, so that the pooled features the
@@ -33,7 +34,11 @@ def fit_linear_probe(
         labels: Class index of each photo, shape (N,).
         strength: Inverse regularization strength (scikit-learn's C), for features of unit variance.
         class_weights: Weight of a photo of each class, shape (C,), or None.
+        sure: Photos that the regression is fitted to, bool (N,), or None for all; the others are only predicted.
         batch_size: Number of rows per forward pass.
+
+    Returns:
+        Predicted class of each photo, shape (N,), by the mean over its passes.
     """
     # The identity is for a frozen part that ends in the pooled features: a model cannot consist of its input.
     rest = keras.Model(frozen.output, keras.layers.Identity()(network.get_layer("avg_pool").output))
@@ -46,7 +51,9 @@ def fit_linear_probe(
         for features in source.passes
         for start in range(0, len(features), batch_size)
     ]
-    x, y = np.concatenate(pooled).astype("float64"), np.tile(labels, len(source.passes))
+    every = np.concatenate(pooled).astype("float64")
+    fits = np.tile(np.ones(len(labels), bool) if sure is None else sure, len(source.passes))
+    x, y = every[fits], np.tile(labels, len(source.passes))[fits]
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-6
     weights = None if class_weights is None else {c: w for c, w in enumerate(class_weights) if c in y}
     fitted = LogisticRegression(C=strength, max_iter=1000, class_weight=weights).fit((x - mean) / scale, y)
@@ -60,3 +67,5 @@ def fit_linear_probe(
     bias[:] = -20.0  # a class without training photos is never predicted
     bias[fitted.classes_] = intercepts - coefficients @ (mean / scale)
     head.set_weights([kernel, bias])
+    logits = (every @ kernel + bias).reshape(len(source.passes), len(labels), -1)
+    return np.asarray(logits.mean(axis=0).argmax(axis=1))

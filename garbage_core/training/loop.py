@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import datetime
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ import garbage_core
 from garbage_core.config.training_config import Stage, TrainingConfig, load_config
 from garbage_core.data.dataset import SPLITS, Dataset, split_dataset
 from garbage_core.data.images import load_photo
+from garbage_core.data.photo_sets import MAIN_SET, ExtraSet, PhotoSets, is_partial, leaked
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation.calibration import apply_temperature, fit_temperature, fit_threshold
+from garbage_core.evaluation.calibration import apply_temperature, fit_temperature, fit_threshold, set_weights
 from garbage_core.evaluation.card import write_card
 from garbage_core.inference.engine import network_probabilities
 from garbage_core.networks import build_network
@@ -58,6 +59,7 @@ def train(
     resume: bool = False,
     limit: int | None = None,
     extend: Run | None = None,
+    extras: Sequence[ExtraSet] = (),
 ) -> Run | None:
     """Trains a network and writes its run, together with other machines if `training.distributed` finds some.
 
@@ -68,6 +70,8 @@ def train(
         resume: Go on with an unfinished training of the same config and photos.
         limit: Use at most this many photos of each split, the classes in turn; for trying things out.
         extend: A finished run whose stages are the first ones of the config: they are not trained again.
+        extras: Extra sets that are trained on as well; val and test of each are kept and reported apart, and what is
+            chosen on val is chosen by the mean over the sets.
 
     Returns:
         The finished run; None on a machine that only helped another one.
@@ -81,12 +85,13 @@ def train(
     root = Path(root or models_dir())
     folder = machines.own_root(root) / check_name(config.name)
     _check_names(config)  # before hours have passed
-    photos = _limited(split_dataset(dataset, config.protocol or None), limit)
+    sets = PhotoSets(dataset, extras)
+    photos = _limited(_training_photos(sets, split_dataset(dataset, config.protocol or None)), limit)
     protocol = config.protocol or ("official" if dataset.official else "stratified")
     teacher_run = find_teacher(config.teacher, root, dataset, protocol) if config.teacher else None
     if extend:
-        _check_extends(config, extend, dataset, protocol, photos)
-    data = f"{dataset.fingerprint}/{limit or 'all'}"
+        _check_extends(config, extend, sets, protocol, photos)
+    data = "/".join([sets.fingerprint, str(limit or "all")])
     checkpoint = Checkpoint.open(folder, config, data, resume and machines.is_first)
     same = _fingerprints(config, [data, protocol], resume, extend, teacher_run)
     with devices.deterministic():
@@ -95,7 +100,7 @@ def train(
             network, started = _starting_network(config, dataset, extend, checkpoint)
             teacher = load_teacher(teacher_run) if teacher_run else None
             training = Training(
-                config, dataset, photos, protocol, checkpoint, network, started, teacher_run, teacher, shards, precision
+                config, sets, photos, protocol, checkpoint, network, started, teacher_run, teacher, shards, precision
             )
             while checkpoint.state.stage < len(config.stages):
                 train_stage(training)
@@ -162,7 +167,7 @@ def _starting_network(
 
 def _finish(training: Training) -> Run:
     """Writes weights, predictions, `run.json` and card; `run.json` last but one, because it makes the run complete."""
-    config, dataset, checkpoint = training.config, training.dataset, training.checkpoint
+    config, dataset, checkpoint = training.config, training.sets.main, training.checkpoint
     folder = checkpoint.folder.parent
     network = build_network(config, len(dataset.classes))  # in float32, whatever the training computed in
     network.load_weights(checkpoint.best_file)
@@ -171,8 +176,10 @@ def _finish(training: Training) -> Run:
     table = _predict(training, network)
     write_predictions(table, folder / "predictions.csv")
     labels, probabilities, _ = to_arrays(table, dataset.classes, "val")
-    temperature = fit_temperature(labels, probabilities)
-    counts = table.groupby(["split", "label"]).size()
+    weights = set_weights(table.loc[table["split"] == "val", "set"])
+    temperature = fit_temperature(labels, probabilities, weights)
+    threshold = fit_threshold(labels, apply_temperature(probabilities, temperature), weights=weights)
+    counts = table[table["set"] == MAIN_SET].groupby(["split", "label"]).size()
     versions = {"python": platform.python_version(), "garbage_core": garbage_core.__version__}
     best = checkpoint.state.best
     info = {
@@ -186,6 +193,7 @@ def _finish(training: Training) -> Run:
         "splits": {s: {c: int(counts.get((s, c), 0)) for c in dataset.classes} for s in SPLITS},
         "data_fingerprint": dataset.fingerprint,
         "data_problems": len(dataset.problems),
+        "extra_sets": [extra.describe() for extra in training.sets.extras],
         "starting_weights": vars(training.started),
         "teacher": describe_teacher(training.teacher_run) if training.teacher_run else None,
         "software": devices.software() | versions,
@@ -197,7 +205,7 @@ def _finish(training: Training) -> Run:
         "best_epoch": best.epoch,
         "best_val_macro_f1": round(best.value, 4),
         "temperature": round(temperature, 4),
-        "threshold": round(fit_threshold(labels, apply_temperature(probabilities, temperature)), 4),
+        "threshold": round(threshold, 4),
         "weights": {"file": "model.keras", "sha256": digest, "bytes": (folder / "model.keras").stat().st_size},
     }
     write_json(info, folder / "run.json")
@@ -208,20 +216,22 @@ def _finish(training: Training) -> Run:
 
 
 def _predict(training: Training, network: keras.Model) -> pd.DataFrame:
-    """Returns the table of predictions: file, split, label, and one column of probabilities for each class."""
-    config, dataset = training.config, training.dataset
-    photos = training.photos[["file", "split", "label"]]
-    photos = photos.sort_values(["split", "file"], key=lambda c: c.map(SPLITS.index) if c.name == "split" else c)
+    """Returns the table of predictions: file, split, label, set, and one column of probabilities for each class."""
+    config, sets = training.config, training.sets
+    known = ~training.photos["weak"].astype(bool) & training.photos["label"].isin(sets.classes)
+    photos = training.photos.loc[known, ["file", "split", "label", "set"]]
+    order = {"set": [MAIN_SET, *(extra.name for extra in sets.extras)].index, "split": SPLITS.index}
+    photos = photos.sort_values(["set", "split", "file"], key=lambda c: c.map(order[c.name]) if c.name in order else c)
     prepared = map_photos(
-        lambda file: load_photo(dataset.read_bytes(file), config.height, config.width, file), photos["file"]
+        lambda file: load_photo(sets.read_bytes(file), config.height, config.width, file), photos["file"]
     )
     with tqdm(total=len(photos), desc="predictions", unit="photo") as bar:
         probabilities = network_probabilities(network, prepared, progress=bar.update)
-    columns = [f"p_{name}" for name in dataset.classes]
+    columns = [f"p_{name}" for name in sets.classes]
     return photos.reset_index(drop=True).join(pd.DataFrame(probabilities, columns=columns).round(6))
 
 
-def _check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol: str, photos: pd.DataFrame) -> None:
+def _check_extends(config: TrainingConfig, run: Run, sets: PhotoSets, protocol: str, photos: pd.DataFrame) -> None:
     """Raises GarbageError, with the first difference, unless the training continues a run with more stages.
 
     A finished run, extended by more stages, is what a training of all the stages would have been: its history, its time
@@ -230,7 +240,7 @@ def _check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol:
     Args:
         config: Config of the longer training.
         run: The finished run.
-        dataset: Data set of the longer training.
+        sets: Data set and extra sets of the longer training.
         protocol: Protocol by which its photos are split.
         photos: Table of the photos that are used, with a column `file`.
     """
@@ -249,11 +259,12 @@ def _check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol:
             raise GarbageError(
                 f"The run {run.name!r} was trained with {field.name} = {its!r}, not {mine!r}: extend it with the same."
             )
-    if not run.trained_on(dataset, protocol):
+    if not run.trained_on(sets.main, protocol) or run.info.get("extra_sets", []) != [e.describe() for e in sets.extras]:
         raise GarbageError(
             f"The run {run.name!r} was trained on other photos or another split than {protocol!r}: "
             "extend it with the same."
         )
+    photos = photos[photos["set"] == MAIN_SET]
     if set(run.predictions["file"]) != set(photos["file"]):
         raise GarbageError(
             f"The run {run.name!r} was trained on {len(run.predictions):,} of the photos, not on {len(photos):,}: "
@@ -261,11 +272,26 @@ def _check_extends(config: TrainingConfig, run: Run, dataset: Dataset, protocol:
         )
 
 
+def _training_photos(sets: PhotoSets, photos: pd.DataFrame) -> pd.DataFrame:
+    """Returns the table of all sets, without things of other kinds and training photos that lie in val or test."""
+    table = sets.table(photos)
+    table = table[[label in sets.classes or is_partial(label, sets.classes) for label in table["label"]]]
+    leaks = leaked(sets, table)
+    if len(leaks):
+        say(
+            f"{len(leaks):,} training photos of extra sets are left out because they are val or test photos too, such "
+            f"as {leaks['file'].iloc[0]} ({leaks['same_as'].iloc[0]})."
+        )
+    partial = (table["split"] != "train") & ~table["label"].isin(sets.classes)  # nothing can be measured on them
+    return table[~table["file"].isin(leaks["file"]) & ~partial].reset_index(drop=True)
+
+
 def _limited(photos: pd.DataFrame, limit: int | None) -> pd.DataFrame:
-    """Keeps at most so many photos of each split, taking the classes in turn."""
+    """Keeps at most so many photos of each split and set, taking the classes in turn."""
     if limit:
-        turn = photos.groupby(["split", "label"]).cumcount()
-        photos = photos.assign(turn=turn).sort_values(["turn", "label"], kind="stable").groupby("split").head(limit)
+        turn = photos.groupby(["set", "split", "label"]).cumcount()
+        photos = photos.assign(turn=turn).sort_values(["turn", "label"], kind="stable")
+        photos = photos.groupby(["set", "split"]).head(limit)
         photos = photos.drop(columns="turn").sort_index()
     for split in SPLITS:
         if not (photos.split == split).any():

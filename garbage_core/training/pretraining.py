@@ -112,7 +112,7 @@ def _cache_views(
     files = [folder / "maps.npy", folder / "targets.npy"]
     counter = folder / "views.done"
     done = int(counter.read_text()) if counter.is_file() and all(f.is_file() for f in files) else 0
-    arrays: list[np.ndarray] = []
+    arrays: list[np.memmap] = []
     for number, (view, start) in enumerate(work):
         indices = np.arange(start, min(start + STEP, len(photos)))
         if number >= done:

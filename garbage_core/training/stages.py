@@ -10,22 +10,32 @@ import pandas as pd
 from tqdm import tqdm
 
 from garbage_core.config.training_config import Stage, TrainingConfig
-from garbage_core.data.dataset import Dataset
+from garbage_core.data.photo_sets import MAIN_SET, PhotoSets, label_members
 from garbage_core.errors import GarbageError
 from garbage_core.networks.resnet import freeze, split_network
 from garbage_core.networks.weights import StartingWeights
 from garbage_core.runs.run import Run
 from garbage_core.training import augmentation as augment
-from garbage_core.training import devices
+from garbage_core.training import devices, partial_labels
 from garbage_core.training.augmentation import Augmentation
 from garbage_core.training.backgrounds import BackgroundReplacement
-from garbage_core.training.batches import Augmented, Batches, FeatureSource, Source, TrainingPhotos, cache_features
+from garbage_core.training.batches import (
+    Augmented,
+    Batches,
+    FeatureSource,
+    Source,
+    TrainingPhotos,
+    cache_features,
+    class_counts,
+    rows_of_epoch,
+)
 from garbage_core.training.callbacks import EpochEnd, SaveWeights, SwapAverage, say, validate
 from garbage_core.training.checkpoint import Checkpoint
 from garbage_core.training.distillation import Distillation
 from garbage_core.training.imbalance import loss_weights, make_loss
 from garbage_core.training.linear_probe import fit_linear_probe
 
+CONTRADICTED = "contradicted.txt"  # in the checkpoint's folder: photos whose hint was found to be wrong
 CACHE_GB = 8.0  # photos of one size that take more than this are decoded when they are needed, not kept in memory
 
 
@@ -35,8 +45,8 @@ class Training:
 
     Attributes:
         config: Config of the training.
-        dataset: Data set that the photos belong to.
-        photos: Table of the photos: file, label, split.
+        sets: The data set, and the extra sets that are trained on as well.
+        photos: Table of the photos, see `PhotoSets.table`, without things that are no class.
         protocol: Protocol by which they were split.
         checkpoint: Checkpoint of the training.
         network: Network that is trained.
@@ -48,7 +58,7 @@ class Training:
     """
 
     config: TrainingConfig
-    dataset: Dataset
+    sets: PhotoSets
     photos: pd.DataFrame
     protocol: str
     checkpoint: Checkpoint
@@ -59,16 +69,26 @@ class Training:
     shards: int
     precision: str
 
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the labels: the classes, then the partial labels of extra sets."""
+        return *self.sets.classes, *sorted(set(self.photos["label"]) - set(self.sets.classes))
+
     def labels(self, split: str) -> np.ndarray:
-        """Returns the class index of each photo of a split, shape (N,)."""
-        return self._of(split)["label"].map(self.dataset.classes.index).to_numpy()
+        """Returns the place in `label_names` of the label of each photo of a split, shape (N,)."""
+        return self.of(split)["label"].map(self.label_names.index).to_numpy()
 
     def source(self, split: str, height: int, width: int) -> TrainingPhotos:
         """Returns the photos of a split in one size."""
-        return TrainingPhotos(self.dataset, self._of(split)["file"].tolist(), height, width, CACHE_GB)
+        return TrainingPhotos(self.sets, self.of(split)["file"].tolist(), height, width, CACHE_GB)
 
-    def _of(self, split: str) -> pd.DataFrame:
-        return self.photos[self.photos["split"] == split]
+    def of(self, split: str) -> pd.DataFrame:
+        """Returns the photos of a split, without those whose hint the linear probe has contradicted."""
+        photos = self.photos[self.photos["split"] == split]
+        contradicted = self.checkpoint.folder / CONTRADICTED
+        if split == "train" and contradicted.is_file():
+            photos = photos[~photos["file"].isin(contradicted.read_text(encoding="utf-8").splitlines())]
+        return photos
 
 
 def train_stage(training: Training) -> None:
@@ -84,10 +104,10 @@ def train_stage(training: Training) -> None:
     batches = _stage_batches(training, stage, sources["train"])
     model = stage_model(config, stage, trained, batches, training.teacher)
     done = checkpoint.restore(model)
-    validated = partial(validate, trained, sources["val"], training.labels("val"))
+    validated = partial(validate, trained, sources["val"], training.labels("val"), training.of("val")["set"].to_numpy())
     if not done and not checkpoint.state.under_way.start:
         if frozen and stage.probe:
-            _probe_head(network, frozen, batches, stage.probe)
+            _probe_head(training, frozen, batches, stage.probe)
             say(f"{stage.name}: the head starts from a logistic regression on the features.")
         if stage.probe or number:
             (height, width), value = config.size(stage), validated()["val_macro_f1"]
@@ -131,14 +151,16 @@ def _stage_sources(training: Training, stage: Stage, frozen: keras.Model | None)
                 for split, (augmentation, passes) in plans.items()
             }
     if stage.background_replacement:
-        return photos | {"train": BackgroundReplacement(photos["train"], stage.background_replacement)}
+        own = (training.of("train")["set"] == MAIN_SET).to_numpy()
+        return photos | {"train": BackgroundReplacement(photos["train"], stage.background_replacement, own)}
     return dict(photos)
 
 
 def _stage_batches(training: Training, stage: Stage, source: Source) -> Batches:
     """Returns the batches of a stage; each can be dealt out to all devices evenly."""
-    config, augmentation = training.config, stage_augmentation(stage)
-    labels, classes = training.labels("train"), len(training.dataset.classes)
+    config, augmentation, photos = training.config, stage_augmentation(stage), training.of("train")
+    labels, members = training.labels("train"), label_members(training.label_names, training.sets.classes)
+    shares = photos["share"].to_numpy(float)
     size = min(stage.batch_size, len(source)) // devices.count() * devices.count()
     if not size:
         raise GarbageError(
@@ -149,20 +171,32 @@ def _stage_batches(training: Training, stage: Stage, source: Source) -> Batches:
         source,
         labels,
         augmentation.only_mixing() if stage.cached_passes else augmentation,
-        num_classes=classes,
+        num_classes=members.shape[1],
         batch_size=size,
-        steps=len(source) * stage.passes_per_epoch // size,
+        steps=len(rows_of_epoch(shares, np.random.default_rng(0))) * stage.passes_per_epoch // size,
         strategy=config.imbalance,
-        class_weights=loss_weights(config.imbalance, np.bincount(labels, minlength=classes)),
+        class_weights=loss_weights(config.imbalance, class_counts(labels, members, shares)),
         seed=(config.seed, training.checkpoint.state.stage),
         passes=stage.passes_per_epoch,
         shards=training.shards,
+        members=members,
+        shares=shares,
     )
 
 
-def _probe_head(network: keras.Model, frozen: keras.Model, batches: Batches, strength: float) -> None:
+def _probe_head(training: Training, frozen: keras.Model, batches: Batches, strength: float) -> None:
+    """Fits the head on the photos that are surely labeled, and notes whose hint it contradicts."""
     assert isinstance(batches.source, FeatureSource)  # a stage with a probe caches features
-    fit_linear_probe(network, frozen, batches.source, batches.labels, strength, batches.class_weights)
+    photos, members = training.of("train"), batches.members
+    sure = ~photos["weak"].to_numpy(bool) & (members[batches.labels].sum(axis=1) == 1)
+    weights = batches.class_weights
+    predicted = fit_linear_probe(training.network, frozen, batches.source, batches.labels, strength, weights, sure)
+    hinted = members[batches.labels]
+    wrong = photos["weak"].to_numpy(bool) & (hinted[np.arange(len(hinted)), predicted] == 0)
+    if photos["weak"].any():
+        text = "\n".join(photos.loc[wrong, "file"])
+        (training.checkpoint.folder / CONTRADICTED).write_text(text, encoding="utf-8")
+        say(f"{wrong.sum():,} of {photos['weak'].sum():,} hints are contradicted: their photos are left out.")
 
 
 def stage_augmentation(stage: Stage) -> Augmentation:
@@ -196,11 +230,16 @@ def stage_model(
     if teacher and stage.teacher_weight:
         logits = Distillation(stage.teacher_weight, config.teacher_temperature)([logits, teacher(augmented.output)])
     model = keras.Model(augmented.inputs, logits)
-    counts = np.bincount(batches.labels, minlength=batches.num_classes)
+    counts, members = class_counts(batches.labels, batches.members, batches.shares), batches.members
+    loss = make_loss(config.imbalance, counts, config.label_smoothing)
+    metrics = [keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.F1Score("macro", name="macro_f1")]
+    if len(members) > members.shape[1]:
+        loss = partial_labels.loss(config.imbalance, members, config.label_smoothing)
+        metrics = [partial_labels.Resolved(metric, members) for metric in metrics]
     model.compile(
         make_optimizer(config, stage, len(batches)),
-        make_loss(config.imbalance, counts, config.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.F1Score("macro", name="macro_f1")],
+        loss,
+        metrics=metrics,
         jit_compile=devices.jit_compile(),
     )
     model.optimizer.build(model.trainable_variables)

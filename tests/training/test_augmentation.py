@@ -5,7 +5,7 @@ import pytest
 
 from garbage_core.errors import GarbageError
 
-NAMES = ["none", "light", "legacy", "standard", "strong"]
+NAMES = ["none", "light", "legacy", "standard", "crops", "strong"]
 ALONE = [
     "rotation",
     "shift",
