@@ -5,7 +5,6 @@ what was uploaded in place of a photo.
 """
 
 import codecs
-import re
 
 from garbage_core.utils.text import printable
 
@@ -41,19 +40,23 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b
 _AVIF_BRANDS = (b"avif", b"avis")
 
 # What people upload in place of a photo: offset, sign, name.
+RAW_FILE = "a camera's raw file"
 _OTHER_SIGNS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF", "a PDF document"),
     (0, b"PK\x03\x04", "a ZIP archive or an Office document"),
     (0, b"8BPS", "a Photoshop document"),
-    (4, b"ftypcrx ", "a camera's raw file"),
-    (0, b"FUJIFILMCCD-RAW", "a camera's raw file"),
+    (4, b"ftypcrx ", RAW_FILE),
+    (0, b"FUJIFILMCCD-RAW", RAW_FILE),
+    (0, b"IIRO", RAW_FILE),  # Olympus
+    (0, b"IIRS", RAW_FILE),
+    (0, b"IIU\0", RAW_FILE),  # Panasonic
+    (0, b"FOVb", RAW_FILE),  # Sigma
     (0, b"\x1aE\xdf\xa3", "a Matroska or WebM video"),
     (8, b"AVI ", "an AVI video"),
     (4, b"ftyp", "a video"),
     (4, b"moov", "a video"),
     (4, b"mdat", "a video"),
 )
-_JPEG_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 
 
 def photo_format(data: bytes) -> str | None:
@@ -120,24 +123,3 @@ def describe(data: bytes) -> str:
 def shown(name: str) -> str:
     """Returns a file's name fit for a sentence: printable, on one line, at most 80 characters."""
     return printable(str(name), 80, tail=27) or "photo"
-
-
-def jpeg_scans(data: bytes) -> int:
-    """Counts the passes in which a JPEG stores its picture (1 for a baseline file, some 10 for a progressive one).
-
-    Args:
-        data: The file's content.
-
-    Returns:
-        Number of scans before the end of the picture; those of previews and of later pictures are not counted.
-    """
-    scans, position = 0, 2
-    while match := _JPEG_MARKER.search(data, position):
-        marker, position = match[1][0], match.end()
-        if marker == 0xD9:  # end of image
-            break
-        if marker == 0xDA:  # start of scan
-            scans += 1
-        if marker not in (0x01, 0xD8):  # all others are followed by their length
-            position += int.from_bytes(data[position : position + 2], "big")
-    return scans

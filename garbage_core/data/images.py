@@ -9,21 +9,12 @@ leaves this module. Color profiles are not applied: a photo in Display P3 is rea
 """
 
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from garbage_core.data.file_types import PHOTO_EXTENSIONS, describe, jpeg_scans, photo_format, shown
-from garbage_core.data.pixel_modes import to_rgb
-from garbage_core.errors import GarbageError
-
-if TYPE_CHECKING:
-    from pillow_heif import HeifFile
+from garbage_core.data.decoding import ACCEPTED_FORMATS, MAX_BYTES, MAX_PIXELS, decode_here, size_here
+from garbage_core.data.file_types import PHOTO_EXTENSIONS
 
 __all__ = [
     "ACCEPTED_FORMATS",
@@ -38,45 +29,32 @@ __all__ = [
     "prepare_photo",
 ]
 
-MAX_BYTES = 25 * 2**20
-MAX_PIXELS = 60_000_000
-ACCEPTED_FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "HEIC")
-
 STEP = 16  # Sides of prepared photos are multiples of it; the network halves them five times and takes any size.
 LONGEST = 2.0  # Photos longer than 2:1 are cropped: further out there is rarely a thing to classify.
-# What would keep a processor busy for minutes. A progressive JPEG stores the picture in some ten scans, each a pass
-# over all pixels, but a few kilobytes can hold thousands of empty ones: the product of both is limited. Run-length
-# encoded BMP and TIFF of many tiles, both rare, are decoded slowly.
-MAX_SCANNED_PIXELS = 16 * MAX_PIXELS
-MAX_RLE_BYTES = 2**20
-MAX_TILES = 50_000
-_TOO_MANY_PIXELS = f"than the {MAX_PIXELS // 1_000_000} megapixels a photo may have: save a smaller copy and try again."
-_ORIENTATION = 0x0112  # EXIF tag
-
-# This module measures every picture itself, against a lower limit. Appended, so that any other filter goes first.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
 
 
 def decode_image(data: bytes, name: str = "photo", at_least: tuple[int, int] | None = None) -> np.ndarray:
     """Decodes a photo.
 
     EXIF rotation is applied, transparent parts are shown on white, grayscale, palette, CMYK, Lab and 16-bit pictures
-    are converted. Of an animation or a file of several pages, the first picture is taken.
+    are converted. Of an animation or a file of several pages, the first picture is taken. A JPEG may lack its end, if
+    that is less than 1 % of it.
 
     Args:
         data: The file's content.
         name: What to call the file in an error.
         at_least: (height, width) in pixels that suffices, for either orientation. A larger photo may then come out
-            smaller by a whole factor, but with no side below it; a JPEG is already decoded at a smaller scale.
+            smaller by a whole factor, but with no side below it; a JPEG is already decoded at a smaller scale, and of
+            more than 60 megapixels at half its size in any case.
 
     Returns:
         uint8 (height, width, 3), RGB.
 
     Raises:
-        GarbageError: The file is too large, damaged, cut off, or not a photo in one of `ACCEPTED_FORMATS`.
+        GarbageError: The file is too large, too long and narrow, damaged, cut off, built so that decoding it takes too
+            long, or not a photo in one of `ACCEPTED_FORMATS`.
     """
-    with _refusing(data, name):
-        return _decode(_open(data, name), at_least)
+    return decode_here(data, name, at_least)
 
 
 def photo_size(data: bytes, name: str = "photo", verify: bool = False) -> tuple[int, int]:
@@ -93,14 +71,10 @@ def photo_size(data: bytes, name: str = "photo", verify: bool = False) -> tuple[
     Raises:
         GarbageError: As for `decode_image`.
     """
-    with _refusing(data, name):
-        opened = _open(data, name)
-        width, height = opened.size
-        if isinstance(opened, Image.Image) and _orientation(opened) >= 5:
-            width, height = height, width
-        if verify:
-            _decode(opened, (1, 1))
-        return width, height
+    size = size_here(data, name)
+    if verify:
+        decode_image(data, name, (1, 1))
+    return size
 
 
 def prepare_photo(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -204,95 +178,3 @@ def fit_canvas(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def _whole_steps(side: float) -> int:
     return max(STEP, STEP * round(side / STEP))
-
-
-@contextmanager
-def _refusing(data: bytes, name: str) -> Iterator[None]:
-    """Turns whatever a decoder raises into a `GarbageError`."""
-    try:
-        yield
-    except GarbageError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        # Pillow has measured first.
-        raise GarbageError(f"{shown(name)} has far more {_TOO_MANY_PIXELS}") from error
-    except MemoryError as error:
-        raise GarbageError(f"{shown(name)} needs too much memory: save a smaller copy and try again.") from error
-    except Exception as error:  # Decoders fail in many ways on damaged files: OSError, struct.error, SyntaxError, ...
-        state = "is cut off" if "truncated" in str(error).lower() else "is damaged"
-        raise GarbageError(
-            f"{shown(name)} {state}: it starts as {photo_format(data)} but cannot be decoded to its end; "
-            "save or download it again."
-        ) from error
-
-
-def _open(data: bytes, name: str) -> "Image.Image | HeifFile":
-    """Reads the header of a photo and checks all limits before anything is decoded."""
-    if len(data) > MAX_BYTES:
-        raise GarbageError(
-            f"{shown(name)} has {len(data) / 2**20:.1f} MB, more than the {MAX_BYTES // 2**20} MB a photo may have: "
-            "save a smaller copy and try again."
-        )
-    kind = photo_format(data)
-    if kind is None:
-        raise GarbageError(
-            f"{shown(name)} is {describe(data)}: choose a photo as {', '.join(ACCEPTED_FORMATS[:-1])} or "
-            f"{ACCEPTED_FORMATS[-1]}."
-        )
-    if kind == "HEIC":
-        # Imported here because nothing else needs it and it takes its time.
-        from pillow_heif import open_heif
-
-        opened: Image.Image | HeifFile = open_heif(data, convert_hdr_to_8bit=True)
-    else:
-        opened = Image.open(BytesIO(data), formats=[kind.upper()])
-    width, height = opened.size
-    if width * height > MAX_PIXELS:
-        raise GarbageError(
-            f"{shown(name)} has {width} x {height} pixels ({width * height / 1e6:.0f} megapixels), more "
-            f"{_TOO_MANY_PIXELS}"
-        )
-    if _is_slow(opened, kind, data):
-        raise GarbageError(
-            f"{shown(name)} is a {kind} built so that decoding it takes too long: save a copy as plain JPEG or PNG."
-        )
-    return opened
-
-
-def _is_slow(opened: "Image.Image | HeifFile", kind: str, data: bytes) -> bool:
-    """Tells the few kinds of files that take long to decode whatever their size in pixels."""
-    if kind == "JPEG":
-        # Counting the marker alone is fast but also finds it in previews, so the rare candidate is parsed.
-        pixels = math.prod(opened.size)
-        return pixels * data.count(b"\xff\xda") > MAX_SCANNED_PIXELS < pixels * jpeg_scans(data)
-    if kind == "BMP":
-        return len(data) > MAX_RLE_BYTES and data[30:34] in (b"\x01\0\0\0", b"\x02\0\0\0")
-    return kind == "TIFF" and len(getattr(opened, "tile", ())) > MAX_TILES
-
-
-def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) -> np.ndarray:
-    """Decodes the pixels, reduces them if fewer suffice, and turns them upright."""
-    if not isinstance(opened, Image.Image):
-        image, orientation = opened.to_pillow(), 1  # libheif has turned it already.
-    else:
-        if at_least and opened.format in ("JPEG", "MPO"):
-            longer, shorter = max(at_least), min(at_least)
-            opened.draft(None, (longer, shorter) if opened.width >= opened.height else (shorter, longer))
-        with opened:  # lets go of the decoder's copy of the data
-            opened.load()
-            image, orientation = opened, _orientation(opened)
-    factor = 1
-    if at_least:
-        factor = max(min(max(image.size) // max(at_least), min(image.size) // min(at_least)), 1)
-    return to_rgb(image, factor, orientation)
-
-
-def _orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation, 1 to 8; 1 (upright) if there is none or it makes no sense."""
-    if image.format == "TIFF":
-        return 1  # Pillow turns TIFF itself.
-    try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # Damaged metadata are no reason to refuse a sound picture.
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1

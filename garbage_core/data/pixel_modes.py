@@ -6,9 +6,10 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageCms
 
-# Pictures are converted and turned in squares of so many pixels a side. A picture of 60 megapixels takes 240 MB as it
-# comes out of its decoder: in one piece, every step would take as much again, and NumPy would turn it pixel by pixel
-# all over the memory. A square of 256x256 stays in the processor's cache, which makes turning three times as fast.
+# Pictures are converted and turned in squares of so many pixels a side, narrower ones in pieces of as many pixels. A
+# picture of 60 megapixels takes 240 MB as it comes out of its decoder: in one piece, every step would take as much
+# again, and NumPy would turn it pixel by pixel all over the memory. A square of 256x256 stays in the processor's cache,
+# which makes turning three times as fast.
 TILE = 256
 WHOLE = 2**20  # pixels up to which cutting costs more than it saves
 # How to turn a picture upright, by EXIF orientation: as a view of the array, and by Pillow.
@@ -51,12 +52,14 @@ def to_rgb(image: Image.Image, factor: int = 1, orientation: int = 1) -> np.ndar
     turns = orientation in _VIEWS
     rgb = np.empty((columns, rows, 3) if turns and orientation >= 5 else (rows, columns, 3), np.uint8)
     lying = _VIEWS[_INVERSE.get(orientation, orientation)](rgb) if turns else rgb
-    side = max(rows, columns) if width * height <= WHOLE else max(TILE // factor, 1)  # of a square once it is reduced
-    for top in range(0, rows, side):
-        for left in range(0, columns, side):
-            place = lying[top : top + side, left : left + side]
-            right, bottom = min((left + side) * factor, width), min((top + side) * factor, height)
-            tile = image if side >= max(rows, columns) else image.crop((left * factor, top * factor, right, bottom))
+    whole = width * height <= WHOLE
+    across = columns if whole else min(columns, max(TILE // factor, 1))  # sides of a tile once it is reduced
+    down = rows if whole else max((TILE // factor) ** 2 // across, 1)
+    for top in range(0, rows, down):
+        for left in range(0, columns, across):
+            place = lying[top : top + down, left : left + across]
+            right, bottom = min((left + across) * factor, width), min((top + down) * factor, height)
+            tile = image if whole else image.crop((left * factor, top * factor, right, bottom))
             tile = _gray_to_8_bits(tile, *scale) if scale else _color_to_8_bits(tile)
             if factor > 1:
                 tile = tile.reduce(factor)

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from garbage_core.data import images
+from garbage_core.data import images, tiff_directories
 from garbage_core.data.images import (
     ACCEPTED_FORMATS,
     decode_image,
@@ -276,7 +276,7 @@ def test_files_built_to_decode_slowly_are_refused(monkeypatch):
 
     tiles = encode(Image.new("RGB", (100, 3000)), "TIFF", tiffinfo={278: 1})  # one row per strip
     assert decode_image(tiles).shape == (3000, 100, 3)
-    monkeypatch.setattr(images, "MAX_TILES", 2_000)
+    monkeypatch.setattr(tiff_directories, "MAX_TILES", 2_000)
     with pytest.raises(GarbageError, match="decoding it takes too long"):
         decode_image(tiles)
 

@@ -1,0 +1,178 @@
+"""Decodes the bytes of a photo in this process, after looking at what they would cost.
+
+`images.py` is what others use. Whatever the bytes are, `GarbageError` is the only exception that leaves this module.
+Color profiles are not applied: a photo in Display P3 is read as if it were sRGB.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from garbage_core.data.cut_jpegs import completed
+from garbage_core.data.file_types import RAW_FILE, describe, photo_format, shown
+from garbage_core.data.pixel_modes import to_rgb
+from garbage_core.data.slow_files import ContradictionError, check_structure
+from garbage_core.data.tiff_directories import SlowFileError, is_raw
+from garbage_core.errors import GarbageError
+
+if TYPE_CHECKING:
+    from pillow_heif import HeifFile
+
+MAX_BYTES = 25 * 2**20
+MAX_PIXELS = 60_000_000
+MAX_PIXELS_OF = {"JPEG": 200_000_000}  # a JPEG is decoded at a smaller scale
+MAX_SIDE = 32_768
+MAX_ASPECT = 200  # times as long as wide
+ACCEPTED_FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "HEIC")
+_SMALLER = "save a smaller copy and try again."
+_ORIENTATION = 0x0112  # EXIF tag
+# A stream may hold a little more than is shown: whole blocks, or a picture that was cropped later.
+_MORE_CODED, _ALWAYS_CODED = 4, 2**20
+
+# This module measures every picture itself, against a lower limit. Appended, so that any other filter goes first.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning, append=True)
+
+
+def decode_here(data: bytes, name: str = "photo", at_least: tuple[int, int] | None = None) -> np.ndarray:
+    """Decodes a photo in this process; see `images.decode_image`."""
+    with _refusing(data, name):
+        opened = _open(data, name)
+        try:
+            return _decode(opened, at_least)
+        except OSError:
+            whole = completed(data) if isinstance(opened, JpegImageFile) else None
+            if whole is None:
+                raise
+            return _decode(_open(whole, name), at_least)
+
+
+def size_here(data: bytes, name: str = "photo") -> tuple[int, int]:
+    """Returns (width, height) in pixels of a photo once it stands upright; see `images.photo_size`."""
+    with _refusing(data, name):
+        opened = _open(data, name)
+        width, height = opened.size
+        upright = not isinstance(opened, Image.Image) or _orientation(opened) < 5
+        return (width, height) if upright else (height, width)
+
+
+@contextmanager
+def _refusing(data: bytes, name: str) -> Iterator[None]:
+    """Turns whatever a decoder raises into a `GarbageError`."""
+    try:
+        yield
+    except GarbageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # Pillow has measured first.
+        raise GarbageError(f"{shown(name)} has far more {_too_many(photo_format(data))}") from error
+    except SlowFileError as error:
+        raise GarbageError(
+            f"{shown(name)} is a {photo_format(data)} built so that decoding it takes too long: save a copy as plain "
+            "JPEG or PNG."
+        ) from error
+    except ContradictionError as error:
+        raise GarbageError(
+            f"{shown(name)} is damaged: the size that it names is not that of its picture; save or download it again."
+        ) from error
+    except MemoryError as error:
+        raise GarbageError(f"{shown(name)} needs too much memory: {_SMALLER}") from error
+    except Exception as error:  # Decoders fail in many ways on damaged files: OSError, struct.error, SyntaxError, ...
+        state = "is cut off" if "truncated" in str(error).lower() else "is damaged"
+        raise GarbageError(
+            f"{shown(name)} {state}: it starts as {photo_format(data)} but cannot be decoded to its end; "
+            "save or download it again."
+        ) from error
+
+
+def _open(data: bytes, name: str) -> "Image.Image | HeifFile":
+    """Reads the header of a photo and checks all limits before anything is decoded."""
+    if len(data) > MAX_BYTES:
+        raise GarbageError(
+            f"{shown(name)} has {len(data) / 2**20:.1f} MB, more than the {MAX_BYTES // 2**20} MB a photo may have: "
+            + _SMALLER
+        )
+    kind = photo_format(data)
+    if kind is None or (kind == "TIFF" and is_raw(data)):
+        raise GarbageError(
+            f"{shown(name)} is {describe(data) if kind is None else RAW_FILE}: choose a photo as "
+            f"{', '.join(ACCEPTED_FORMATS[:-1])} or {ACCEPTED_FORMATS[-1]}."
+        )
+    structure = check_structure(data, kind)
+    if kind == "JPEG":
+        _check_size(structure.width, structure.height, kind, name)  # the others are measured as they are opened
+    if kind == "HEIC":
+        # Imported here because nothing else needs it and it takes its time.
+        from pillow_heif import open_heif
+
+        opened: Image.Image | HeifFile = open_heif(data, convert_hdr_to_8bit=True)
+    elif kind == "JPEG" and structure.width * structure.height > MAX_PIXELS:
+        opened = JpegImageFile(BytesIO(data))  # `Image.open` would refuse so many pixels
+    else:
+        opened = Image.open(BytesIO(data), formats=[kind.upper()])
+    width, height = opened.size
+    _check_size(width, height, kind, name)
+    if structure.width * structure.height > _MORE_CODED * width * height + _ALWAYS_CODED:
+        raise ContradictionError
+    return opened
+
+
+def _check_size(width: int, height: int, kind: str, name: str) -> None:
+    """Raises GarbageError for a picture of more pixels than its format may have, or far too long."""
+    most = MAX_PIXELS_OF.get(kind, MAX_PIXELS)
+    size = f"{shown(name)} has {width} x {height} pixels"
+    if width * height > most:
+        raise GarbageError(f"{size} ({width * height / 1e6:.0f} megapixels), more {_too_many(kind)}")
+    if max(width, height) > min(MAX_SIDE, MAX_ASPECT * max(min(width, height), 1)):
+        raise GarbageError(
+            f"{size}, but a side may have {MAX_SIDE:,} and be {MAX_ASPECT} times as long as the other: crop it."
+        )
+
+
+def _too_many(kind: str | None) -> str:
+    most = MAX_PIXELS_OF.get(kind or "", MAX_PIXELS)
+    return f"than the {most // 1_000_000} megapixels a {kind} may have: {_SMALLER}"
+
+
+def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) -> np.ndarray:
+    """Decodes the pixels, reduces them if fewer suffice, and turns them upright."""
+    if not isinstance(opened, Image.Image):
+        image, orientation = opened.to_pillow(), 1  # libheif has turned it already.
+    else:
+        if opened.format in ("JPEG", "MPO"):
+            _draft(opened, at_least)
+        with opened:  # lets go of the decoder's copy of the data
+            opened.load()
+            image, orientation = opened, _orientation(opened)
+    factor = 1
+    if at_least:
+        factor = max(min(max(image.size) // max(at_least), min(image.size) // min(at_least)), 1)
+    return to_rgb(image, factor, orientation)
+
+
+def _draft(opened: Image.Image, at_least: tuple[int, int] | None) -> None:
+    """Has a JPEG decoded at 1/2, 1/4 or 1/8 where fewer pixels suffice, or where all would be too many."""
+    width, height = opened.size
+    if at_least:
+        longer, shorter = max(at_least), min(at_least)
+        width, height = (longer, shorter) if width >= height else (shorter, longer)
+    if math.prod(opened.size) > MAX_PIXELS:
+        width, height = min(width, opened.width // 2), min(height, opened.height // 2)
+    opened.draft(None, (width, height))
+
+
+def _orientation(image: Image.Image) -> int:
+    """Returns the EXIF orientation, 1 to 8; 1 (upright) if there is none or it makes no sense."""
+    if image.format == "TIFF":
+        return 1  # Pillow turns TIFF itself.
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # Damaged metadata are no reason to refuse a sound picture.
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
