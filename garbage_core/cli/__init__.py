@@ -14,11 +14,24 @@ import sys
 from collections.abc import Sequence
 
 from garbage_core import __version__
-from garbage_core.cli import audit, classify, compare, data, embed, evaluate, explain, export, ood, study, train
+from garbage_core.cli import (
+    audit,
+    classify,
+    compare,
+    data,
+    embed,
+    evaluate,
+    explain,
+    export,
+    ood,
+    pretrain,
+    study,
+    train,
+)
 from garbage_core.cli.options import add_parser
 from garbage_core.errors import GarbageError
 
-_MODULES = (data, train, evaluate, compare, classify, explain, export, embed, audit, study, ood)
+_MODULES = (data, pretrain, train, evaluate, compare, classify, explain, export, embed, audit, study, ood)
 COMMANDS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 
 

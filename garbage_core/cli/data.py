@@ -1,11 +1,14 @@
 """`data`: verifies a data set and lists it."""
 
 import argparse
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from garbage_core.cli.options import add_common, progress_bar, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, printable, text_table
+
+if TYPE_CHECKING:
+    from garbage_core.data.dataset import Dataset
 
 HELP = "verify and list the data set"
 
@@ -15,6 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser, "--data-dir")
     parser.add_argument(
         "--download", action="store_true", help="fetch the official archive first, into DIR or the user's cache"
+    )
+    parser.add_argument(
+        "--extra",
+        action="append",
+        default=[],
+        metavar="DIR|ZIP",
+        help="also list this set of photos to train on, and which of its photos lie in val or test; may be repeated",
     )
     parser.add_argument(
         "--statistics", action="store_true", help="also measure every photo, into photos.csv in models/studies"
@@ -46,6 +56,8 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         "problems": dataset.problems.to_dict("records"),
         "fingerprint": dataset.fingerprint,
     }
+    if args.extra:
+        summary |= _extra_sets(dataset, protocol, args.extra)
     if args.statistics:
         from garbage_core.data.photo_statistics import measure_photos, write_statistics
         from garbage_core.studies.tables import study_path
@@ -55,6 +67,20 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         warn(f"Size, brightness and dominant color of {len(dataset.photos):,} photos are in {path}.")
     write_result(summary, _text, args.json, out)
     return 0
+
+
+def _extra_sets(dataset: "Dataset", protocol: str | None, sources: list[str]) -> dict[str, Any]:
+    """Describes extra sets, and names their training photos that are val or test photos as well."""
+    from garbage_core.data.dataset import split_dataset
+    from garbage_core.data.photo_sets import PhotoSets, leaked, load_extra_set
+
+    sets = PhotoSets(dataset, [load_extra_set(source, dataset.classes) for source in sources])
+    leaks = leaked(sets, sets.table(split_dataset(dataset, protocol)))
+    described = [
+        extra.describe() | {"photos": len(extra.photos), "problems": extra.dataset.problems.to_dict("records")}
+        for extra in sets.extras
+    ]
+    return {"extra_sets": described, "leaks": leaks.to_dict("records")}
 
 
 def _text(summary: dict[str, Any]) -> str:
@@ -74,6 +100,24 @@ def _text(summary: dict[str, Any]) -> str:
     text += text_table(["class", "photos", "share", *splits], rows)
     if summary["protocol"]:
         text += f"\nSplit: {summary['protocol']}.\n"
-    problems = summary["problems"]
+    for extra in summary.get("extra_sets", []):
+        text += _extra_text(extra)
+    if "leaks" in summary:
+        leaks = summary["leaks"]
+        text += (
+            f"\nTraining photos of these sets that are val or test photos too: {len(leaks):,}{':' if leaks else '.'}\n"
+        )
+        text += "".join(f"  {printable(row['file'])} = {printable(row['same_as'])}\n" for row in leaks)
+    problems = summary["problems"] + [p for extra in summary.get("extra_sets", []) for p in extra["problems"]]
     text += f"\nFiles with problems: {len(problems):,}{':' if problems else '.'}\n"
     return text + "".join(f"  {printable(p['file'])}: {printable(p['reason'])}\n" for p in problems)
+
+
+def _extra_text(extra: dict[str, Any]) -> str:
+    """Describes an extra set."""
+    splits = list(extra["splits"])
+    labels = list(dict.fromkeys(label for counts in extra["splits"].values() for label in counts))
+    rows = [[label, *(f"{extra['splits'][split].get(label, 0):,}" for split in splits)] for label in labels]
+    kind = "hints instead of labels, so all for training" if extra["weak"] else "with val and test of its own"
+    text = f"\nThe set {printable(extra['name'])}: {extra['photos']:,} photos, {kind}.\n\n"
+    return text + text_table(["label", *splits], rows)

@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_common, write_result
+from garbage_core.cli.options import add_common, progress_bar, start_keras, write_result
+from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, quantity, text_table
 
 if TYPE_CHECKING:
@@ -14,28 +15,58 @@ HELP = "metrics of a run with 95 % intervals"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    add_common(parser, "name", "--split", "--json")
+    add_common(parser, "name", "--split")
+    parser.add_argument("--set", metavar="NAME", help="set of photos, for a run that was trained on several")
+    parser.add_argument(
+        "--extra",
+        metavar="DIR|ZIP",
+        help="classify the val and test photos of this set first, and keep the predictions",
+    )
+    add_common(parser, "--json")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
     """Prints the metrics of a run, computed anew from its predictions."""
     from garbage_core.runs.run import load_run
 
-    write_result(evaluate_run(load_run(args.name), args.split), evaluation_text, args.json, out)
+    run, name = load_run(args.name), args.set
+    if args.extra:
+        run, name = _scored(run, args)
+    write_result(evaluate_run(run, args.split, name), evaluation_text, args.json, out)
     return 0
 
 
-def evaluate_run(run: "Run", split: str) -> dict[str, Any]:
-    """Returns what the card says about a run on a split: metrics, classes, confusion matrix, calibration, threshold."""
+def _scored(run: "Run", args: argparse.Namespace) -> tuple["Run", str]:
+    """Classifies an extra set; returns the run with its predictions, and the set's name."""
+    from garbage_core.data.photo_sets import load_extra_set
+
+    extra = load_extra_set(args.extra, run.classes)
+    if extra.name in {known["name"] for known in run.info.get("extra_sets", [])}:
+        raise GarbageError(f"The run {run.name!r} was trained on {extra.name!r}: show its predictions with --set.")
+    start_keras()
+    from garbage_core.inference.scoring import score_extra_set
+
+    measured = extra.photos[(extra.photos["split"] != "train") & extra.photos["label"].isin(run.classes)]
+    with progress_bar("classify", len(measured)) as bar:
+        return score_extra_set(run, extra, bar.update), extra.name
+
+
+def evaluate_run(run: "Run", split: str, name: str | None = None) -> dict[str, Any]:
+    """Returns what the card says about a run on a split of one of its sets, None for the data set itself.
+
+    That is metrics, classes, confusion matrix, calibration, and what the threshold does.
+    """
     from garbage_core.evaluation.evaluation import apply_temperature, evaluate, selective_metrics, to_arrays
     from garbage_core.utils.files import json_value
 
-    result = evaluate(run.predictions, run.classes, split, run.temperature).to_dict()
-    labels, probabilities, _ = to_arrays(run.predictions, run.classes, split)
+    predictions = run.predictions if name is None else run.predictions_of(name)
+    result = evaluate(predictions, run.classes, split, run.temperature).to_dict()
+    labels, probabilities, _ = to_arrays(predictions, run.classes, split)
     selective = selective_metrics(labels, apply_temperature(probabilities, run.temperature), run.threshold)
     return {
         "name": run.name,
-        "protocol": run.info.get("protocol"),
+        "set": (name or run.sets[0]) if len(run.sets) > 1 else None,
+        "protocol": run.info.get("protocol") if name in (None, run.sets[0]) else "own",
         **result,
         "threshold": run.threshold,
         "accepted": json_value({key: value for key, value in selective.items() if key != "threshold"}),
@@ -52,7 +83,8 @@ def evaluation_text(result: dict[str, Any]) -> str:
     """Describes how good a run is on a split."""
     from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS
 
-    text = f"{result['name']} on the {result['photos']:,} {result['split']} photos ({result['protocol']} split)\n\n"
+    of = f" of {result['set']}" if result["set"] else ""
+    text = f"{result['name']} on the {result['photos']:,} {result['split']} photos{of} ({result['protocol']} split)\n\n"
     rows = [
         [metric.lower, *value_and_interval(result["metrics"][name], metric.is_share)]
         for name, metric in METRICS.items()

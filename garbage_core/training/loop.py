@@ -24,12 +24,11 @@ from tqdm import tqdm
 import garbage_core
 from garbage_core.config.training_config import Stage, TrainingConfig, load_config
 from garbage_core.data.dataset import SPLITS, Dataset, split_dataset
-from garbage_core.data.images import load_photo
 from garbage_core.data.photo_sets import MAIN_SET, ExtraSet, PhotoSets, is_partial, leaked
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature, fit_temperature, fit_threshold, set_weights
 from garbage_core.evaluation.card import write_card
-from garbage_core.inference.engine import network_probabilities
+from garbage_core.inference.scoring import predict_photos
 from garbage_core.networks import build_network
 from garbage_core.networks.resnet import pass_through
 from garbage_core.networks.weights import StartingWeights, load_network, load_starting_weights, save_network
@@ -43,7 +42,6 @@ from garbage_core.training.distributed import Machines
 from garbage_core.training.imbalance import find_strategy
 from garbage_core.training.stages import Training, stage_augmentation, train_stage
 from garbage_core.utils.files import file_sha256, write_json
-from garbage_core.utils.system import map_photos
 
 __all__ = ["Stage", "TrainingConfig", "load_config", "train"]
 
@@ -216,19 +214,11 @@ def _finish(training: Training) -> Run:
 
 
 def _predict(training: Training, network: keras.Model) -> pd.DataFrame:
-    """Returns the table of predictions: file, split, label, set, and one column of probabilities for each class."""
-    config, sets = training.config, training.sets
-    known = ~training.photos["weak"].astype(bool) & training.photos["label"].isin(sets.classes)
-    photos = training.photos.loc[known, ["file", "split", "label", "set"]]
-    order = {"set": [MAIN_SET, *(extra.name for extra in sets.extras)].index, "split": SPLITS.index}
-    photos = photos.sort_values(["set", "split", "file"], key=lambda c: c.map(order[c.name]) if c.name in order else c)
-    prepared = map_photos(
-        lambda file: load_photo(sets.read_bytes(file), config.height, config.width, file), photos["file"]
-    )
-    with tqdm(total=len(photos), desc="predictions", unit="photo") as bar:
-        probabilities = network_probabilities(network, prepared, progress=bar.update)
-    columns = [f"p_{name}" for name in sets.classes]
-    return photos.reset_index(drop=True).join(pd.DataFrame(probabilities, columns=columns).round(6))
+    """Returns the predictions for all photos with a label of their own."""
+    config, photos = training.config, training.photos[~training.photos["weak"].astype(bool)]
+    classes = training.sets.classes
+    with tqdm(total=int(photos["label"].isin(classes).sum()), desc="predictions", unit="photo") as bar:
+        return predict_photos(network, photos, training.sets, classes, config.height, config.width, bar.update)
 
 
 def _check_extends(config: TrainingConfig, run: Run, sets: PhotoSets, protocol: str, photos: pd.DataFrame) -> None:

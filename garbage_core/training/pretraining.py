@@ -6,10 +6,11 @@ features from which a linear map finds the teacher's (Beyer et al. 2022, arXiv:2
 Romero et al. 2015, arXiv:1412.6550, features as targets). conv1 to conv4 stay as they are, so what they give is
 computed once per view and stored.
 
-    teach_conv5(network, teacher, photos, views=2, epochs=8, folder=Path("taught"))
+    pretrain(sets, files, "resnet50v2_imagenet_conv1-4.weights.h5", Path("taught.weights.h5"))
 """
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -18,15 +19,61 @@ from keras import ops
 from tqdm import tqdm
 
 from garbage_core.config.training_config import Stage, TrainingConfig
-from garbage_core.networks.resnet import split_network
+from garbage_core.data.dataset import HasPhotos
+from garbage_core.networks.efficientnet import build_efficientnet_lite2
+from garbage_core.networks.resnet import build_resnet50, pass_through, split_network
+from garbage_core.networks.weights import load_starting_weights
 from garbage_core.training import augmentation as augment
-from garbage_core.training.augmentation import Augmentation
+from garbage_core.training.augmentation import Augmentation, pipeline
 from garbage_core.training.batches import Augmented, TrainingPhotos
 from garbage_core.training.callbacks import say
-from garbage_core.training.stages import make_optimizer
+from garbage_core.training.stages import CACHE_GB, make_optimizer
 
 _VIEW_STREAM, _ORDER_STREAM = 11, 12  # keep the random numbers of different purposes apart
 STEP = 32  # photos whose views are computed at once
+
+
+def pretrain(
+    sets: HasPhotos,
+    files: Sequence[str],
+    weights: str | Path,
+    path: Path,
+    *,
+    views: int = 2,
+    epochs: int = 4,
+    size: int = 192,
+    seed: int = 0,
+) -> float:
+    """Teaches conv5 of ResNet-50 v2 and writes its weights, without the head, for trainings to start from.
+
+    Args:
+        sets: What the photos are read from.
+        files: Names of the photos, of training splits only.
+        weights: File with ImageNet's conv1 to conv4.
+        path: File to write, ending in `.weights.h5`; a folder beside it keeps what an interrupted call has done.
+        views: As for `teach_conv5`.
+        epochs: As for `teach_conv5`.
+        size: Side of the views in pixels.
+        seed: Decides views and order.
+
+    Returns:
+        Share of the teacher's variance that was not explained in the last epoch, 0..1.
+
+    Raises:
+        GarbageError: If the weights do not fit, or the teacher's are not installed.
+    """
+    keras.utils.set_random_seed(seed)
+    network = build_resnet50(batch_norm_momentum=0.9, zero_init_residual=True)
+    say(str(load_starting_weights(network, weights)))
+    pass_through(network)
+    teacher = build_efficientnet_lite2()
+    load_starting_weights(teacher, "imagenet")
+    photos = TrainingPhotos(sets, files, size, size, CACHE_GB)
+    folder = path.with_name(path.name.removesuffix(".weights.h5") + "-views")
+    losses = teach_conv5(network, teacher, photos, folder, pipeline("crops"), views=views, epochs=epochs, seed=seed)
+    keras.Model(network.input, network.get_layer("avg_pool").output).save_weights(path)
+    shutil.rmtree(folder)
+    return losses[-1]
 
 
 def teach_conv5(
@@ -84,9 +131,9 @@ def teach_conv5(
 
 def _student(network: keras.Model, width: int) -> keras.Model:
     """Returns a model from conv4's output to the teacher's features: conv5, pooling, and a linear map."""
-    frozen, rest = split_network(network, "conv5")
+    frozen, _ = split_network(network, "conv5")
     maps = keras.Input(frozen.output.shape[1:], dtype="float16")
-    pooled = keras.Model(rest.input, rest.get_layer("avg_pool").output)
+    pooled = keras.Model(frozen.output, network.get_layer("avg_pool").output)
     for layer in pooled.layers:
         layer.trainable = True
     features = pooled(ops.cast(maps, keras.config.floatx()))
