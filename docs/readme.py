@@ -12,7 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation.evaluation import compare_runs, evaluate
+from garbage_core.evaluation.comparison import compare_runs
+from garbage_core.evaluation.evaluation import evaluate
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.inference.runtimes import RUNTIMES, read_export, report_path
 from garbage_core.runs.run import FIRST_RUNS, Run, list_runs, load_run, models_dir

@@ -6,7 +6,8 @@ from garbage_app import cache
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
-    from garbage_core.evaluation.evaluation import Comparison, Evaluation
+    from garbage_core.evaluation.comparison import Comparison
+    from garbage_core.evaluation.evaluation import Evaluation
     from garbage_core.figures import Training
 
 
@@ -21,7 +22,7 @@ def evaluation_of(run: Run, split: str) -> "Evaluation":
 @cache.data(max_entries=32, show_spinner="Comparing photo by photo")
 def comparison_of(a: Run, b: Run, split: str) -> "Comparison":
     """Returns two runs compared on a split. Raises GarbageError."""
-    from garbage_core.evaluation.evaluation import compare_runs
+    from garbage_core.evaluation.comparison import compare_runs
 
     return compare_runs(a, b, split)
 

@@ -7,7 +7,7 @@ import streamlit as st
 from garbage_app.results import evaluation_of
 from garbage_app.widgets.charts import drawn, is_dark, show
 from garbage_core import figures
-from garbage_core.evaluation.evaluation import Comparison
+from garbage_core.evaluation.comparison import Comparison
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import escape, interval, percent
 

@@ -11,7 +11,7 @@ from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import keep_valid
 from garbage_app.widgets.metric_tiles import difference_tile
 from garbage_core import figures
-from garbage_core.evaluation.evaluation import Comparison
+from garbage_core.evaluation.comparison import Comparison
 from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS, lookup
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import NBSP, escape, listing, quantity, signed_interval, small

@@ -8,12 +8,12 @@ from garbage_app.results import comparison_of
 from garbage_app.widgets.charts import clicked, drawn, is_dark, show, show_table
 from garbage_app.widgets.photo_grid import choose_order, in_order, photo_pages
 from garbage_core import figures
-from garbage_core.evaluation.evaluation import wilson_interval
+from garbage_core.evaluation.intervals import wilson_interval
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import chance, count, escape, interval
 
 FIELDS = "right-and-wrong"
-# The groups of `evaluation.evaluation.GROUPS` by the place in the table of the test: is a right, is b right.
+# The groups of `evaluation.comparison.GROUPS` by the place in the table of the test: is a right, is b right.
 GROUPS = {
     "only_b": ("wrong", "right"),
     "only_a": ("right", "wrong"),

@@ -11,7 +11,9 @@ from garbage_app.widgets.charts import clicked, drawn, is_dark, show, show_table
 from garbage_app.widgets.choosers import keep_valid
 from garbage_app.widgets.photo_grid import ORDERS, choose_order, in_order, photo_pages, probabilities_in_words
 from garbage_core import figures
-from garbage_core.evaluation.evaluation import Evaluation, cell_photos, wilson_interval
+from garbage_core.evaluation.confusion_matrix import cell_photos
+from garbage_core.evaluation.evaluation import Evaluation
+from garbage_core.evaluation.intervals import wilson_interval
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import NBSP, count, escape, interval
 

@@ -51,26 +51,29 @@ class CurveTables:
 @cache.resource(max_entries=32)
 def prediction_tables(run: Run, split: str) -> PredictionTables:
     """Returns the tables of a run's predictions on a split. Raises GarbageError."""
-    from garbage_core.evaluation import evaluation as ev
+    from garbage_core.evaluation import calibration as ca
+    from garbage_core.evaluation.confusion_matrix import photo_table
+    from garbage_core.runs.predictions import to_arrays
 
-    y, raw, _ = ev.to_arrays(run.predictions, run.classes, split)
-    calibrated = ev.apply_temperature(raw, run.temperature)
+    y, raw, _ = to_arrays(run.predictions, run.classes, split)
+    calibrated = ca.apply_temperature(raw, run.temperature)
     return PredictionTables(
-        photos=ev.photo_table(run.predictions, run.classes, split, run.temperature),
+        photos=photo_table(run.predictions, run.classes, split, run.temperature),
         reliability=(
-            ("as trained", ev.reliability_table(y, raw, BINS)),
-            ("calibrated", ev.reliability_table(y, calibrated, BINS)),
+            ("as trained", ca.reliability_table(y, raw, BINS)),
+            ("calibrated", ca.reliability_table(y, calibrated, BINS)),
         ),
-        error_of_perfect=ev.calibration_error_of_perfect(calibrated),
-        coverage=ev.coverage_table(y, calibrated),
-        selective=ev.selective_metrics(y, calibrated, run.threshold),
+        error_of_perfect=ca.calibration_error_of_perfect(calibrated),
+        coverage=ca.coverage_table(y, calibrated),
+        selective=ca.selective_metrics(y, calibrated, run.threshold),
     )
 
 
 @cache.resource(max_entries=32, show_spinner="Drawing the curves")
 def curve_tables(run: Run, split: str) -> CurveTables:
     """Returns the curves of a run on a split. Raises GarbageError."""
-    from garbage_core.evaluation import evaluation as ev
+    from garbage_core.evaluation.evaluation import area_table, pr_table, roc_table
+    from garbage_core.runs.predictions import to_arrays
 
-    y, p, _ = ev.to_arrays(run.predictions, run.classes, split)
-    return CurveTables(*(make(y, p, run.classes) for make in (ev.roc_table, ev.pr_table, ev.area_table)))
+    y, p, _ = to_arrays(run.predictions, run.classes, split)
+    return CurveTables(*(make(y, p, run.classes) for make in (roc_table, pr_table, area_table)))

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
     """Prints how two runs differ on the same photos."""
-    from garbage_core.evaluation.evaluation import compare_runs
+    from garbage_core.evaluation.comparison import compare_runs
     from garbage_core.runs.run import load_run
 
     a, b = (load_run(name) for name in args.names)

@@ -56,7 +56,9 @@ def evaluate_run(run: "Run", split: str, name: str | None = None) -> dict[str, A
 
     That is metrics, classes, confusion matrix, calibration, and what the threshold does.
     """
-    from garbage_core.evaluation.evaluation import apply_temperature, evaluate, selective_metrics, to_arrays
+    from garbage_core.evaluation.calibration import apply_temperature, selective_metrics
+    from garbage_core.evaluation.evaluation import evaluate
+    from garbage_core.runs.predictions import to_arrays
     from garbage_core.utils.files import json_value
 
     predictions = run.predictions if name is None else run.predictions_of(name)
@@ -83,7 +85,7 @@ def evaluation_text(result: dict[str, Any]) -> str:
     """Describes how good a run is on a split."""
     from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS
 
-    of = f" of {result['set']}" if result["set"] else ""
+    of = f" of {result['set']}" if result.get("set") else ""
     text = f"{result['name']} on the {result['photos']:,} {result['split']} photos{of} ({result['protocol']} split)\n\n"
     rows = [
         [metric.lower, *value_and_interval(result["metrics"][name], metric.is_share)]

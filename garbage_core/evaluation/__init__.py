@@ -1,1 +1,1 @@
-"""garbage_core.evaluation.evaluation."""
+"""Metrics with their intervals, calibration, comparison of two models, and the model card."""

@@ -133,27 +133,6 @@ def bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
     return np.asarray(np.minimum((np.asarray(confidence) * bins).astype(int), bins - 1))
 
 
-def expected_calibration_error(y: np.ndarray, p: np.ndarray, bins: int = 15) -> float:
-    """Returns the mean distance between confidence and share of right predictions, over bins of equal width.
-
-    ECE = sum over bins of |right - confidence| * photos in the bin / all photos (Guo et al. 2017, equation 3, with
-    their 15 bins). Noise within the bins makes it greater than zero even for a model with perfect probabilities.
-
-    Args:
-        y: True classes, shape (N,).
-        p: Probabilities, shape (N, C).
-        bins: Number of bins.
-
-    Returns:
-        A number in 0..1; NaN for no photos.
-    """
-    if len(y) == 0:
-        return float("nan")
-    confidence, correct = confidence_and_correctness(y, p)
-    gaps = np.bincount(bin_of(confidence, bins), weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(y))
-
-
 def calibration_error_of_perfect(p: np.ndarray, bins: int = 15, simulations: int = 500, seed: int = 0) -> float:
     """Returns the calibration error that probabilities like these would show if they were perfect.
 
@@ -162,9 +141,9 @@ def calibration_error_of_perfect(p: np.ndarray, bins: int = 15, simulations: int
 
     Args:
         p: Probabilities, shape (N, C).
-        bins: As for `expected_calibration_error`.
+        bins: Number of bins of equal width.
         simulations: Number of simulated outcomes.
-        seed: Of the simulations.
+        seed: Seed of the simulations.
 
     Returns:
         A number in 0..1; NaN for no photos.
@@ -195,19 +174,10 @@ def reliability_table(y: np.ndarray, p: np.ndarray, bins: int = 15) -> pd.DataFr
     photos = np.bincount(place, minlength=bins)
     right = np.bincount(place, weights=correct, minlength=bins)
     some = np.where(photos > 0, photos, np.nan)
-    low, high = wilson_interval(right, some)
     edges = np.linspace(0, 1, bins + 1)
-    return pd.DataFrame(
-        {
-            "bin_low": edges[:-1],
-            "bin_high": edges[1:],
-            "photos": photos,
-            "confidence": np.bincount(place, weights=confidence, minlength=bins) / some,
-            "accuracy": right / some,
-            "accuracy_low": low,
-            "accuracy_high": high,
-        }
-    )
+    table = {"bin_low": edges[:-1], "bin_high": edges[1:], "photos": photos}
+    table["confidence"] = np.bincount(place, weights=confidence, minlength=bins) / some
+    return _with_accuracy(table, right, some)
 
 
 def coverage_table(y: np.ndarray, p: np.ndarray) -> pd.DataFrame:
@@ -226,18 +196,15 @@ def coverage_table(y: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     thresholds, place = np.unique(confidence, return_inverse=True)
     accepted = np.bincount(place, minlength=len(thresholds))[::-1].cumsum()[::-1]
     right = np.bincount(place, weights=correct, minlength=len(thresholds))[::-1].cumsum()[::-1].astype(int)
-    low, high = wilson_interval(right, accepted)
-    return pd.DataFrame(
-        {
-            "threshold": thresholds,
-            "accepted": accepted,
-            "coverage": accepted / max(len(confidence), 1),
-            "right": right,
-            "accuracy": right / accepted,
-            "accuracy_low": low,
-            "accuracy_high": high,
-        }
-    )
+    coverage = accepted / max(len(confidence), 1)
+    table = {"threshold": thresholds, "accepted": accepted, "coverage": coverage, "right": right}
+    return _with_accuracy(table, right, accepted)
+
+
+def _with_accuracy(columns: dict[str, np.ndarray], right: np.ndarray, photos: np.ndarray) -> pd.DataFrame:
+    """Returns a table with the share of right predictions and its Wilson interval added."""
+    low, high = wilson_interval(right, photos)
+    return pd.DataFrame(columns | {"accuracy": right / photos, "accuracy_low": low, "accuracy_high": high})
 
 
 def selective_metrics(y: np.ndarray, p: np.ndarray, threshold: float) -> dict[str, float | int]:

@@ -12,16 +12,10 @@ import pandas as pd
 
 from garbage_core.config.training_config import Stage
 from garbage_core.data.splits import official_splits
-from garbage_core.evaluation.evaluation import (
-    ALWAYS_ABSTAINS,
-    Evaluation,
-    apply_temperature,
-    evaluate,
-    most_common_confusion,
-    selective_metrics,
-    to_arrays,
-)
+from garbage_core.evaluation.calibration import ALWAYS_ABSTAINS, apply_temperature, selective_metrics
+from garbage_core.evaluation.evaluation import Evaluation, evaluate, most_common_confusion
 from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS
+from garbage_core.runs.predictions import to_arrays
 from garbage_core.runs.reproduce import train_command
 from garbage_core.runs.run import CARD_FILE, Run
 from garbage_core.utils.files import write_text

@@ -127,7 +127,7 @@ def photo_table(
 
 
 def cell_photos(photos: pd.DataFrame, label: str | None = None, predicted: str | None = None) -> pd.DataFrame:
-    """Returns the photos behind one cell of the confusion matrix, the most confident first.
+    """Returns the photos behind one cell of the confusion matrix, the most confident first, equal ones by file.
 
     Args:
         photos: A table from `photo_table`.
@@ -137,19 +137,7 @@ def cell_photos(photos: pd.DataFrame, label: str | None = None, predicted: str |
     Returns:
         The matching rows of `photos`, with the same columns.
     """
-    keep = np.ones(len(photos), dtype=bool)
-    if label is not None:
-        keep &= (photos["label"] == label).to_numpy()
-    if predicted is not None:
-        keep &= (photos["predicted"] == predicted).to_numpy()
-    return _most_confident(photos[keep])
-
-
-def confident_mistakes(photos: pd.DataFrame, limit: int | None = 20) -> pd.DataFrame:
-    """Returns the wrong predictions of `photo_table`, the most confident first; at most `limit` of them."""
-    return _most_confident(photos[~photos["correct"]]).head(len(photos) if limit is None else limit)
-
-
-def _most_confident(photos: pd.DataFrame) -> pd.DataFrame:
-    """Sorts by falling confidence, equal ones by file, so that the order never depends on the table's."""
+    for column, name in (("label", label), ("predicted", predicted)):
+        if name is not None:
+            photos = photos[photos[column] == name]
     return photos.sort_values(["confidence", "file"], ascending=[False, True], ignore_index=True)

@@ -13,7 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from garbage_app.widgets.downloads import css_class, csv
 from garbage_app.widgets.photo_grid import TILES, in_order, probabilities_in_words
-from garbage_core.evaluation.evaluation import compare, evaluate, photo_table
+from garbage_core.evaluation.comparison import compare
+from garbage_core.evaluation.confusion_matrix import photo_table
+from garbage_core.evaluation.evaluation import evaluate
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, words

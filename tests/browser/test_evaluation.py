@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from garbage_core.data.classes import CLASS_NAMES
-from garbage_core.evaluation.evaluation import compare, photo_table
+from garbage_core.evaluation.comparison import compare
+from garbage_core.evaluation.confusion_matrix import photo_table
 from garbage_core.runs.run import load_run
 from tests.browser.conftest import running_app
 from tests.browser.test_browser import PHONE, fits

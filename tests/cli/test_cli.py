@@ -18,7 +18,7 @@ from garbage_core import cli
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation.evaluation import apply_temperature
+from garbage_core.evaluation.calibration import apply_temperature
 from garbage_core.runs.run import load_run
 from tests.fixtures.networks import miniature_run, picture
 from tests.fixtures.runs import fake_run

@@ -5,17 +5,21 @@ import pytest
 from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 
-from garbage_core.evaluation.evaluation import (
+from garbage_core.evaluation.calibration import (
     ALWAYS_ABSTAINS,
     apply_temperature,
     calibration_error_of_perfect,
     coverage_table,
-    expected_calibration_error,
     fit_temperature,
     fit_threshold,
     reliability_table,
     selective_metrics,
 )
+from garbage_core.evaluation.metrics import Sample, calibration_error
+
+
+def expected_calibration_error(y: np.ndarray, p: np.ndarray, bins: int = 15) -> float:
+    return float(calibration_error(Sample(y, p, p, np.ones((len(y), 1))), p, bins)[0])
 
 
 def sure(*confidences: float) -> np.ndarray:

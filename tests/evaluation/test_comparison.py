@@ -9,8 +9,10 @@ from scipy.stats import binom, binomtest
 from sklearn import metrics as sk
 
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation.evaluation import GROUPS, METRICS, compare, compare_runs, evaluate, mcnemar_test
-from garbage_core.evaluation.intervals import bootstrap_weights, paired_interval, percentile_interval
+from garbage_core.evaluation.comparison import GROUPS, compare, compare_runs
+from garbage_core.evaluation.evaluation import evaluate
+from garbage_core.evaluation.intervals import bootstrap_weights, mcnemar_test, paired_interval, percentile_interval
+from garbage_core.evaluation.metrics import METRICS
 from tests.fixtures.runs import fake_run
 
 CLASSES = ("glass", "metal", "paper")

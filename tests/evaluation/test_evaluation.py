@@ -11,24 +11,19 @@ from sklearn import metrics as sk
 
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature, reliability_table, selective_metrics
-from garbage_core.evaluation.confusion_matrix import accuracy, confusions, macro_f1
+from garbage_core.evaluation.confusion_matrix import accuracy, cell_photos, confusions, macro_f1, photo_table
 from garbage_core.evaluation.evaluation import (
-    METRICS,
     accuracy_sentence,
     area_table,
-    cell_photos,
-    confident_mistakes,
     confusion_sentence,
     evaluate,
     most_common_confusion,
-    photo_table,
     pr_table,
     roc_table,
-    to_arrays,
-    wilson_interval,
 )
-from garbage_core.evaluation.intervals import auc_interval, bootstrap_weights, percentile_interval
-from garbage_core.evaluation.metrics import Sample, auc, compute_metrics, metric_intervals, metric_values
+from garbage_core.evaluation.intervals import auc_interval, bootstrap_weights, percentile_interval, wilson_interval
+from garbage_core.evaluation.metrics import METRICS, Sample, auc, compute_metrics, metric_intervals, metric_values
+from garbage_core.runs.predictions import to_arrays
 
 CLASSES = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 SHARES = np.array([70, 82, 68, 108, 74, 29]) / 431
@@ -312,15 +307,6 @@ def test_a_cell_of_the_confusion_matrix_leads_to_its_photos():
             assert cell["confidence"].is_monotonic_decreasing
     assert len(cell_photos(photos, label="glass")) == confusion.loc["glass"].sum()
     assert len(cell_photos(photos, predicted="glass")) == confusion["glass"].sum()
-
-
-def test_most_confident_mistakes_come_first_and_equals_by_name():
-    photos = photo_table(small_table([("a", "b"), ("a", "a"), ("c", "b"), ("b", "c")]), ("a", "b", "c"))
-    assert confident_mistakes(photos)["file"].tolist() == ["a/a0.jpg", "b/b3.jpg", "c/c2.jpg"]
-    assert len(confident_mistakes(photos, limit=2)) == 2
-    first = confident_mistakes(photos).iloc[0]
-    assert (first["label"], first["predicted"], bool(first["correct"])) == ("a", "b", False)
-    assert (first["confidence"], first["p_label"]) == pytest.approx((0.8, 0.1), abs=1e-6)
 
 
 def test_curves_are_those_of_scikit_learn():

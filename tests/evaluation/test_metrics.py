@@ -8,7 +8,8 @@ import pytest
 from garbage_core.cli.compare import comparison_text
 from garbage_core.cli.evaluate import evaluation_text
 from garbage_core.evaluation.card import card_text
-from garbage_core.evaluation.evaluation import compare, evaluate
+from garbage_core.evaluation.comparison import compare
+from garbage_core.evaluation.evaluation import evaluate
 from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS, Metric, lookup
 from tests.fixtures.runs import fake_run
 

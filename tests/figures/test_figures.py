@@ -11,8 +11,12 @@ import pytest
 
 from garbage_core import figures
 from garbage_core.data.classes import CLASSES, class_color, class_edge
-from garbage_core.evaluation import evaluation
+from garbage_core.evaluation.calibration import ALWAYS_ABSTAINS, coverage_table, reliability_table
+from garbage_core.evaluation.comparison import compare
+from garbage_core.evaluation.evaluation import evaluate, per_class_table, pr_table, roc_table
+from garbage_core.evaluation.metrics import Sample, calibration_error
 from garbage_core.figures.style import WORSE, cell_text_color, contrast, faded, matrix_scale
+from garbage_core.runs.predictions import to_arrays
 from garbage_core.utils.text import NBSP, percent
 from tests.fixtures.runs import fake_photos, fake_predictions
 
@@ -28,11 +32,11 @@ def tables(classes=NAMES):
     """Everything the figures draw, for two made-up models."""
     photos = fake_photos(classes, {"test": 15})
     a, b = fake_predictions(photos, 0.7, classes, 1), fake_predictions(photos, 0.9, classes, 2)
-    y, p, _ = evaluation.to_arrays(b, classes, "test")
+    y, p, _ = to_arrays(b, classes, "test")
     return {
-        "a": evaluation.evaluate(a, classes, resamples=50),
-        "b": evaluation.evaluate(b, classes, resamples=50),
-        "comparison": evaluation.compare(a, b, classes, "test", "Scratch", "Transfer", resamples=50),
+        "a": evaluate(a, classes, resamples=50),
+        "b": evaluate(b, classes, resamples=50),
+        "comparison": compare(a, b, classes, "test", "Scratch", "Transfer", resamples=50),
         "y": y,
         "p": p,
         "photos": photos.assign(width=512, height=384, bytes=np.arange(len(photos)) + 9000),
@@ -42,8 +46,8 @@ def tables(classes=NAMES):
 def gallery(classes=NAMES) -> dict[str, go.Figure]:
     """One of every figure but the many panels of a training, which have tests of their own."""
     t = tables(classes)
-    cal = evaluation.reliability_table(t["y"], t["p"])
-    coverage = evaluation.coverage_table(t["y"], t["p"])
+    cal = reliability_table(t["y"], t["p"])
+    coverage = coverage_table(t["y"], t["p"])
     counts = pd.DataFrame({"train": 30, "test": 15}, index=list(classes))
     return {
         "stacked": figures.class_distribution(counts),
@@ -61,8 +65,8 @@ def gallery(classes=NAMES) -> dict[str, go.Figure]:
         "agreement": figures.agreement_matrix(t["comparison"].agreement, "Scratch", "Transfer", dark=False),
         "reliability": figures.reliability([("before", cal), ("after", cal)]),
         "coverage": figures.coverage_curve([("Transfer", coverage, 0.8)], target=0.98),
-        "roc": figures.roc_curves(evaluation.roc_table(t["y"], t["p"], classes), classes),
-        "pr": figures.pr_curves(evaluation.pr_table(t["y"], t["p"], classes), classes),
+        "roc": figures.roc_curves(roc_table(t["y"], t["p"], classes), classes),
+        "pr": figures.pr_curves(pr_table(t["y"], t["p"], classes), classes),
     }
 
 
@@ -203,7 +207,7 @@ def test_whiskers_end_at_the_interval():
 
 
 def test_a_class_without_photos_leaves_a_gap():
-    rows = evaluation.per_class_table(pd.DataFrame([[2, 0], [0, 0]], index=["a", "b"], columns=["a", "b"]))
+    rows = per_class_table(pd.DataFrame([[2, 0], [0, 0]], index=["a", "b"], columns=["a", "b"]))
     assert "recall from 100.0" in figures.alt_text(figures.per_class_bars(rows)).replace(NBSP, " ")
 
 
@@ -218,7 +222,7 @@ def test_probability_bars_keep_the_order_of_classes():
         .endswith("metal 85.0 % is the highest, below the threshold of 90.0 %.")
     )
     # Never sure is no line beyond the axis.
-    assert not figures.probability_bars({"glass": 0.1, "metal": 0.9}, evaluation.ALWAYS_ABSTAINS).layout.shapes
+    assert not figures.probability_bars({"glass": 0.1, "metal": 0.9}, ALWAYS_ABSTAINS).layout.shapes
 
 
 def test_coverage_marks_what_the_threshold_accepts():
@@ -226,13 +230,13 @@ def test_coverage_marks_what_the_threshold_accepts():
     confidence = np.linspace(0.6, 0.99, 40)
     p = np.stack([confidence, 1 - confidence], axis=1)
     p[:10] = p[:10, ::-1]
-    table = evaluation.coverage_table(y, p)
+    table = coverage_table(y, p)
     chart = figures.coverage_curve([("Transfer", table, 0.8)])
     mark = next(trace for trace in chart.data if trace.mode == "markers")
     assert mark.x[0] == pytest.approx(100 * (confidence >= 0.8).mean())
     assert mark.y[0] == 100
     assert min(chart.data[2].x) >= 25
-    never = figures.coverage_curve([("Transfer", table, evaluation.ALWAYS_ABSTAINS)])
+    never = figures.coverage_curve([("Transfer", table, ALWAYS_ABSTAINS)])
     assert "accepts no photo" in figures.alt_text(never)
 
 
@@ -289,8 +293,8 @@ def test_a_chosen_cell_gets_a_frame_that_can_be_seen_on_its_page():
 
 def test_reliability_weighs_bins_by_photos():
     y, p = np.array([0, 0, 1]), np.array([[0.95, 0.05], [0.9, 0.1], [0.8, 0.2]])
-    chart = figures.reliability([("before", evaluation.reliability_table(y, p, bins=10))])
-    error = evaluation.expected_calibration_error(y, p, bins=10)
+    chart = figures.reliability([("before", reliability_table(y, p, bins=10))])
+    error = calibration_error(Sample(y, p, p, np.ones((len(y), 1))), p, bins=10)[0]
     assert f"is {percent(error)} for before" in figures.alt_text(chart)
     sizes = chart.data[1].marker.size
     assert sizes[list(chart.data[1].y).index(100)] > sizes[list(chart.data[1].y).index(0)]
@@ -314,7 +318,7 @@ def test_every_photo_is_in_the_histogram():
 
 def test_missing_curves_of_a_class_are_left_out():
     y, p = np.array([0, 0, 1, 1]), np.array([[0.9, 0.1, 0], [0.6, 0.4, 0], [0.2, 0.8, 0], [0.3, 0.7, 0]])
-    chart = figures.roc_curves(evaluation.roc_table(y, p, "abc"), "abc")
+    chart = figures.roc_curves(roc_table(y, p, "abc"), "abc")
     assert [trace.name for trace in chart.data[1:]] == [f"{c} (area{NBSP}1.000)" for c in "ab"]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation.evaluation import apply_temperature
+from garbage_core.evaluation.calibration import apply_temperature
 from garbage_core.inference.classifier import Classifier, Failure, Prediction
 from garbage_core.inference.engine import network_probabilities
 from tests.fixtures.networks import miniature, miniature_run, picture

@@ -16,9 +16,10 @@ from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.dataset import load_dataset, split_dataset
 from garbage_core.data.splits import PROTOCOLS, split_counts
 from garbage_core.errors import GarbageError
-from garbage_core.evaluation.evaluation import compare, evaluate, to_arrays
+from garbage_core.evaluation.comparison import compare
+from garbage_core.evaluation.evaluation import evaluate
 from garbage_core.evaluation.metrics import METRICS
-from garbage_core.runs.predictions import write_predictions
+from garbage_core.runs.predictions import to_arrays, write_predictions
 from garbage_core.runs.run import load_run
 from garbage_core.studies.crossval import (
     collect_runs,
