@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from garbage_core.data.photo_sets import MAIN_SET
 from garbage_core.errors import GarbageError
+from garbage_core.evaluation.by_set import by_set, by_set_markdown, set_title
 from garbage_core.evaluation.comparison import compare_runs
 from garbage_core.evaluation.evaluation import evaluate
 from garbage_core.evaluation.metrics import METRICS
@@ -31,7 +33,7 @@ from garbage_core.studies.tables import (
     strategies_setting,
 )
 from garbage_core.utils.files import write_text
-from garbage_core.utils.text import duration, interval, markdown_table, percent, small
+from garbage_core.utils.text import duration, interval, listing, markdown_table, percent, small
 
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -74,7 +76,7 @@ def results_table(
     """
     if not runs:
         return f"{START}\n\nThere are no runs yet.\n\n{END}"
-    parts = list(_metrics(runs, split))
+    parts = [*_metrics(runs, split), *_by_set(runs, split)]
     if len(runs) > 1 and runs[0].classes == runs[1].classes:
         parts.append(compare_runs(*runs[:2], split).sentence)
     if folds:
@@ -124,6 +126,30 @@ def _metrics(runs: Sequence[Run], split: str) -> tuple[str, str]:
         "Log loss and calibration error after temperature scaling."
     )
     return markdown_table(header, rows), note
+
+
+def _by_set(runs: Sequence[Run], split: str) -> list[str]:
+    """Says what the runs are worth on photos from elsewhere: a sentence, and a table of all sets."""
+    tables = [by_set(run, split).assign(title=run.title) for run in runs]
+    others = list(dict.fromkeys(name for table in tables for name in table["set"] if name != MAIN_SET))
+    if not others:
+        return []
+    sentences, parts = [], []
+    for name in others:
+        rows = pd.concat([table[table["set"] == name] for table in tables])
+        said = [
+            f"{row['title']} is right on "
+            + interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"], plain=True)
+            for row in rows.to_dict("records")
+        ]
+        sentences.append(
+            f"What to expect at home: of {int(rows['photos'].iloc[0]):,} {set_title(name)}, which are not TrashNet's, "
+            f"{listing(said)}."
+        )
+    for name in [MAIN_SET, *others]:
+        rows = pd.concat([table[table["set"] == name] for table in tables])
+        parts.append(f"On {set_title(name)}:\n\n{by_set_markdown(rows, 'model')}")
+    return [*sentences, *parts]
 
 
 def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:

