@@ -94,7 +94,7 @@ def test_what_a_label_may_mean():
 
 def test_a_training_photo_that_is_a_test_photo_elsewhere_is_found_mirrored_too(tmp_path):
     rng = np.random.default_rng(0)
-    pictures = [Image.fromarray(rng.integers(0, 255, (6, 8, 3), "uint8")).resize((192, 144)) for _ in range(24)]
+    pictures = [Image.fromarray(rng.integers(0, 255, (3, 4, 3), "uint8")).resize((192, 144)) for _ in range(24)]
     for place, picture in enumerate(pictures[:20]):
         path = tmp_path / "main" / CLASSES[place % 2] / f"{place}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
