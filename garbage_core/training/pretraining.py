@@ -9,6 +9,7 @@ computed once per view and stored.
     pretrain(sets, files, "resnet50v2_imagenet_conv1-4.weights.h5", Path("taught.weights.h5"))
 """
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from garbage_core.training.augmentation import Augmentation, pipeline
 from garbage_core.training.batches import Augmented, TrainingPhotos
 from garbage_core.training.callbacks import say
 from garbage_core.training.stages import CACHE_GB, make_optimizer
+from garbage_core.utils.files import write_json
 
 _VIEW_STREAM, _ORDER_STREAM = 11, 12  # keep the random numbers of different purposes apart
 ORIGIN = (
@@ -121,6 +123,7 @@ def teach_conv5(
     stage = Stage("conv5", epochs, learning_rate, warmup_epochs=0.5, weight_decay=0.05, batch_size=batch_size)
     steps = len(maps) // batch_size
     student.compile(make_optimizer(TrainingConfig(batch_norm_momentum=0.9), stage, steps), "mean_squared_error")
+    student.optimizer.build(student.trainable_variables)  # so that its state is saved and read with the weights
     losses = _resume(student, folder)
     for epoch in range(len(losses), epochs):
         order = np.random.default_rng([seed, _ORDER_STREAM, epoch]).permutation(len(maps))
@@ -193,16 +196,16 @@ def _infer(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[np.ndarray
 
 
 def _save(student: keras.Model, losses: list[float], folder: Path) -> None:
-    path = folder / "student.weights.h5"
-    student.save_weights(folder / "new.weights.h5")
-    (folder / "new.weights.h5").replace(path)
-    np.save(folder / "losses.npy", losses)
+    """Writes weights and optimizer; they count once the losses are written, which name their epoch by their number."""
+    student.save_weights(folder / f"epoch-{len(losses)}.weights.h5")
+    write_json(losses, folder / "losses.json")
+    (folder / f"epoch-{len(losses) - 1}.weights.h5").unlink(missing_ok=True)
 
 
 def _resume(student: keras.Model, folder: Path) -> list[float]:
-    path = folder / "losses.npy"
+    path = folder / "losses.json"
     if not path.is_file():
         return []
-    student.build((None, *student.input.shape[1:]))
-    student.load_weights(folder / "student.weights.h5")
-    return [float(loss) for loss in np.load(path)]
+    losses = [float(loss) for loss in json.loads(path.read_text("utf-8"))]
+    student.load_weights(folder / f"epoch-{len(losses)}.weights.h5")
+    return losses
