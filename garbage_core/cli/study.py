@@ -20,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parsers = parser.add_subparsers(required=True, metavar="STUDY")
     text = "what each strategy against class imbalance gains"
     add_parser(parsers, "imbalance", text, _add_imbalance_arguments, run_imbalance)
+    text = "what becomes of a class that gets rarer, for page Imbalance"
+    add_parser(parsers, "imbalance-lab", text, _add_lab_arguments, run_lab)
     text = "five runs, one for each fold, taken together"
     add_parser(parsers, "crossval", text, _add_crossval_arguments, run_crossval)
 
@@ -34,6 +36,12 @@ def _add_imbalance_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--val-only", action="store_true", help="leave test alone, while choosing these values")
 
 
+def _add_lab_arguments(parser: argparse.ArgumentParser) -> None:
+    add_common(parser, "--data-dir")
+    _add_feature_arguments(parser, "imbalance_lab.csv")
+    parser.add_argument("--seeds", type=positive, default=10, metavar="N", help="default: %(default)s")
+
+
 def _add_crossval_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="name of a run with protocol=fold-K-of-5")
     parser.add_argument("--probe", action="store_true", help="fit linear probes on the frozen network's features")
@@ -43,6 +51,10 @@ def _add_crossval_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_common_arguments(parser: argparse.ArgumentParser, file: str) -> None:
     parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
     add_common(parser, "--data-dir")
+    _add_feature_arguments(parser, file)
+
+
+def _add_feature_arguments(parser: argparse.ArgumentParser, file: str) -> None:
     parser.add_argument(
         "--weights",
         metavar="imagenet|PATH",
@@ -91,6 +103,28 @@ def _measure_runs(args: argparse.Namespace, path: Path) -> "pd.DataFrame":
     table = measure_strategies([load_run(name, args.runs) for name in args.names])
     write_csv(table, path, "%.5f")
     return table
+
+
+def run_lab(args: argparse.Namespace, out: TextIO) -> int:
+    """Makes the features of page Imbalance, and tries every strategy on ever fewer photos of the rarest class."""
+    from garbage_core.studies import imbalance_lab
+    from garbage_core.utils.files import write_csv
+
+    path = _target(args.out, "imbalance_lab")
+    start_keras()
+    from garbage_core.data.dataset import load_dataset
+    from garbage_core.studies.features import FeatureMaker, FeatureRecipe
+
+    dataset = load_dataset(args.data_dir)
+    lab = imbalance_lab.make_lab(dataset, FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache))
+    imbalance_lab.save_lab(lab, path.with_suffix(".npz"))
+    warn(f"Features written to {path.with_suffix('.npz')}")
+    table = imbalance_lab.rarity_curve(lab, args.seeds)
+    write_csv(table, path, "%.5f")
+    means = table.pivot_table(index="strategy", columns="train_photos", values="recall", sort=False)
+    out.write(f"Recall of {table['class'].iloc[0]} by its training photos, mean over {args.seeds} seeds\n")
+    out.write(f"{means.to_string(float_format='{:.3f}'.format)}\n\nWritten to {path}\n")
+    return 0
 
 
 def run_crossval(args: argparse.Namespace, out: TextIO) -> int:
