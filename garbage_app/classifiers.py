@@ -60,7 +60,7 @@ def _load(run: Run) -> "Classifier":
 
 
 def choose_models(runs: list[Run]) -> list[Run]:
-    """Returns the runs that classify: those with a network, the first two unless the reader chooses others."""
+    """Returns the runs that classify, the best on photos of all kinds first; of many, those that the reader chooses."""
     usable = [run for run in runs if _can_classify(run, sorted(filter(Path.is_file, run.path.iterdir())))]
     if not usable:
         if any(run.has_weights for run in runs):
@@ -72,14 +72,15 @@ def choose_models(runs: list[Run]) -> list[Run]:
         )
         st.code("python -m garbage_core train transfer", language="bash")
         st.stop()
-    if len(usable) <= 2:
+    usable.sort(key=val_accuracy, reverse=True)  # stable: equals stay in their order
+    if len(usable) <= MOST_MODELS:
         return usable
     by_name = {run.name: run for run in usable}
     names = st.pills(
         "Models",
         list(by_name),
         selection_mode="multi",
-        default=list(by_name)[:2],
+        default=list(by_name)[:MOST_MODELS],
         format_func=lambda name: by_name[name].title,
         key="models",
         bind="query-params",
@@ -96,10 +97,15 @@ def _can_classify(run: Run, files: list[Path]) -> bool:
 
 @cache.data(max_entries=64)
 def val_accuracy(run: Run) -> float:
-    """Returns the accuracy on the validation photos, 0..1; the model that leads there gives the headline."""
-    rows = run.predictions[run.predictions["split"] == "val"]
-    predicted = rows[[f"p_{name}" for name in run.classes]].to_numpy().argmax(axis=1)
-    return float((np.asarray(run.classes)[predicted] == rows["label"].to_numpy()).mean()) if len(rows) else 0.0
+    """Returns the accuracy on the validation photos, 0..1, the mean over the sets: who leads there answers first."""
+    found = []
+    for name in run.sets:
+        rows = run.predictions_of(name)
+        rows = rows[rows["split"] == "val"]
+        predicted = rows[[f"p_{name}" for name in run.classes]].to_numpy().argmax(axis=1)
+        if len(rows):
+            found.append((np.asarray(run.classes)[predicted] == rows["label"].to_numpy()).mean())
+    return float(np.mean(found)) if found else 0.0
 
 
 # Predictions
