@@ -30,7 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.damage import damaged_files, sound_files
 from benchmarks.record import keep
-from garbage_core.data.images import ACCEPTED_FORMATS, decode_image
+from garbage_core.data.decoding import decode_here
+from garbage_core.data.images import ACCEPTED_FORMATS
 from garbage_core.errors import GarbageError
 
 SECONDS = 2.0  # of processor time that a file may take
@@ -45,7 +46,7 @@ PATIENCE = 600.0  # seconds until a process that does nothing is ended; on a bus
 def check(data: bytes, at_least: tuple[int, int] | None) -> str:
     """Decodes a file; returns "decoded", "refused", or what else happened."""
     try:
-        rgb = decode_image(data, "photo", at_least)
+        rgb = decode_here(data, "photo", at_least)
     except GarbageError as error:
         return "refused" if str(error) and "\n" not in str(error) else f"an error of several lines: {error}"
     except BaseException as error:

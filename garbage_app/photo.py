@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import streamlit as st
 
-from garbage_core.data.images import PhotoFile, prepare_photo
+from garbage_core.data.images import Owner, PhotoFile, prepare_photo
 
 PREVIEW = (480, 640)  # height and width in pixels that a photo is shown with, and most networks want it decoded to
 
@@ -36,7 +36,12 @@ class Photo:
     @cached_property
     def file(self) -> PhotoFile:
         """The file, decoded once for all that one run of the page does with it; goes with the run."""
-        return PhotoFile(self.data, self.name)
+        return PhotoFile(self.data, self.name, owner_of_session())
+
+
+def owner_of_session() -> Owner:
+    """Returns in whose name this session's photos wait to be decoded, so that they let those of others pass."""
+    return st.session_state.setdefault("owner", Owner())
 
 
 def photo_of(name: str, data: bytes, label: str | None = None, *, shown: bool = False, private: bool = False) -> Photo:

@@ -20,12 +20,14 @@ import streamlit as st
 from garbage_app.garbage_collector import settle
 from garbage_app.theme import follow_theme
 from garbage_app.uploads import forget_photos_elsewhere, keep_in_memory
+from garbage_core.data.worker_processes import use_processes
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import escape
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
+PROCESSES_OF_SERVER = 2  # that decode photos: what fits into a host of 1 GB
 _ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
 
@@ -45,6 +47,7 @@ def page(title: str, icon: str, name: str, *, default: bool = False, hidden: boo
 def route() -> None:
     """Draws the frame and runs the page that was asked for in it."""
     keep_in_memory()  # before any page has something to upload with
+    use_processes(PROCESSES_OF_SERVER)
     # First, or the browser would fetch the chosen page's icon from Google for its tab.
     st.set_page_config(
         page_title="Garbage classification",

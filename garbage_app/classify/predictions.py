@@ -11,7 +11,7 @@ from PIL import Image
 
 from garbage_app.cache import run_key
 from garbage_app.classifiers import classifier_of
-from garbage_app.photo import Photo
+from garbage_app.photo import Photo, owner_of_session
 from garbage_core.data.images import PhotoFile
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import escape
@@ -51,7 +51,12 @@ def predict_all(
 
         bar = st.progress(0.0, "Classifying the photos")
         classifiers = [classifier_of(run) for run in needed]
-        read = partial(_file_with_thumbnail, thumbnails=thumbnails, size=max(one.size for one in classifiers))
+        read = partial(
+            _file_with_thumbnail,
+            thumbnails=thumbnails,
+            size=max(one.size for one in classifiers),
+            owner=owner_of_session(),
+        )
         stream = classify_together(classifiers, ((photo.name, partial(read, photo)) for photo in new), flip=flip)
         for done, (photo, predictions) in enumerate(zip(new, stream, strict=True), 1):
             for run, prediction in zip(needed, predictions, strict=True):
@@ -61,9 +66,9 @@ def predict_all(
     return {key[:2]: known[key] for key in wanted}
 
 
-def _file_with_thumbnail(photo: Photo, thumbnails: dict[str, str], size: tuple[int, int]) -> PhotoFile:
+def _file_with_thumbnail(photo: Photo, thumbnails: dict[str, str], size: tuple[int, int], owner: object) -> PhotoFile:
     """Returns the file of a photo after making its thumbnail from what a network of this size needs of it anyway."""
-    file = PhotoFile(photo.data, photo.name)  # not the photo's own, which would hold the pixels of a whole batch
+    file = PhotoFile(photo.data, photo.name, owner)  # not the photo's own, which would hold the pixels of a whole batch
     if photo.digest not in thumbnails:
         thumbnails[photo.digest] = thumbnail_of(file.decoded((2 * size[0], 2 * size[1])))
     return file

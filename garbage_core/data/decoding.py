@@ -4,7 +4,6 @@
 Color profiles are not applied: a photo in Display P3 is read as if it were sRGB.
 """
 
-import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from garbage_core.data.cut_jpegs import completed
 from garbage_core.data.file_types import RAW_FILE, describe, photo_format, shown
 from garbage_core.data.pixel_modes import to_rgb
-from garbage_core.data.slow_files import ContradictionError, check_structure
+from garbage_core.data.slow_files import ContradictionError, Structure, check_structure
 from garbage_core.data.tiff_directories import SlowFileError, is_raw
 from garbage_core.errors import GarbageError
 
@@ -27,7 +26,12 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 25 * 2**20
 MAX_PIXELS = 60_000_000
-MAX_PIXELS_OF = {"JPEG": 200_000_000}  # a JPEG is decoded at a smaller scale
+# A JPEG is decoded at a smaller scale. The others take so many bytes for a pixel (16, 9 and 7) that no more of them fit
+# into the memory of a process that decodes (worker_processes.py).
+MAX_PIXELS_OF = {"JPEG": 200_000_000, "WebP": 24_000_000, "AVIF": 36_000_000, "HEIC": 51_000_000}
+# What costs so little, by its structure, that a process of its own would cost more: pixels that a JPEG of one pass
+# leaves once it is decoded at a smaller scale, pixels times passes of other JPEGs, and pixels.
+LIGHT_JPEG, LIGHT_SCANNED, LIGHT_PNG, LIGHT_WEBP = 16_000_000, 40_000_000, 4_000_000, 1_000_000
 MAX_SIDE = 32_768
 MAX_ASPECT = 200  # times as long as wide
 ACCEPTED_FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "HEIC")
@@ -51,6 +55,23 @@ def decode_here(data: bytes, name: str = "photo", at_least: tuple[int, int] | No
             if whole is None:
                 raise
             return _decode(_open(whole, name), at_least)
+
+
+def is_light(data: bytes, name: str = "photo", at_least: tuple[int, int] | None = None) -> bool:
+    """Looks at the structure of a photo; returns whether `decode_here` will cost little, whatever else the file holds.
+
+    That holds for JPEG, for PNG up to 4 megapixels, and for WebP up to 1. The other formats are rare and have decoders
+    that believe more of what a file says. Raises GarbageError as `decode_here` does.
+    """
+    with _refusing(data, name):
+        kind, structure = _look(data, name)
+        pixels = structure.width * structure.height
+        if kind == "JPEG" and structure.passes == 1:
+            scale = _scale(structure.width, structure.height, at_least)
+            return pixels <= MAX_PIXELS and pixels <= LIGHT_JPEG * scale**2
+        if kind == "JPEG":
+            return 0 < pixels * structure.passes <= LIGHT_SCANNED
+        return 0 < pixels <= {"PNG": LIGHT_PNG, "WebP": LIGHT_WEBP}.get(kind, 0)
 
 
 def size_here(data: bytes, name: str = "photo") -> tuple[int, int]:
@@ -81,9 +102,9 @@ def _refusing(data: bytes, name: str) -> Iterator[None]:
         raise GarbageError(
             f"{shown(name)} is damaged: the size that it names is not that of its picture; save or download it again."
         ) from error
-    except MemoryError as error:
-        raise GarbageError(f"{shown(name)} needs too much memory: {_SMALLER}") from error
     except Exception as error:  # Decoders fail in many ways on damaged files: OSError, struct.error, SyntaxError, ...
+        if isinstance(error, MemoryError) or "memory" in str(error).lower():
+            raise GarbageError(f"{shown(name)} needs too much memory: {_SMALLER}") from error
         state = "is cut off" if "truncated" in str(error).lower() else "is damaged"
         raise GarbageError(
             f"{shown(name)} {state}: it starts as {photo_format(data)} but cannot be decoded to its end; "
@@ -91,8 +112,8 @@ def _refusing(data: bytes, name: str) -> Iterator[None]:
         ) from error
 
 
-def _open(data: bytes, name: str) -> "Image.Image | HeifFile":
-    """Reads the header of a photo and checks all limits before anything is decoded."""
+def _look(data: bytes, name: str) -> tuple[str, Structure]:
+    """Returns the format of a photo and what its structure tells, after checking all that this lets check."""
     if len(data) > MAX_BYTES:
         raise GarbageError(
             f"{shown(name)} has {len(data) / 2**20:.1f} MB, more than the {MAX_BYTES // 2**20} MB a photo may have: "
@@ -105,8 +126,13 @@ def _open(data: bytes, name: str) -> "Image.Image | HeifFile":
             f"{', '.join(ACCEPTED_FORMATS[:-1])} or {ACCEPTED_FORMATS[-1]}."
         )
     structure = check_structure(data, kind)
-    if kind == "JPEG":
-        _check_size(structure.width, structure.height, kind, name)  # the others are measured as they are opened
+    _check_size(structure.width, structure.height, kind, name)
+    return kind, structure
+
+
+def _open(data: bytes, name: str) -> "Image.Image | HeifFile":
+    """Reads the header of a photo and checks all limits before anything is decoded."""
+    kind, structure = _look(data, name)
     if kind == "HEIC":
         # Imported here because nothing else needs it and it takes its time.
         from pillow_heif import open_heif
@@ -125,10 +151,12 @@ def _open(data: bytes, name: str) -> "Image.Image | HeifFile":
 
 def _check_size(width: int, height: int, kind: str, name: str) -> None:
     """Raises GarbageError for a picture of more pixels than its format may have, or far too long."""
-    most = MAX_PIXELS_OF.get(kind, MAX_PIXELS)
+    pixels, most = width * height, MAX_PIXELS_OF.get(kind, MAX_PIXELS)
     size = f"{shown(name)} has {width} x {height} pixels"
-    if width * height > most:
-        raise GarbageError(f"{size} ({width * height / 1e6:.0f} megapixels), more {_too_many(kind)}")
+    if pixels > 1.5 * most:
+        raise GarbageError(f"{shown(name)} has far more {_too_many(kind)}")
+    if pixels > most:
+        raise GarbageError(f"{size} ({pixels / 1e6:.0f} megapixels), more {_too_many(kind)}")
     if max(width, height) > min(MAX_SIDE, MAX_ASPECT * max(min(width, height), 1)):
         raise GarbageError(
             f"{size}, but a side may have {MAX_SIDE:,} and be {MAX_ASPECT} times as long as the other: crop it."
@@ -136,8 +164,9 @@ def _check_size(width: int, height: int, kind: str, name: str) -> None:
 
 
 def _too_many(kind: str | None) -> str:
-    most = MAX_PIXELS_OF.get(kind or "", MAX_PIXELS)
-    return f"than the {most // 1_000_000} megapixels a {kind} may have: {_SMALLER}"
+    most = MAX_PIXELS_OF.get(kind or "", MAX_PIXELS) // 1_000_000
+    instead = "a smaller copy" if kind == "JPEG" else "it as JPEG or smaller"
+    return f"than the {most} megapixels a photo as {kind} may have: save {instead} and try again."
 
 
 def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) -> np.ndarray:
@@ -146,7 +175,8 @@ def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) 
         image, orientation = opened.to_pillow(), 1  # libheif has turned it already.
     else:
         if opened.format in ("JPEG", "MPO"):
-            _draft(opened, at_least)
+            scale = _scale(*opened.size, at_least)
+            opened.draft(None, (opened.width // scale, opened.height // scale))
         with opened:  # lets go of the decoder's copy of the data
             opened.load()
             image, orientation = opened, _orientation(opened)
@@ -156,15 +186,13 @@ def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) 
     return to_rgb(image, factor, orientation)
 
 
-def _draft(opened: Image.Image, at_least: tuple[int, int] | None) -> None:
-    """Has a JPEG decoded at 1/2, 1/4 or 1/8 where fewer pixels suffice, or where all would be too many."""
-    width, height = opened.size
+def _scale(width: int, height: int, at_least: tuple[int, int] | None) -> int:
+    """Returns 1, 2, 4 or 8, by which a JPEG is decoded smaller: fewer pixels suffice, or all would be too many."""
+    scale = 2 if width * height > MAX_PIXELS else 1
     if at_least:
-        longer, shorter = max(at_least), min(at_least)
-        width, height = (longer, shorter) if width >= height else (shorter, longer)
-    if math.prod(opened.size) > MAX_PIXELS:
-        width, height = min(width, opened.width // 2), min(height, opened.height // 2)
-    opened.draft(None, (width, height))
+        longest = min(max(width, height) // max(at_least), min(width, height) // min(at_least))
+        scale = max([scale, *(factor for factor in (2, 4, 8) if factor <= longest)])
+    return scale
 
 
 def _orientation(image: Image.Image) -> int:

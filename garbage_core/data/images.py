@@ -13,14 +13,16 @@ import math
 import numpy as np
 from PIL import Image
 
-from garbage_core.data.decoding import ACCEPTED_FORMATS, MAX_BYTES, MAX_PIXELS, decode_here, size_here
+from garbage_core.data.decoding import ACCEPTED_FORMATS, MAX_BYTES, MAX_PIXELS, decode_here, is_light, size_here
 from garbage_core.data.file_types import PHOTO_EXTENSIONS
+from garbage_core.data.worker_processes import Owner, decode_in_process
 
 __all__ = [
     "ACCEPTED_FORMATS",
     "MAX_BYTES",
     "MAX_PIXELS",
     "PHOTO_EXTENSIONS",
+    "Owner",
     "PhotoFile",
     "decode_image",
     "fit_canvas",
@@ -33,8 +35,10 @@ STEP = 16  # Sides of prepared photos are multiples of it; the network halves th
 LONGEST = 2.0  # Photos longer than 2:1 are cropped: further out there is rarely a thing to classify.
 
 
-def decode_image(data: bytes, name: str = "photo", at_least: tuple[int, int] | None = None) -> np.ndarray:
-    """Decodes a photo.
+def decode_image(
+    data: bytes, name: str = "photo", at_least: tuple[int, int] | None = None, owner: object | None = None
+) -> np.ndarray:
+    """Decodes a photo: here if its structure says that this costs little, else in a process with a budget.
 
     EXIF rotation is applied, transparent parts are shown on white, grayscale, palette, CMYK, Lab and 16-bit pictures
     are converted. Of an animation or a file of several pages, the first picture is taken. A JPEG may lack its end, if
@@ -46,15 +50,18 @@ def decode_image(data: bytes, name: str = "photo", at_least: tuple[int, int] | N
         at_least: (height, width) in pixels that suffices, for either orientation. A larger photo may then come out
             smaller by a whole factor, but with no side below it; a JPEG is already decoded at a smaller scale, and of
             more than 60 megapixels at half its size in any case.
+        owner: Whose photo it is, where many wait for a process; None for the calling thread's.
 
     Returns:
         uint8 (height, width, 3), RGB.
 
     Raises:
-        GarbageError: The file is too large, too long and narrow, damaged, cut off, built so that decoding it takes too
-            long, or not a photo in one of `ACCEPTED_FORMATS`.
+        GarbageError: The file is too large, too long and narrow, damaged, cut off, takes too much time or memory, or is
+            not a photo in one of `ACCEPTED_FORMATS`.
     """
-    return decode_here(data, name, at_least)
+    if is_light(data, name, at_least):
+        return decode_here(data, name, at_least)
+    return decode_in_process(data, name, at_least, owner)
 
 
 def photo_size(data: bytes, name: str = "photo", verify: bool = False) -> tuple[int, int]:
@@ -135,15 +142,15 @@ class PhotoFile:
     What was decoded is kept as long as the object lives.
     """
 
-    def __init__(self, data: bytes, name: str = "photo") -> None:
-        """Takes the file's content, and what to call the file in an error."""
-        self._data, self._name = data, name
+    def __init__(self, data: bytes, name: str = "photo", owner: object | None = None) -> None:
+        """Takes the file's content, what to call the file in an error, and whose it is, see `decode_image`."""
+        self._data, self._name, self._owner = data, name, owner
         self._decoded: dict[tuple[int, int], np.ndarray] = {}
 
     def decoded(self, at_least: tuple[int, int]) -> np.ndarray:
         """Returns what `decode_image` does. Raises GarbageError."""
         if at_least not in self._decoded:
-            self._decoded[at_least] = decode_image(self._data, self._name, at_least)
+            self._decoded[at_least] = decode_image(self._data, self._name, at_least, self._owner)
         return self._decoded[at_least]
 
     def prepared(self, height: int, width: int) -> np.ndarray:

@@ -18,6 +18,7 @@ MAX_SEGMENTS = 5_000  # of a JPEG before its picture; a color profile and notes 
 MAX_SCANS = 100  # of a JPEG; a progressive one has some ten
 MAX_SKIPPED = 2**16  # bytes of a JPEG before its picture that belong to no segment
 MAX_SCANNED_PIXELS = 960_000_000  # pixels times scans, each a pass over all of them
+MAX_COEFFICIENTS = 180_000_000  # of a JPEG of several passes, two bytes each: 60 megapixels of full color, 120 of half
 MAX_CHUNKS = 20_000  # of a PNG or WebP; the smallest in use, of 8 kB, are 3,200 in the largest file
 MAX_BLOCKS = 20_000  # of a GIF before its first picture, where there are remarks
 MAX_RLE_BYTES = 2**20  # of a BMP with run lengths, which is rare and is decoded slowly
@@ -36,15 +37,14 @@ class Structure:
     """What the structure of a file tells of its picture.
 
     Attributes:
-        width: Width in pixels that the stream itself names; 0 where nobody looked.
+        width: Width in pixels of the largest picture that the stream itself names; 0 where nobody looked.
         height: Its height.
-        is_plain: Whether the picture is stored in the order in which it is decoded, in one pass, so that time and
-            memory follow from its size alone.
+        passes: In how many passes over all pixels it is stored at most; 0 where nobody looked.
     """
 
     width: int = 0
     height: int = 0
-    is_plain: bool = False
+    passes: int = 0
 
 
 def check_structure(data: bytes, kind: str) -> Structure:
@@ -82,22 +82,26 @@ def _check_jpeg(data: bytes) -> Structure:
         if marker in _JPEG_FRAMES and not scans:
             if frame:
                 raise ContradictionError
-            frame = bytes([marker]) + data[place + 3 : place + 8]  # height, width, number of components
+            frame = bytes([marker]) + data[place + 3 : place + length]  # height, width, components
         elif marker == 0xE1:
             check_exif(data[place + 2 : place + length])
-        elif marker == 0xDA and len(frame) == 6:  # start of scan
+        elif marker == 0xDA and len(frame) >= 6:  # start of scan
             scans += 1
             if frame[0] in _BASELINE and data[place + 2] == frame[5]:
-                return Structure(*_jpeg_size(frame), is_plain=True)
+                return Structure(*_jpeg_size(frame), passes=1)
             if scans == 1:
+                if _coefficients(frame) > MAX_COEFFICIENTS:
+                    raise SlowFileError
                 most_scans = min(MAX_SCANS, MAX_SCANNED_PIXELS // max(math.prod(_jpeg_size(frame)), 1))
                 # Counting the marker alone is fast but also finds it in previews, so the rare candidate is followed.
-                if data.count(b"\xff\xda", place) < most_scans:
+                most_left = data.count(b"\xff\xda", place)
+                if most_left < most_scans:
+                    scans += most_left
                     break
         if scans > most_scans or segments > MAX_SEGMENTS + MAX_SCANS or skipped > MAX_SKIPPED:
             raise SlowFileError
         place += length
-    return Structure(*_jpeg_size(frame)) if len(frame) == 6 else Structure()
+    return Structure(*_jpeg_size(frame), passes=scans) if len(frame) >= 6 else Structure()
 
 
 def jpeg_scan_headers(data: bytes) -> Iterator[tuple[bytes, range, int]]:
@@ -118,6 +122,14 @@ def _jpeg_size(frame: bytes) -> tuple[int, int]:
     return int.from_bytes(frame[3:5], "big"), int.from_bytes(frame[1:3], "big")
 
 
+def _coefficients(frame: bytes) -> int:
+    """Returns how many numbers have to be held at once until the last pass over a JPEG."""
+    sampling = [(factors >> 4, factors & 15) for factors in frame[7::3]] or [(1, 1)]
+    across, down = max(a for a, _ in sampling), max(b for _, b in sampling)
+    width, height = _jpeg_size(frame)
+    return width * height * sum(a * b for a, b in sampling) // max(across * down, 1)
+
+
 def _check_png(data: bytes) -> Structure:
     """Follows the chunks of a PNG."""
     place = 8
@@ -128,7 +140,7 @@ def _check_png(data: bytes) -> Structure:
         place += 12 + length
         if name == b"IEND" or place >= len(data):
             width, height = struct.unpack_from(">II", data.ljust(24), 16)
-            return Structure(width, height, is_plain=data[28:29] == b"\0")  # not interlaced
+            return Structure(width, height, passes=1)
     raise SlowFileError
 
 
@@ -160,7 +172,7 @@ def _check_webp(data: bytes) -> Structure:
         length = int.from_bytes(data[place + 4 : body], "little")
         place = body + (16 if name == b"ANMF" else length + length % 2)  # the chunks of a frame lie in its own
         if body + 10 > len(data):
-            return Structure(*largest)
+            return Structure(*max(canvas, largest, key=math.prod), passes=1)
         size = (0, 0)
         if name == b"VP8X":
             width, height = (1 + int.from_bytes(data[at : at + 3], "little") for at in (body + 4, body + 7))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from garbage_core.data.images import PhotoFile, load_photo
+from garbage_core.data.images import Owner, PhotoFile, load_photo
 from garbage_core.data.sources import read_file
 from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import CompiledNetwork, Outputs, Runner, keras_network, softmax, to_heat
@@ -275,8 +275,8 @@ def classify_together(
     Yields:
         Per photo, in order, a `Prediction` of each classifier; of a photo that cannot be read a `Failure` of each.
     """
-    sizes = {classifier.size for classifier in classifiers}
-    decoded = map_photos(lambda photo: _prepared(*photo, sizes), photos, workers=workers, ahead=2 * batch_size)
+    sizes, owner = {classifier.size for classifier in classifiers}, Owner()
+    decoded = map_photos(lambda photo: _prepared(*photo, sizes, owner), photos, workers=workers, ahead=2 * batch_size)
     with contextlib.closing(decoded):
         for batch in in_batches(decoded, batch_size):
             readable = [photo for photo in batch if not isinstance(photo, Failure)]
@@ -289,12 +289,12 @@ def classify_together(
                 yield (photo,) * len(classifiers) if isinstance(photo, Failure) else next(predictions)
 
 
-def _prepared(name: str, item: AnyPhoto, sizes: Iterable[tuple[int, int]]) -> tuple[str, dict] | Failure:
+def _prepared(name: str, item: AnyPhoto, sizes: Iterable[tuple[int, int]], owner: object) -> tuple[str, dict] | Failure:
     """Returns a photo's name and how networks of these sizes need it, {(height, width): uint8 (h, w, 3)}."""
     try:
         if not isinstance(item, bytes | PhotoFile):
             item = read_file(item) if isinstance(item, Path) else item()
-        file = PhotoFile(item, name) if isinstance(item, bytes) else item
+        file = PhotoFile(item, name, owner) if isinstance(item, bytes) else item
         return name, {size: file.prepared(*size) for size in sizes}
     except GarbageError as error:
         return Failure(name, str(error))

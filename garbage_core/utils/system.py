@@ -15,7 +15,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 LARGE = 1 << 20  # bytes; a decoded photo and what it was made from are larger, what Python itself keeps is smaller
-_M_MMAP_THRESHOLD = -3  # malloc.h of glibc
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h of glibc
 
 
 def map_photos(
@@ -80,10 +80,19 @@ def give_back_large_blocks(size: int = LARGE) -> bool:
     Returns:
         Whether it took effect: False where there is no glibc.
     """
+    return _mallopt(_M_MMAP_THRESHOLD, size)
+
+
+def one_heap() -> bool:
+    """Has all threads share one heap, where glibc would give each its own of 64 MB; returns whether it took effect."""
+    return _mallopt(_M_ARENA_MAX, 1)
+
+
+def _mallopt(parameter: int, value: int) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    return bool(mallopt and mallopt(_M_MMAP_THRESHOLD, size))
+    return bool(mallopt and mallopt(parameter, value))
 
 
 def milliseconds(call: Callable[[], object], repeats: int = 5) -> float:
