@@ -18,11 +18,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", metavar="OUT", help="file or folder to write to (default: the run's folder, where it is used)"
     )
+    parser.add_argument(
+        "--extra",
+        action="append",
+        default=[],
+        metavar="DIR|ZIP",
+        help="check on the val photos of this set as well; may be given several times",
+    )
     add_common(parser, "--data-dir", "--json")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
     """Writes the network of a run for another runtime, and says how far its predictions are from the original's."""
+    from garbage_core.data.photo_sets import load_extra_set
     from garbage_core.runs.run import load_run
 
     trained = load_run(args.name)
@@ -30,7 +38,8 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     start_keras()
     from garbage_core.export.export import export_run
 
-    made = export_run(trained, args.format, args.int8, args.out, args.data_dir, progress=warn)
+    extras = [load_extra_set(source, trained.classes) for source in args.extra]
+    made = export_run(trained, args.format, args.int8, args.out, args.data_dir, progress=warn, extras=extras)
     summary = {"file": str(made.path), **{key: value for key, value in made.report.items() if key != "head"}}
     write_result(summary, _text, args.json, out)
     return 0
@@ -41,7 +50,8 @@ def _text(result: dict[str, Any]) -> str:
     size = sum(file["bytes"] for file in result["files"].values()) / 1e6
     lines = [f"{result['run']} for {result['format']}, {result['precision']}, {size:.1f} MB: {result['file']}"]
     for check in result["check"].values():
-        what = f"{check['photos']} val photos" if check["source"] == "val" else f"{check['photos']} generated pictures"
+        kind, of, name = check["source"].partition(" of ")
+        what = f"{check['photos']} {'val photos' if kind == 'val' else 'generated pictures'}{of}{name}"
         lines.append(
             f"{what}: probabilities differ by up to {check['max_probability_difference']:.2g}, "
             f"the same class for {percent(check['agreement'], plain=True)}"

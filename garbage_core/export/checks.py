@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from garbage_core.data.images import load_photo
+from garbage_core.data.photo_sets import MAIN_SET, ExtraSet
 from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import Runner, network_probabilities
 from garbage_core.runs.run import Run
@@ -33,7 +34,7 @@ class Check:
 
     Attributes:
         photos: Number of photos that both classified.
-        source: `"val"`, or `"generated"` if the photos are not on this machine.
+        source: `"val"`, `"val of <set>"` for an extra set, or `"generated"` pictures.
         max_probability_difference: Largest difference of any class's probability on any photo.
         agreement: Share of photos with the same predicted class.
         accuracy: Accuracy of the network; None for generated pictures, which have no true class.
@@ -51,7 +52,12 @@ class Check:
 
 
 def check_export(
-    network: "keras.Model", exported: Runner, run: Run, dataset: "Dataset | None", size: tuple[int, int]
+    network: "keras.Model",
+    exported: Runner,
+    run: Run,
+    dataset: "Dataset | None",
+    size: tuple[int, int],
+    extras: Sequence[ExtraSet] = (),
 ) -> dict[str, Check]:
     """Compares an exported network's predictions with the network's.
 
@@ -61,14 +67,19 @@ def check_export(
         run: Run of the network, whose val photos are taken.
         dataset: Data set with these photos; None if they are not on this machine.
         size: Height and width of the run's photos.
+        extras: Extra sets that the run has predictions for.
 
     Returns:
-        `"generated"`: on generated pictures of several shapes; and `"val"`, if the photos are there.
+        `"generated"`: on generated pictures of several shapes; `"val"`, if the photos are there; and `"val of <set>"`
+        for each extra set.
     """
     checks = {"generated": compare(network, exported, generated_pictures(size), None, "generated")}
     if dataset is not None:
         photos, labels = split_photos(run, dataset, "val", size)
         checks["val"] = compare(network, exported, photos, labels, "val")
+    for extra in extras:
+        photos, labels = split_photos(run, extra.dataset, "val", size, name=extra.name)
+        checks[f"val of {extra.name}"] = compare(network, exported, photos, labels, f"val of {extra.name}")
     return checks
 
 
@@ -99,11 +110,12 @@ def refuse_if_different(checks: dict[str, Check], precision: str) -> None:
                 "it was not written: try another format."
             )
         return
-    val = checks["val"]
-    if val.points_lost is not None and val.points_lost > MAX_POINTS_LOST:
+    worst_check = max(checks.values(), key=lambda check: check.points_lost or 0.0)
+    if (lost := worst_check.points_lost or 0.0) > MAX_POINTS_LOST:
+        _, of, name = worst_check.source.partition(" of ")
         raise GarbageError(
-            f"The int8 network loses {val.points_lost:.2f} points of accuracy on {val.photos} val photos, more than "
-            f"{MAX_POINTS_LOST}; it was not written: try another format, or export without --int8."
+            f"The int8 network loses {lost:.2f} points of accuracy on {worst_check.photos} val photos{of}{name}, more "
+            f"than {MAX_POINTS_LOST}; it was not written: try another format, or export without --int8."
         )
 
 
@@ -121,10 +133,16 @@ def generated_pictures(size: tuple[int, int], count: int = GENERATED) -> list[np
 
 
 def split_photos(
-    run: Run, dataset: "Dataset", split: str, size: tuple[int, int], count: int | None = None
+    run: Run,
+    dataset: "Dataset",
+    split: str,
+    size: tuple[int, int],
+    count: int | None = None,
+    name: str = MAIN_SET,
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Returns prepared photos of a split, all or `count` of them drawn at random, and their class numbers."""
-    rows = run.predictions[run.predictions["split"] == split]
+    """Returns prepared photos of a split of a set, all or `count` drawn at random, and their class numbers."""
+    rows = run.predictions_of(name)
+    rows = rows[rows["split"] == split]
     if rows.empty:
         raise GarbageError(f"The run {run.name!r} has no {split} photos to export with: train it again.")
     if count is not None and len(rows) > count:

@@ -15,7 +15,7 @@ import contextlib
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from garbage_core.data.photo_sets import ExtraSet
 from garbage_core.errors import GarbageError
 from garbage_core.export.checks import check_export, generated_pictures, refuse_if_different, split_photos
 from garbage_core.export.converters import check_packages, convert, plans_of, split_peaks
@@ -58,6 +59,7 @@ def export_run(
     out: str | Path | None = None,
     data_dir: str | Path | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    extras: Sequence[ExtraSet] = (),
 ) -> Export:
     """Writes the network of a run for another runtime, checks it, and writes the report of the check beside it.
 
@@ -69,6 +71,8 @@ def export_run(
         data_dir: Directory of the photos, see `dataset.find_dataset`. Without photos float32 is checked on generated
             pictures, and int8 is refused.
         progress: Called with a line about what is being done.
+        extras: Extra sets that the run has predictions for: the ranges of an int8 network are measured on their
+            training photos as well, and it is checked on their val photos.
 
     Returns:
         The exported file with its report, which lies beside it at `runtimes.report_path`.
@@ -90,14 +94,19 @@ def export_run(
         )
     # In the target's own folder, so that moving the files into place cannot fail half way.
     with _temporary_folder(target.parent) as folder:
-        report = _export(run, runtime, dataset, folder / target.name, progress)
+        report = _export(run, runtime, dataset, folder / target.name, progress, extras)
         for file in (*report["files"], report_path(target).name):  # the report last: it says which files belong to it
             os.replace(folder / file, target.parent / file)
     return read_export(target)
 
 
 def _export(
-    run: Run, runtime: Runtime, dataset: "Dataset | None", made: Path, progress: Callable[[str], None]
+    run: Run,
+    runtime: Runtime,
+    dataset: "Dataset | None",
+    made: Path,
+    progress: Callable[[str], None],
+    extras: Sequence[ExtraSet],
 ) -> dict[str, Any]:
     """Converts a network by one plan after the other until the result is good enough; returns the report."""
     import keras
@@ -108,7 +117,7 @@ def _export(
     graph, widths = with_all_outputs(split_peaks(network) if int8 else network)
     named = keras.Model(graph.input, dict(zip(OUTPUTS, graph.outputs, strict=True)))
     head = network.get_layer("predictions").get_weights()[0]
-    calibration = split_photos(run, dataset, "train", size, CALIBRATION_PHOTOS)[0] if int8 and dataset else []
+    calibration = _calibration_photos(run, dataset, size, extras) if int8 and dataset else []
     about = {
         "outputs": list(OUTPUTS),
         "classes": len(run.classes),
@@ -128,19 +137,31 @@ def _export(
         write_json(report | last, report_path(made))  # without it the file is not opened
         exported = ExportedNetwork(read_export(made))
         progress("Comparing its predictions with the network's")
-        checks = check_export(network, exported, run, dataset, size)
+        checks = check_export(network, exported, run, dataset, size, extras)
         try:
             refuse_if_different(checks, runtime.precision)
             break
         except GarbageError:
             if plan == plans[-1]:
                 raise
-            progress(f"Not good enough ({checks['val'].points_lost:.2f} points lost): more layers stay in float32")
+            lost = max(check.points_lost or 0.0 for check in checks.values())
+            progress(f"Not good enough ({lost:.2f} points lost): more layers stay in float32")
             del exported  # the files are written anew
     report["check"] = {name: asdict(check) for name, check in checks.items()}
     report["milliseconds"] = _speed(exported, size)
     write_json(report | last, report_path(made))
     return report
+
+
+def _calibration_photos(
+    run: Run, dataset: "Dataset", size: tuple[int, int], extras: Sequence[ExtraSet]
+) -> list[np.ndarray]:
+    """Returns training photos to measure ranges on, of every set that the run was trained on."""
+    trained = [extra for extra in extras if (run.predictions_of(extra.name)["split"] == "train").any()]
+    photos = split_photos(run, dataset, "train", size, CALIBRATION_PHOTOS)[0]
+    for extra in trained:
+        photos += split_photos(run, extra.dataset, "train", size, CALIBRATION_PHOTOS, extra.name)[0]
+    return photos
 
 
 def _origin(run: Run, runtime: Runtime, made: Path) -> dict[str, Any]:
