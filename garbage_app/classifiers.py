@@ -5,6 +5,7 @@ another runtime. The landing page asks for its models once it has been drawn; a 
 chooses a photo.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ def _load(run: Run) -> "Classifier":
 
 def choose_models(runs: list[Run]) -> list[Run]:
     """Returns the runs that classify, the best on photos of all kinds first; of many, those that the reader chooses."""
-    usable = [run for run in runs if _can_classify(run, sorted(filter(Path.is_file, run.path.iterdir())))]
+    usable = usable_runs(runs)
     if not usable:
         if any(run.has_weights for run in runs):
             st.info("The networks are here, but not TensorFlow. Export them where it is installed, to use them here:")
@@ -72,7 +73,6 @@ def choose_models(runs: list[Run]) -> list[Run]:
         )
         st.code("python -m garbage_core train transfer", language="bash")
         st.stop()
-    usable.sort(key=val_accuracy, reverse=True)  # stable: equals stay in their order
     if len(usable) <= MOST_MODELS:
         return usable
     by_name = {run.name: run for run in usable}
@@ -85,7 +85,12 @@ def choose_models(runs: list[Run]) -> list[Run]:
         key="models",
         bind="query-params",
     )
-    return [by_name[name] for name in (names or list(by_name))[:MOST_MODELS]]
+    return leading_first([by_name[name] for name in (names or list(by_name))[:MOST_MODELS]])
+
+
+def usable_runs(runs: Sequence[Run]) -> list[Run]:
+    """Returns the runs that have a network which can be used here, the leading one first."""
+    return leading_first([run for run in runs if _can_classify(run, sorted(filter(Path.is_file, run.path.iterdir())))])
 
 
 @cache.data(max_entries=64)
@@ -95,17 +100,25 @@ def _can_classify(run: Run, files: list[Path]) -> bool:
     return can_classify(run)  # reads exported files in full, to see whether they are whole
 
 
-@cache.data(max_entries=64)
+def leading_first(runs: Sequence[Run]) -> list[Run]:
+    """Returns runs in the order in which they answer; equals stay in theirs."""
+    return sorted(runs, key=val_accuracy, reverse=True)
+
+
 def val_accuracy(run: Run) -> float:
     """Returns the accuracy on the validation photos, 0..1, the mean over the sets: who leads there answers first."""
-    found = []
-    for name in run.sets:
-        rows = run.predictions_of(name)
-        rows = rows[rows["split"] == "val"]
-        predicted = rows[[f"p_{name}" for name in run.classes]].to_numpy().argmax(axis=1)
-        if len(rows):
-            found.append((np.asarray(run.classes)[predicted] == rows["label"].to_numpy()).mean())
+    found = [accuracy(run, "val", name) for name in run.sets]
+    found = [share for share in found if share is not None]
     return float(np.mean(found)) if found else 0.0
+
+
+@cache.data(max_entries=64)
+def accuracy(run: Run, split: str, name: str) -> float | None:
+    """Returns the accuracy on the photos of a split of one of `Run.sets`, 0..1; None if there are none."""
+    rows = run.predictions_of(name)
+    rows = rows[rows["split"] == split]
+    predicted = rows[[f"p_{label}" for label in run.classes]].to_numpy().argmax(axis=1)
+    return float((np.asarray(run.classes)[predicted] == rows["label"].to_numpy()).mean()) if len(rows) else None
 
 
 # Predictions

@@ -21,7 +21,7 @@ class Photo:
         data: Content of the file.
         digest: SHA-256 of the content; equal content gets equal predictions, whatever its name.
         label: True class, where that is known.
-        shown: Whether the page shows it already.
+        note: What is said about it, as Markdown.
         private: Whether it is the reader's own: what is made of it is then cached for this session alone, and dropped
             with the page.
     """
@@ -30,7 +30,7 @@ class Photo:
     data: bytes
     digest: str
     label: str | None = None
-    shown: bool = False
+    note: str = ""
     private: bool = False
 
     @cached_property
@@ -44,9 +44,9 @@ def owner_of_session() -> Owner:
     return st.session_state.setdefault("owner", Owner())
 
 
-def photo_of(name: str, data: bytes, label: str | None = None, *, shown: bool = False, private: bool = False) -> Photo:
+def photo_of(name: str, data: bytes, label: str | None = None, *, note: str = "", private: bool = False) -> Photo:
     """Makes a `Photo` from the content of a file; arguments as its attributes."""
-    return Photo(name, data, hashlib.sha256(data).hexdigest(), label, shown, private)
+    return Photo(name, data, hashlib.sha256(data).hexdigest(), label, note, private)
 
 
 def preview_of(photo: Photo) -> np.ndarray:

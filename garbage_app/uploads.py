@@ -1,12 +1,20 @@
-"""Uploaded photos stay in memory, and no longer than the page that asked for them is shown."""
+"""Uploaded photos stay in memory.
+
+One is kept as long as its session, so that other pages can go on with it; many, and what was made of them, no longer
+than the page that asked for them is shown.
+"""
+
+from dataclasses import replace
 
 import streamlit as st
 
 from garbage_app.cache import forget_private
+from garbage_app.photo import Photo
 from garbage_core.data.images import MAX_BYTES
 
 PASTED = "pasted"  # photos from the clipboard
 _OF_PHOTOS = (PASTED, "predictions", "thumbnails", "preview")  # keys of the session's state
+_KEPT = "kept_photo"
 
 
 def keep_in_memory() -> None:
@@ -22,15 +30,39 @@ def keep_in_memory() -> None:
     MultiPartParser.spool_max_size = 2 * MAX_BYTES
 
 
+def keep_photo(photo: Photo) -> None:
+    """Keeps a photo for the session, in place of an earlier one; other pages find it with `kept_photo`."""
+    st.session_state[_KEPT] = replace(photo)  # without its pixels
+
+
+def kept_photo() -> Photo | None:
+    """Returns the photo that this session has classified last, unless it was forgotten."""
+    photo: Photo | None = st.session_state.get(_KEPT)
+    return photo and replace(photo)
+
+
+def drop_kept_photo() -> None:
+    """Forgets the photo that was kept for the session."""
+    st.session_state.pop(_KEPT, None)
+
+
 def forget_photos() -> None:
     """Drops the photos in this session's state, and what was made of them."""
-    for key in _OF_PHOTOS:
-        st.session_state.pop(key, None)
-    forget_private()
+    drop_kept_photo()
+    _forget_results()
 
 
 def forget_photos_elsewhere(page: str) -> None:
-    """Drops them if the reader has come from another page; Streamlit itself drops the files of an upload widget."""
+    """Drops what was made of the photos if the reader has come from another page, and all but the one that is kept.
+
+    Streamlit itself drops the files of an upload widget then.
+    """
     if st.session_state.get("page_of_photos") != page:
-        forget_photos()
+        _forget_results()
         st.session_state["page_of_photos"] = page
+
+
+def _forget_results() -> None:
+    for key in _OF_PHOTOS:
+        st.session_state.pop(key, None)
+    forget_private()

@@ -1,6 +1,6 @@
 """Why a model predicts what it does: heat maps of the models side by side, and whether they show what counts."""
 
-from garbage_app.classifiers import choose_models, start_loading, val_accuracy
+from garbage_app.classifiers import choose_models, start_loading
 from garbage_app.explanations.explain import Choice, explain
 from garbage_app.explanations.layout import choose_map
 from garbage_app.router import ensure_routed
@@ -11,7 +11,7 @@ from garbage_app.widgets.photo_picker import pick_photo
 ensure_routed()
 
 place = question("Which part of the photo decides?")
-runs = sorted(choose_models(runs_or_stop()), key=val_accuracy, reverse=True)
+runs = choose_models(runs_or_stop())
 photo = pick_photo(runs)
 classes = list(dict.fromkeys(name for run in runs for name in run.classes))
 method, stack, label, opacity = choose_map(classes)

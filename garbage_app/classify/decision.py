@@ -5,22 +5,24 @@ read from the session first and drawn last.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from garbage_app import cache
+from garbage_app.widgets.gallery import class_icon
+from garbage_core.data.classes import class_edge
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import NBSP, capital, chance, escape, listing, percent
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
 
-NOT_WASTE = "This does not look like waste"
 TARGET = 98  # percent of accepted predictions that are right; what a run's own threshold was chosen for
-_NOT_SURE, _OOD = "not sure", "not like waste"
+_NOT_SURE, _OOD = "not sure", "none of them"
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 # The reader's settings
@@ -92,30 +94,81 @@ def write_settings(runs: Sequence[Run]) -> None:
         )
 
 
-# Words
+# Words: one verdict per model, the same in the headline, in the list of models and in the table of many photos
 
 
 def sentence(prediction: "Prediction") -> str:
-    """Returns a prediction in words: "Glass, 97 %", "Not sure: glass or plastic?", or that it is no waste."""
+    """Returns a prediction in words: "Glass, 97 %", "Not sure: glass or plastic?", or that it is no such thing."""
     if prediction.is_ood:
-        return NOT_WASTE
+        return not_waste(len(prediction.probabilities))
     if prediction.accepted:
         return f"{escape(capital(prediction.label))}, {chance(prediction.confidence)}"
     return f"Not sure: {_either(prediction)}?"
 
 
+def not_waste(classes: int) -> str:
+    """Returns what is said of a photo of something else, with the number of classes in words."""
+    return f"Not one of the {_NUMBERS[classes] if classes < len(_NUMBERS) else classes} materials I know"
+
+
+def headline(prediction: "Prediction") -> str:
+    """Returns `sentence` as Markdown with a pictogram; an accepted class stands in its color."""
+    said = sentence(prediction)
+    if not is_verdict(prediction):
+        return f"{':material/block:' if prediction.is_ood else ':material/help:'} {said}"
+    name, odds = said.rsplit(", ", 1)
+    place = list(prediction.probabilities).index(prediction.label)
+    icon = f":material/{class_icon(prediction.label)}:"
+    return f':color[{icon} {name}]{{foreground="{class_edge(prediction.label, place)}"}}, {odds}'
+
+
+def is_verdict(prediction: "Prediction") -> bool:
+    """Returns whether a model names one class and stands by it."""
+    return prediction.accepted and not prediction.is_ood
+
+
+def disagreement(predictions: Mapping[str, "Prediction"]) -> str | None:
+    """Returns which class each model names, as a sentence, where two of them stand by different ones; else None.
+
+    Args:
+        predictions: Predictions by the models' titles.
+    """
+    verdicts = {title: one for title, one in predictions.items() if is_verdict(one)}
+    if len({one.label for one in verdicts.values()}) < 2:
+        return None
+    said = [f"{escape(title)} says {escape(one.label)}" for title, one in verdicts.items()]
+    return f"**The models disagree.** {capital(listing(said))}."
+
+
+def beside(prediction: "Prediction") -> str:
+    """Returns what a model predicts all the same, with its confidence, where it stands by no class; else nothing."""
+    return "" if is_verdict(prediction) else f"({escape(prediction.label)} {chance(prediction.confidence)})"
+
+
+def correctness(prediction: "Prediction", label: str) -> str:
+    """Returns whether a prediction fits the label of its photo, as Markdown: "Right" or "Wrong: it is glass"."""
+    if not is_verdict(prediction):
+        return f"It is {escape(label)}"
+    if prediction.label == label:
+        return ":green[:material/check_circle: Right]"
+    return f":red[:material/cancel: Wrong: it is {escape(label)}]"
+
+
 def if_waste(prediction: "Prediction") -> str:
-    """Returns the prediction for an OOD photo: "If it is waste all the same: glass, 97 %, but do not rely on it."."""
-    if prediction.accepted:
-        guess = f"{escape(prediction.label)}, {chance(prediction.confidence)}, but do not rely on it"
-    else:
-        guess = f"{_either(prediction)}, not sure which"
-    return f"If it is waste all the same: {guess}."
+    """Returns the prediction for a photo of something else: "If it were one: glass, 97 %."."""
+    guess = (
+        f"{escape(prediction.label)}, {chance(prediction.confidence)}" if prediction.accepted else _either(prediction)
+    )
+    return f"If it were one of them: {guess}."
 
 
 def _either(prediction: "Prediction") -> str:
-    first, second = sorted(prediction.probabilities, key=prediction.probabilities.__getitem__, reverse=True)[:2]
+    first, second = _ranked(prediction)[:2]
     return f"{escape(first)} or {escape(second)}"
+
+
+def _ranked(prediction: "Prediction") -> list[str]:
+    return sorted(prediction.probabilities, key=prediction.probabilities.__getitem__, reverse=True)
 
 
 def outcome(prediction: "Prediction") -> str:
@@ -126,7 +179,7 @@ def outcome(prediction: "Prediction") -> str:
 
 
 def acceptance(prediction: "Prediction") -> str:
-    """Returns whether a prediction is accepted: "yes", "no" or "not like waste"."""
+    """Returns whether a prediction is accepted: "yes", "no" or "none of them"."""
     return {_NOT_SURE: "no", _OOD: _OOD}.get(outcome(prediction), "yes")
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.cache import run_key
-from garbage_app.classifiers import classifier_of, val_accuracy
+from garbage_app.classifiers import classifier_of, leading_first
 from garbage_app.classify.decision import acceptance, outcome, uses_mirror_image, with_threshold
 from garbage_app.classify.one_photo import write_prediction
 from garbage_app.classify.predictions import predict_all
@@ -23,7 +23,7 @@ MOST_ERRORS = 3  # shown in full; more are folded away, so that they do not bury
 
 def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     """Writes the table of many photos, its totals and download, and the details of the chosen one."""
-    runs = [run for run in sorted(runs, key=val_accuracy, reverse=True) if _loads(run)]
+    runs = [run for run in leading_first(runs) if _loads(run)]
     if not runs:
         return
     from garbage_core.inference.classifier import Failure
@@ -37,11 +37,8 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     outcomes = pd.Series({place: outcome(one) for place, one in predictions[leader.name].items()}, dtype=object)
     totals = outcomes.value_counts()
     said = ", ".join(f"{escape(str(name))} {number}" for name, number in totals.items())
-    st.header(capital(said) or "No photo could be read", anchor=False)
-    st.caption(
-        f"{count(len(photos), 'file')}, as classified by {escape(leader.title)}, which is the better model on the "
-        "validation photos. Choose a row to see why."
-    )
+    st.title(capital(said) or "No photo could be read", anchor=False)
+    st.caption(f"{count(len(photos), 'file')}, as classified by {escape(leader.title)}. Choose a row to see why.")
     if uses_mirror_image():
         _write_changes(leader, {(photos[place].digest, run_key(leader)) for place in read}, alone, raw)
     _write_errors([result.error for result in results if isinstance(result, Failure)])
@@ -70,7 +67,7 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     photo = photos[shown[rows[0] if rows and rows[0] < len(shown) else 0]]
     st.divider()
     st.caption(f"Photo: {escape(photo.name)}")
-    write_prediction(photo, runs)
+    write_prediction(photo, runs, heading=st.header)
 
 
 def _with_thresholds(photos: list[Photo], run: Run, results: dict) -> "dict[int, Prediction]":

@@ -1,14 +1,20 @@
-"""One photo on the landing page: the headline, then each model's prediction with its probabilities and its heat map."""
+"""One photo on the landing page: the verdict beside the photo, the models as rows, what each saw folded away."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from garbage_app.classifiers import is_loaded, predict_with_heatmap, predict_with_mirror_image, val_accuracy
+from garbage_app.classifiers import is_loaded, leading_first, predict_with_heatmap, predict_with_mirror_image
 from garbage_app.classify.decision import (
+    beside,
     chosen_threshold,
+    correctness,
+    disagreement,
+    headline,
     if_waste,
+    is_verdict,
     ood_share,
     sentence,
     uses_mirror_image,
@@ -17,6 +23,7 @@ from garbage_app.classify.decision import (
 )
 from garbage_app.photo import Photo, preview_of
 from garbage_app.widgets.charts import show
+from garbage_app.widgets.heat_view import show_heat_view
 from garbage_core.data.classes import LOCAL_RULES, class_hint
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
@@ -25,65 +32,87 @@ from garbage_core.utils.text import chance, escape, percent
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
 
+    Found = dict[str, tuple["Prediction", np.ndarray]]
 
-def write_prediction(photo: Photo, runs: list[Run]) -> None:
-    """Writes the headline for one photo, then each model's prediction, bars and heat map, and the reader's settings."""
+
+def write_prediction(photo: Photo, runs: list[Run], heading: Callable[..., object] = st.title) -> None:
+    """Writes the verdict on one photo, the photo with its heat map, and what each model says and saw.
+
+    Args:
+        photo: The photo.
+        runs: Models that classify it.
+        heading: Writes the verdict; `st.header` where the page has another title.
+    """
     try:
         preview = preview_of(photo)
     except GarbageError as error:
         st.error(escape(str(error), 500), icon=":material/broken_image:")
         return
-    found: dict[str, tuple[Prediction, np.ndarray]] = {}
-    runs = sorted(runs, key=val_accuracy, reverse=True)
+    found = _predict(photo, leading_first(runs))
+    runs = [run for run in leading_first(runs) if run.name in found]
+    if not runs:
+        return
+    alone = {run.name: with_threshold(found[run.name][0], run) for run in runs}
+    predictions = alone
+    if uses_mirror_image():
+        predictions = {run.name: with_threshold(predict_with_mirror_image(photo, run), run) for run in runs}
+    left, right = st.columns([1, 1], gap="medium", vertical_alignment="top")
+    with left:
+        heading(headline(predictions[runs[0].name]), anchor=False)
+        write_verdict(photo, predictions, runs)
+        if uses_mirror_image():
+            write_changes(runs, alone, predictions)
+    with right:
+        show_heat_view(photo, runs[0], found[runs[0].name][1], alone[runs[0].name].label)
+    write_models(photo, predictions, runs)
+    with st.expander("What each model saw, and all probabilities", icon=":material/visibility:"):
+        # A single model takes half the width too: its heat map would fill the screen.
+        for column, run in zip(st.columns(max(2, len(runs))), runs, strict=False):
+            with column.container(border=True, height="stretch"):
+                write_model(photo, preview, run, predictions[run.name], *found[run.name])
+    write_settings(runs)
+
+
+def _predict(photo: Photo, runs: list[Run]) -> "Found":
+    """Returns each model's prediction with its heat map by its name; a model that fails says so and is left out."""
+    found: Found = {}
     with st.spinner("Classifying the photo" if all(map(is_loaded, runs)) else "Loading the models, once per server"):
         for run in runs:
             try:
                 found[run.name] = predict_with_heatmap(photo, run)
             except GarbageError as error:
                 st.error(f"{escape(run.title)}: {escape(str(error), 500)}", icon=":material/error:")
-        runs = [run for run in runs if run.name in found]
-        alone = {run.name: with_threshold(found[run.name][0], run) for run in runs}
-        predictions = alone
-        if uses_mirror_image():
-            predictions = {run.name: with_threshold(predict_with_mirror_image(photo, run), run) for run in runs}
-    if not runs:
-        return
-    left, right = st.columns([3, 1], gap="medium")
-    with left:
-        write_headline(photo, predictions, runs)
-        if uses_mirror_image():
-            write_changes(runs, alone, predictions)
-    if not photo.shown:
-        right.image(preview, width="stretch", output_format="JPEG", alt=f"The photo {photo.name}")
-    # A single model takes half the width too: its heat map would fill the screen.
-    for column, run in zip(st.columns(max(2, len(runs))), runs, strict=False):
-        with column.container(border=True, height="stretch"):
-            write_model(photo, preview, run, predictions[run.name], *found[run.name])
-    write_settings(runs)
+    return found
 
 
-def write_headline(photo: Photo, predictions: "dict[str, Prediction]", runs: list[Run]) -> None:
-    """Writes the prediction of the first model, and whether the others agree."""
-    leader, *others = runs
-    best = predictions[leader.name]
-    st.header(sentence(best), anchor=False)
-    hint = class_hint(best.label) if best.accepted else None
-    if best.is_ood:
-        st.markdown(
-            f"At least not like the photos that {escape(leader.title)} learned from. Put one object on a light, plain "
-            f"background, go close, and try again. {if_waste(best)}"
-        )
-    elif hint:
-        st.markdown(f"{hint} :gray[{LOCAL_RULES}]")
-    elif not best.accepted:
-        st.markdown("The model is not sure about this photo. Try one with better light, closer, on a plain background.")
-    different = [run for run in others if predictions[run.name].label != best.label]
-    if different:
-        pairs = [(run, predictions[run.name]) for run in (leader, *different)]
-        said = [f"{escape(run.title)} predicts {escape(one.label)} ({chance(one.confidence)})" for run, one in pairs]
-        st.markdown(f":material/call_split: **The models disagree.** {'; '.join(said)}.")
+def write_verdict(photo: Photo, predictions: "dict[str, Prediction]", runs: list[Run]) -> None:
+    """Writes whether the first model is right where that is known, what to do with the thing, and whether all agree."""
+    best = predictions[runs[0].name]
     if photo.label:
-        st.caption(f"A test photo that no model learned from; the data set labels it **{escape(photo.label)}**.")
+        st.markdown(f"**{correctness(best, photo.label)}**")
+    hint = class_hint(best.label) if is_verdict(best) else None
+    if best.is_ood:
+        st.markdown(f"{if_waste(best)} For a better answer, show one object on a plain, light background, from close.")
+    elif hint:
+        st.markdown(hint)
+    elif not best.accepted:
+        st.markdown("For a better answer, go closer, with good light, on a plain background.")
+    if said := disagreement({run.title: predictions[run.name] for run in runs}):
+        st.markdown(f":material/call_split: {said}")
+
+
+def write_models(photo: Photo, predictions: "dict[str, Prediction]", runs: list[Run]) -> None:
+    """Writes what each model says, one row each."""
+    lines = ["| Model | Verdict |", "| --- | --- |"]
+    for run in runs:
+        one = predictions[run.name]
+        right = correctness(one, photo.label).partition(": it")[0] if photo.label and is_verdict(one) else ""
+        parts = [headline(one), beside(one), right and f"{right.rstrip(']')}]"]
+        lines.append(f"| **{escape(run.title)}** | {' &nbsp; '.join(filter(None, parts))} |")
+    st.markdown("\n".join(lines))
+    rules = LOCAL_RULES if is_verdict(predictions[runs[0].name]) else ""
+    if said := " ".join(filter(None, [photo.note, rules])):
+        st.caption(said)
 
 
 def write_changes(runs: list[Run], before: "dict[str, Prediction]", after: "dict[str, Prediction]") -> None:
@@ -125,5 +154,5 @@ def write_model(
         width="stretch",
         output_format="JPEG",
         caption=f"Bright: what speaks for {escape(alone.label)}",
-        alt=f"Heat map of {run.title} over the photo {photo.name}",
+        alt=f"What {run.title} saw in {photo.name}: bright is what speaks for {alone.label}",
     )

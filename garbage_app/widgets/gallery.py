@@ -146,3 +146,18 @@ def gallery(
 def chip(name: str, position: int = 0) -> str:
     """Returns Markdown for a small square in the color of a class; put the name beside it."""
     return f':color[■]{{foreground="{class_edge(name, position)}"}}'
+
+
+_ICONS = {
+    "cardboard": "package_2",
+    "glass": "liquor",
+    "metal": "oil_barrel",
+    "paper": "description",
+    "plastic": "water_bottle",
+    "trash": "delete",
+}
+
+
+def class_icon(name: str) -> str:
+    """Returns the name of the Material symbol that stands for a class."""
+    return _ICONS.get(name, "recycling")
