@@ -66,13 +66,13 @@ def numbered(data: bytes, number: int) -> bytes:
 
 def expected_answers(drawings: list[bytes]) -> list[dict[str, str]]:
     """Returns what the page must say to each drawing: the headline, and by each model's title its line and its bars."""
-    from garbage_app.classifiers import val_accuracy
-    from garbage_app.classify.decision import sentence
+    from garbage_app.classifiers import MOST_MODELS, leading_first
+    from garbage_app.classify.decision import headline, sentence
     from garbage_core.figures import probability_bars
     from garbage_core.inference.classifier import Classifier
     from garbage_core.runs.run import list_runs
 
-    runs = sorted((run for run in list_runs() if run.has_weights), key=val_accuracy, reverse=True)[:2]
+    runs = leading_first([run for run in list_runs() if run.has_weights])[:MOST_MODELS]
     classifiers = {run.title: Classifier.from_run(run) for run in runs}
     found = []
     for data in drawings:
@@ -82,7 +82,7 @@ def expected_answers(drawings: list[bytes]) -> list[dict[str, str]]:
             title + BARS: BARS + " ".join(probability_bars(answer.probabilities).data[0].text)
             for title, answer in answers.items()
         }
-        found.append({HEADER: said[runs[0].title], **said, **bars})
+        found.append({HEADER: headline(answers[runs[0].title]), **said, **bars})
     return found
 
 

@@ -89,7 +89,8 @@ class Visitor:
                 element = message.delta.new_element
                 match element.WhichOneof("type"):
                     case "heading":
-                        self.said.append(element.heading.body)
+                        title = f"{HEADER}: " if element.heading.tag == "h1" else ""
+                        self.said.append(title + element.heading.body)
                     case "markdown":
                         self.said.append(element.markdown.body)
                     case "plotly_chart":
@@ -110,7 +111,8 @@ def verdict(said: list[str], expected: dict[str, str], others: list[dict[str, st
     errors = [text for text in said if text.startswith("error: ")]
     if errors:
         return errors[0]
-    page, title = {HEADER: said[1] if len(said) > 1 else ""}, ""
+    titles = [text.removeprefix(f"{HEADER}: ") for text in said if text.startswith(f"{HEADER}: ")]
+    page, title = {HEADER: titles[0] if titles else ""}, ""
     for place, text in enumerate(said[:-1]):
         if text in expected and re.fullmatch(r"\*\*(.*)\*\*", said[place + 1]):
             page[text], title = said[place + 1][2:-2], text

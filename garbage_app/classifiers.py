@@ -107,8 +107,7 @@ def leading_first(runs: Sequence[Run]) -> list[Run]:
 
 def val_accuracy(run: Run) -> float:
     """Returns the accuracy on the validation photos, 0..1, the mean over the sets: who leads there answers first."""
-    found = [accuracy(run, "val", name) for name in run.sets]
-    found = [share for share in found if share is not None]
+    found = [share for name in run.sets if (share := accuracy(run, "val", name)) is not None]
     return float(np.mean(found)) if found else 0.0
 
 

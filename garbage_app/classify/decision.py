@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
 
 TARGET = 98  # percent of accepted predictions that are right; what a run's own threshold was chosen for
-_NOT_SURE, _OOD = "not sure", "none of them"
+_NOT_SURE, _OOD = "not sure", "not waste"
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -179,7 +179,7 @@ def outcome(prediction: "Prediction") -> str:
 
 
 def acceptance(prediction: "Prediction") -> str:
-    """Returns whether a prediction is accepted: "yes", "no" or "none of them"."""
+    """Returns whether a prediction is accepted: "yes", "no" or "not waste"."""
     return {_NOT_SURE: "no", _OOD: _OOD}.get(outcome(prediction), "yes")
 
 

@@ -50,7 +50,9 @@ def _findings(runs: list[Run]) -> Iterator[tuple[str, str, str]]:
     """Yields page, icon and Markdown of each finding whose numbers are on this machine."""
     by_name = {run.name: run for run in runs}
     if {"scratch", "transfer"} <= by_name.keys():
-        scratch, transfer = (percent(accuracy(by_name[name], "test", by_name[name].sets[0])) for name in ("scratch", "transfer"))
+        scratch, transfer = (
+            percent(accuracy(by_name[name], "test", by_name[name].sets[0])) for name in ("scratch", "transfer")
+        )
         yield "comparison", "compare_arrows", f"**{scratch}** from scratch, **{transfer}** pretrained"
     counts = _photos_by_class(runs[0])
     rarest = str(counts.idxmin())

@@ -11,10 +11,11 @@ import pytest
 from garbage_core.inference import ood_detector as novelty
 from garbage_core.inference.classifier import Classifier
 from garbage_core.runs.run import load_run
-from tests.app.test_pages import open_page, place, upload, words  # noqa: F401, a fixture among them
+from tests.app.test_pages import open_page, place, upload, verdict, words  # noqa: F401, a fixture among them
 from tests.fixtures.networks import miniature_run
 from tests.fixtures.networks import picture as draw
 
+NOT_WASTE = "Not one of the six materials I know"
 PHOTOS = [(f"{seed}.jpg", draw(seed)) for seed in range(4)]
 
 
@@ -61,9 +62,9 @@ def test_a_photo_unlike_the_training_data_is_called_so(place, pair, strange):  #
     fit_detectors(pair, place / "models", strange)
     app = upload(open_page("classify"), PHOTOS[0])
     said = words(app)
-    assert (app.header[0].value == "This does not look like waste") == strange
-    assert (said.count("**This does not look like waste**") == 2) == strange
-    assert ("If it is waste all the same: " in said) == strange
+    assert (verdict(app) == NOT_WASTE) == strange
+    assert (said.count(f"**{NOT_WASTE}**") == 2) == strange
+    assert ("If it were one of them: " in said) == strange
     assert ("Rules differ from place to place" in said) != strange  # no bin is named for what is no waste
 
 
@@ -72,18 +73,18 @@ def test_strange_photos_have_a_place_of_their_own_in_a_batch(place, pair):  # no
     shutil.copytree(pair, place / "models", dirs_exist_ok=True)
     fit_detectors(pair, place / "models", strange=True)
     app = upload(open_page("classify"), *PHOTOS)
-    assert app.header[0].value == "Not like waste 4"
-    assert set(app.dataframe[0].value["Transfer: accepted"]) == {"not like waste"}
+    assert app.title[0].value == "Not waste 4"
+    assert set(app.dataframe[0].value["Transfer: accepted"]) == {"not waste"}
 
 
 @pytest.mark.slow
 def test_a_detector_fitted_while_the_app_runs_is_used(place, pair):  # noqa: F811
     shutil.copytree(pair, place / "models", dirs_exist_ok=True)
     app = upload(open_page("classify"), PHOTOS[0])
-    assert app.header[0].value != "This does not look like waste"
+    assert verdict(app) != NOT_WASTE
     fit_detectors(pair, place / "models", strange=True)
     app.run()
-    assert app.header[0].value == "This does not look like waste"
+    assert verdict(app) == NOT_WASTE
 
 
 def test_the_mirror_image_is_asked_on_request_and_what_it_changes_is_said(runs):
@@ -135,11 +136,11 @@ def test_how_sure_is_sure_is_chosen_with_what_it_costs(place, pair):  # noqa: F8
     (path / "run.json").write_text(json.dumps(description | {"threshold": 0.3}))
     assert 0.3 < best(pair, "transfer", PHOTOS[0][1]).confidence < 0.9
     app = upload(open_page("classify"), PHOTOS[0])
-    assert not app.header[0].value.startswith("Not sure")
+    assert not verdict(app).startswith("Not sure")
     assert "the decision threshold, 30.0 %" in words(app)
     assert "Transfer 100.0 %. For the others the model abstains." in words(app)
     app.slider(key="target").set_value(100).run()
-    assert app.header[0].value.startswith("Not sure")
+    assert verdict(app).startswith("Not sure")
     assert "the decision threshold, 90.0 %" in words(app)
     assert "Transfer 75.0 %. For the others the model abstains." in words(app)
 
@@ -175,13 +176,13 @@ def test_a_photo_from_the_clipboard_is_answered_until_another_source_is_chosen(r
     app.button_group(key="source").set_value("Paste").run()
     app.chat_input(key="clipboard").upload("image.png", draw(0, kind="PNG"), "image/png").run()
     assert not app.exception
-    said = app.header[0].value
+    said = app.title[0].value
     app.run()  # the field has forgotten the photo, the page has not
-    assert app.header[0].value == said
+    assert app.title[0].value == said
     app.button_group(key="source").set_value("Photos").run()
-    assert not app.header
+    assert app.title[0].value == "Garbage classification"
     app.button_group(key="source").set_value("Paste").run()
-    assert not app.header
+    assert app.title[0].value == "Garbage classification"
 
 
 def test_text_from_the_clipboard_is_no_photo(runs):
@@ -226,12 +227,26 @@ def test_a_folder_with_nothing_to_see_says_so(runs):
     assert "There is no photo in this folder" in app.info[0].value
 
 
-def test_a_session_keeps_no_photo_on_other_pages(runs):
+def test_a_session_keeps_none_of_many_photos_on_other_pages(runs):
     app = upload(open_page("classify"), *PHOTOS)
     assert {"predictions", "thumbnails", "preview"} <= set(app.session_state)
     app.switch_page("pages/models.py").run()
     assert not app.exception
-    assert not {"predictions", "thumbnails", "preview", "pasted"} & set(app.session_state)
+    assert not {"predictions", "thumbnails", "preview", "pasted", "kept_photo"} & set(app.session_state)
+
+
+def test_one_photo_lives_for_the_session_until_it_is_forgotten(runs):
+    app = upload(open_page("classify"), PHOTOS[0])
+    said = app.title[0].value
+    app.switch_page("pages/models.py").run()
+    assert app.session_state["kept_photo"].data == PHOTOS[0][1]
+    app.switch_page("pages/classify.py").run()
+    assert not app.exception
+    assert app.title[0].value == said
+    app.button(key="another").click().run()
+    assert app.title[0].value == "Garbage classification"
+    assert "kept_photo" not in app.session_state
+    assert not app.file_uploader[0].value
 
 
 def test_an_upload_is_not_written_to_disk(runs):

@@ -75,6 +75,12 @@ def words(app: AppTest) -> str:
     return re.sub(r"\\(.)", r"\1", text.replace("\u00a0", " "))
 
 
+def verdict(app: AppTest) -> str:
+    """Returns the verdict that stands over the photo, without its pictogram and color."""
+    said = re.sub(r":color\[(.*?)\]\{.*?\}", r"\1", app.title[0].value)
+    return re.sub(r":material/\w+: ", "", said).replace("\u00a0", " ")
+
+
 @pytest.mark.slow
 def test_the_menu_leads_to_the_pages(place):
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300).run()
@@ -83,7 +89,7 @@ def test_the_menu_leads_to_the_pages(place):
         app.switch_page(f"pages/{name}.py").run()
         assert not app.exception, app.exception[0].message
         titles.append(app.title[0].value)
-    assert titles[0] == "Which bin?"
+    assert titles[0] == "Garbage classification"
     assert len(set(titles)) == 1 + len(RESULT_PAGES)
 
 
@@ -297,8 +303,8 @@ def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
 
 def test_one_photo_gets_both_answers_and_both_heat_maps(working_runs):
     app = upload(open_page("classify"), ("drawing.jpg", picture(0)))
-    assert re.fullmatch(r"[A-Z][a-z]+, (over )?\d+ %", app.header[0].value.replace("\u00a0", " "))
-    assert {"Transfer", "Scratch"} == {heading.value for heading in app.subheader}
+    assert re.fullmatch(r"[A-Z][a-z]+, (over )?\d+ %", verdict(app))
+    assert {"Transfer", "Scratch"} < {heading.value for heading in app.subheader}
     assert "Rules differ from place to place" in words(app)
     assert sum(image.captions[0].startswith("Bright: what speaks for") for image in app.image) == 2
     assert len(app.get("plotly_chart")) == 2
@@ -309,7 +315,7 @@ def test_below_the_threshold_it_is_not_sure(place, working_pair):
     description = place / "models" / "transfer" / "run.json"
     description.write_text(json.dumps(json.loads(description.read_text()) | {"threshold": 1.01}))
     app = upload(open_page("classify"), ("drawing.jpg", picture(0)))
-    assert re.fullmatch(r"Not sure: \w+ or \w+\?", app.header[0].value)
+    assert re.fullmatch(r"Not sure: \w+ or \w+\?", verdict(app))
     assert "It always abstains" in words(app)
 
 
@@ -339,7 +345,7 @@ def test_a_file_that_is_no_photo_is_refused_in_place(working_runs):
     app = upload(open_page("classify"), ("<b>*odd* [name](x).pdf", b"%PDF-1.7 nothing"))
     assert "is a PDF document" in app.error[0].value
     assert r"\<b\>\*odd\* \[name\]\(x\)\.pdf" in app.error[0].value
-    assert not app.header
+    assert not app.title
 
 
 def test_many_photos_make_a_table_and_the_rest_goes_on(working_runs):
@@ -349,7 +355,7 @@ def test_many_photos_make_a_table_and_the_rest_goes_on(working_runs):
     table = app.dataframe[0].value
     assert list(table["File"]) == ["0.jpg", "1.jpg", "2.jpg"]
     assert table["Photo"].str.startswith("data:image/jpeg;base64,").all()
-    assert sum(int(number) for number in re.findall(r"\d+", app.header[0].value)) == 3
+    assert sum(int(number) for number in re.findall(r"\d+", app.title[0].value)) == 3
     assert len(app.download_button) == 1
 
 
@@ -357,7 +363,7 @@ def test_many_photos_make_a_table_and_the_rest_goes_on(working_runs):
 def test_answers_do_not_depend_on_the_company(working_runs):
     together = upload(open_page("classify"), *((f"{seed}.jpg", picture(seed)) for seed in range(3)))
     alone = upload(open_page("classify"), ("0.jpg", picture(0)))
-    assert together.header[1].value == alone.header[0].value
+    assert together.header[0].value == alone.title[0].value
 
 
 @pytest.mark.slow
@@ -371,7 +377,7 @@ def test_a_network_that_was_tampered_with_is_refused_and_the_other_answers(place
     assert "SHA-256" in words(app)
     assert {"Transfer"} == set(app.dataframe[0].value.columns) & {"Scratch", "Transfer"}
     upload(app, ("drawing.jpg", picture(0)))
-    assert [heading.value for heading in app.subheader] == ["Transfer"]
+    assert [heading.value for heading in app.subheader][-1] == "Transfer"
 
 
 def test_without_networks_the_page_says_so(two_runs):

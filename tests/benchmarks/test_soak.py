@@ -25,7 +25,7 @@ def answer(label: str, share: str) -> dict[str, str]:
 
 def page(said: dict[str, str]) -> list[str]:
     """The texts of a page, in order, that says so."""
-    parts = ["Which bin?", said[HEADER], "Empty it."]
+    parts = ["Another photo", f"{HEADER}: {said[HEADER]}", "Empty it."]
     for title in ("Transfer", "Scratch"):
         parts += [title, f"**{said[title]}**", said[title + BARS]]
     return [*parts, "Dotted line"]
@@ -48,7 +48,7 @@ def test_the_same_class_with_other_probabilities_is_a_swap_too():
 
 
 def test_a_page_without_an_answer_is_a_loss():
-    assert verdict(["Which bin?", "What the models can tell apart"], MINE, [MINE, OTHER]).startswith("lost")
+    assert verdict(["Garbage classification", "Or try one of these"], MINE, [MINE, OTHER]).startswith("lost")
     half = page(MINE)
     half.remove(MINE["Scratch" + BARS])
     assert verdict(half, MINE, [MINE, OTHER]).startswith("lost")

@@ -11,7 +11,7 @@ PAGES = {
     "evaluation": "How good is it, and where does it fail?",
     "models": "Which models are these?",
     "speed": "Is it fast?",
-    "": "Which bin?",
+    "": "Garbage classification",
     "data": "What is in the data?",
     "audit": "Can the data be trusted?",
     "training": "How did the models learn?",

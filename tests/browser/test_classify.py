@@ -171,7 +171,7 @@ def test_a_photo_survives_another_tab_and_goes_with_a_reload(open_page):
         wait_for_answer(page)
         page.get_by_alt_text(f"The photo {name}", exact=True).wait_for()
     first.reload()
-    first.get_by_text("What the models can tell apart").wait_for()
+    first.get_by_text("Or try one of these").wait_for()
     assert first.get_by_alt_text("The photo first.jpg", exact=True).count() == 0
     assert second.get_by_alt_text("The photo second.jpg", exact=True).count() == 1
 

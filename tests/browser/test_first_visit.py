@@ -55,9 +55,9 @@ def test_first_visitor_follows_a_link_then_looks_around(new_tab, fresh_address):
     assert page.evaluate("[...menu]") == MENU, "the menu showed something else before"
     assert page.url.endswith("/evaluation?run=Scratch&split=Validation")
     page.get_by_test_id("stSidebarNavLink").filter(has_text="Classify").click()
-    check(page, "Which bin?", "Classify")
+    check(page, "Garbage classification", "Classify")
     page.reload()
-    check(page, "Which bin?", "Classify")
+    check(page, "Garbage classification", "Classify")
     page.go_back()
     check(page, EVALUATION, "Evaluation")
     page.reload()
@@ -65,7 +65,7 @@ def test_first_visitor_follows_a_link_then_looks_around(new_tab, fresh_address):
 
 
 def test_two_first_visitors_at_once(new_tab, fresh_address):
-    links = {"models": ("Which models are these?", "Models"), "": ("Which bin?", "Classify")}
+    links = {"models": ("Which models are these?", "Models"), "": ("Garbage classification", "Classify")}
     tabs = {link: new_tab() for link in links}
     for link, page in tabs.items():
         page.goto(f"{fresh_address}/{link}", wait_until="commit")
@@ -76,9 +76,9 @@ def test_two_first_visitors_at_once(new_tab, fresh_address):
 def test_the_landing_page_can_be_called_by_its_name(new_tab, fresh_address):
     page = new_tab()
     page.goto(f"{fresh_address}/classify")
-    page.get_by_role("heading", name="Which bin?", level=1).wait_for()
+    page.get_by_role("heading", name="Garbage classification", level=1).wait_for()
     page.reload()  # the second visit, which Streamlit treats differently
-    page.get_by_text("What the models can tell apart").wait_for()
+    page.get_by_text("Or try one of these").wait_for()
     menu = page.get_by_test_id("stSidebarNavLink")
     menu.filter(has_text="Models").wait_for()
     assert [name.split("\n")[-1] for name in menu.all_inner_texts()] == MENU
@@ -87,7 +87,7 @@ def test_the_landing_page_can_be_called_by_its_name(new_tab, fresh_address):
     menu.filter(has_text="Evaluation").click()
     page.get_by_role("heading", name=EVALUATION, level=1).wait_for()
     page.go_back()
-    page.get_by_text("What the models can tell apart").wait_for()
+    page.get_by_text("Or try one of these").wait_for()
     menu.filter(has_text="Classify").click()
     page.wait_for_url(f"{fresh_address}/")
-    check(page, "Which bin?", "Classify")
+    check(page, "Garbage classification", "Classify")

@@ -17,7 +17,7 @@ def test_entry_for_community_cloud_opens_the_app(tmp_path, monkeypatch):
     monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path))
     app = AppTest.from_file(str(ROOT / "deploy" / "lite" / "streamlit_app.py"), default_timeout=250).run()
     assert not app.exception
-    assert app.title[0].value == "Which bin?"
+    assert app.title[0].value == "Garbage classification"
 
 
 def test_requirements_beside_the_entry_are_those_of_lite_mode():
