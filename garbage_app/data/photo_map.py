@@ -23,7 +23,7 @@ COLORINGS = {"class": "Class", "correct": "Right or wrong"}
 @st.fragment
 def write_map(runs: list[Run]) -> None:
     """Draws the embeddings of a network as a map; a click on a point shows its photo."""
-    from garbage_core.figures import photos as figures_photos
+    from garbage_core.figures.results import photo_map as draw_map
 
     st.subheader("Which photos are alike to a model: a map of its features", anchor=False)
     if not runs:
@@ -43,7 +43,7 @@ def write_map(runs: list[Run]) -> None:
     left, right = st.columns([5, 2], gap="large")
     with left:
         figure = drawn(
-            lambda: figures_photos.photo_map(points, classes, coloring, chosen),
+            lambda: draw_map(points, classes, coloring, chosen),
             MAP,
             run,
             *_map_files(run),

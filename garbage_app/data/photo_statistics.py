@@ -66,7 +66,7 @@ def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None
         classes: Names in order.
         key: Tells these photos from others, for the cache.
     """
-    from garbage_core.figures import photos as figures_photos
+    from garbage_core.figures import data as figures_data
 
     path = study_path("photos")
     has_bytes = "bytes" in photos
@@ -88,11 +88,11 @@ def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None
         f"above {percent(first['median'], 0)} and {percent(last['median'], 0)} of white). The class explains "
         f"{percent(facts.explained, 0)} of the differences between photos."
     )
-    show(drawn(lambda: figures_photos.brightness_ranges(bright), "brightness", whole_key), "brightness", data=bright)
+    show(drawn(lambda: figures_data.brightness_ranges(bright), "brightness", whole_key), "brightness", data=bright)
     st.caption("Ring: the median. Broad bar: half of the photos. Thin line: nine in ten.")
     st.subheader("Which color fills the photos", anchor=False)
     st.markdown(_colors_in_words(facts))
-    show(drawn(lambda: figures_photos.dominant_colors(facts.colors), "colors", whole_key), "colors", data=facts.colors)
+    show(drawn(lambda: figures_data.dominant_colors(facts.colors), "colors", whole_key), "colors", data=facts.colors)
     st.caption(
         "The largest of five groups of similar colors in each photo. Mostly that is the background, not the object: "
         "where it differs between classes, a model can learn the background instead of the object."

@@ -24,7 +24,7 @@ from garbage_core.utils.system import map_photos
 
 HASH_SIDE = 16
 # Of the 256 bits, how many may differ. On TrashNet all pairs up to 80 were looked at: the 31 up to 44 show the same
-# thing from the same place (3 identical files, 28 second shots), the first doubtful one has 48, and from 56 on two
+# thing from the same place (3 identical files, 28 second shots), the first uncertain one has 48, and from 56 on two
 # pairs in three are different things, such as bottle necks in the middle of white paper. Random pairs have 128.
 # The usual 8 x 8 hash does not separate: at 8 of its 64 bits, 34 of 68 pairs are different things.
 MOST_BITS = 44
@@ -73,13 +73,7 @@ def photo_signatures(
     progress: Callable[[int], None] = lambda done: None,
     workers: int | None = None,
 ) -> Signatures:
-    """Reads every photo once and computes its signatures, in threads.
-
-    Args:
-        dataset: The data set.
-        files: Names of its photos.
-        progress: Called with 1 after every photo.
-        workers: Number of threads; None takes one per processor.
+    """Reads every photo once and computes its signatures, in threads; `progress` and `workers` as in `map_photos`.
 
     Raises:
         GarbageError: A photo is missing or damaged.
@@ -141,14 +135,9 @@ def similar_pairs(vectors: np.ndarray, least: float) -> tuple[np.ndarray, np.nda
 
 
 def hash_pairs(signatures: Signatures, most_bits: int = MOST_BITS) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Finds all pairs of photos whose perceptual hashes differ in few bits.
+    """Finds all pairs of photos whose perceptual hashes differ in at most so many bits.
 
-    Args:
-        signatures: Of N photos.
-        most_bits: How many bits may differ.
-
-    Returns:
-        i and j, i < j, and the number of differing bits, each of shape (P,).
+    Returns i and j, i < j, and the number of differing bits, each of shape (P,).
     """
     size = signatures.bits.shape[1]
     # As vectors of +1 and -1, two hashes that differ in d of n bits have the cosine 1 - 2 d / n.
@@ -158,14 +147,9 @@ def hash_pairs(signatures: Signatures, most_bits: int = MOST_BITS) -> tuple[np.n
 
 
 def linked(n: int, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Numbers the groups that pairs link together.
+    """Returns the group of each of n photos that pairs (i, j) of their places link together, integers of shape (n,).
 
-    Args:
-        n: Number of photos.
-        pairs: Any number of (i, j), places of photos.
-
-    Returns:
-        Group of each photo, integers of shape (n,); photos in no pair are groups of their own.
+    Photos in no pair are groups of their own.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -188,11 +172,8 @@ def search_near(photos: pd.DataFrame, signatures: Signatures, embeddings: "Embed
     if embeddings is not None and embeddings.vectors.shape[1] >= LEAST_COMPONENTS:
         pairs.append(similar_pairs(embeddings.vectors, LEAST_COSINE)[:2])
     groups, identical = linked(len(photos), pairs), linked(len(photos), pairs[:1])
-    return [
-        table
-        for table in _groups(photos, signatures, embeddings, groups)
-        if len(set(identical[table.index])) > 1  # else nothing but identical photos
-    ]
+    tables = _groups(photos, signatures, embeddings, groups)
+    return [table for table in tables if len(set(identical[table.index])) > 1]  # else nothing but identical photos
 
 
 def _groups(

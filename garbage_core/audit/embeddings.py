@@ -1,4 +1,4 @@
-"""What a trained network sees in every photo, as a short vector, computed once and kept with the run.
+"""What a trained network sees in every photo, as a short vector, computed once and stored with the run.
 
     python -m garbage_core embed transfer
 
@@ -11,7 +11,7 @@ Reading them needs neither Keras nor the photos. Both are refused once the run h
 import io
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +38,7 @@ MAP_FILE = "embedding.csv"
 COMPONENTS = 128
 # A component needs photos to be estimated from, or equal variances blow up noise.
 PHOTOS_PER_COMPONENT = 10
-# Photos of the same thing in another pose, too, are kept together when photos are dealt out for cross-validation.
+# Photos of the same thing in another pose, too, stay together when photos are dealt out for cross-validation.
 SAME_THING = 0.8
 _SEED = 0
 
@@ -82,16 +82,12 @@ class Embeddings:
 def embed(
     run: Run, dataset: Dataset, progress: Callable[[int], None] = lambda done: None, batch_size: int = 32
 ) -> Embeddings:
-    """Runs a run's network over all photos of a data set, and judges their labels from what it sees.
+    """Runs a run's network over all photos of a data set, and predicts their labels from its features.
 
-    Args:
-        run: The run; its network is checked against the recorded SHA-256.
-        dataset: The photos.
-        progress: Called with the number of photos done in each batch.
-        batch_size: Photos in one call of the network.
+    `progress` is called with the number of photos in each batch.
 
     Raises:
-        GarbageError: The network or a photo cannot be read.
+        GarbageError: The network or a photo cannot be read, or the network is not the recorded one.
     """
     from garbage_core.networks.weights import load_network
 
@@ -111,16 +107,10 @@ def embed(
 
 
 def principal(features: np.ndarray, components: int = COMPONENTS) -> np.ndarray:
-    """Projects features on their principal components, all scaled to variance 1.
+    """Projects features (N, channels) on principal components of variance 1; float32 (N, D), as float16 holds it.
 
-    Each channel first gets mean 0 and variance 1, so that a few loud ones do not decide.
-
-    Args:
-        features: Shape (N, channels).
-        components: At most so many; one for every `PHOTOS_PER_COMPONENT` photos, but two at least.
-
-    Returns:
-        float32 of shape (N, D), as float16 holds it.
+    Each channel first gets mean 0 and variance 1, so that a few loud ones do not decide. There is one component for
+    every `PHOTOS_PER_COMPONENT` photos, at least two, at most `components`.
     """
     from sklearn.decomposition import PCA
 
@@ -131,14 +121,9 @@ def principal(features: np.ndarray, components: int = COMPONENTS) -> np.ndarray:
 
 
 def flat_map(embeddings: Embeddings, seed: int = _SEED) -> pd.DataFrame:
-    """Lays photos out on a plane so that neighbors stay neighbors (t-SNE, van der Maaten and Hinton 2008).
+    """Lays four photos or more out on a plane so that neighbors stay neighbors (t-SNE, van der Maaten and Hinton 2008).
 
-    Args:
-        embeddings: Of at least four photos.
-        seed: The same seed gives the same map.
-
-    Returns:
-        Columns `file`, `x`, `y`. Distances between far points and the sizes of clusters mean nothing.
+    Returns columns `file`, `x`, `y`. Distances between far points and the sizes of clusters mean nothing.
     """
     from sklearn.manifold import TSNE
 
@@ -152,15 +137,8 @@ def flat_map(embeddings: Embeddings, seed: int = _SEED) -> pd.DataFrame:
 
 def save_embeddings(run: Run, embeddings: Embeddings, places: pd.DataFrame) -> None:
     """Writes embeddings and their map into the run's folder, float16, each file whole or not at all."""
-    arrays = {
-        "files": np.array(embeddings.files),
-        "vectors": embeddings.vectors.astype(np.float16),
-        "probabilities": embeddings.probabilities.astype(np.float16),
-        "classes": np.array(embeddings.classes),
-        "layer": np.array(embeddings.layer),
-        "weights_sha256": np.array(embeddings.weights_sha256),
-        "fingerprint": np.array(embeddings.fingerprint),
-    }
+    arrays = {part.name: np.array(getattr(embeddings, part.name)) for part in fields(embeddings)}
+    arrays |= {name: arrays[name].astype(np.float16) for name in ("vectors", "probabilities")}
     packed = io.BytesIO()
     np.savez_compressed(packed, allow_pickle=False, **arrays)
     write_csv(places, run.path / MAP_FILE)

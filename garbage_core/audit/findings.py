@@ -42,21 +42,9 @@ from garbage_core.errors import GarbageError
 from garbage_core.runs.run import models_dir
 from garbage_core.utils.files import write_csv
 
-COLUMNS: tuple[str, ...] = (
-    "finding",
-    "kind",
-    "score",
-    "contradictory",
-    "leak",
-    "file",
-    "label",
-    "split",
-    "bits",
-    "cosine",
-    "suggested",
-)
-
-
+_PHOTO = ("file", "label", "split")
+_DETAILS = ("bits", "cosine", "suggested")
+COLUMNS: tuple[str, ...] = ("finding", "kind", "score", "contradictory", "leak", *_PHOTO, *_DETAILS)
 EARLIER_NAMES = {"mislabelled": "mislabeled"}  # kinds in tables of earlier versions
 Search = Callable[[pd.DataFrame, Signatures, Embeddings | None], list[pd.DataFrame]]
 
@@ -149,16 +137,13 @@ def audit(
     embeddings: Embeddings | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> pd.DataFrame:
-    """Searches a data set for all `FINDINGS`.
+    """Searches a data set for all `FINDINGS` and returns their table.
 
     Args:
         dataset: Source of the photos.
         photos: Columns `file`, `label`, `split`, as from `split_dataset`.
         embeddings: Embeddings of these photos; None finds duplicates by their hashes alone.
         progress: Function called with 1 for every photo read.
-
-    Returns:
-        The table of findings.
 
     Raises:
         GarbageError: A photo cannot be read, or the embeddings are of other photos.
@@ -173,17 +158,11 @@ def audit(
 
 
 def find_all(photos: pd.DataFrame, signatures: Signatures, embeddings: Embeddings | None = None) -> pd.DataFrame:
-    """Makes the table of findings from what is known about the photos.
+    """Makes the table of findings, by kind, the highest score first.
 
-    Args:
-        photos: Columns `file`, `label`, `split`.
-        signatures: Signatures of these photos, in this order.
-        embeddings: Embeddings of at least these photos, or None.
-
-    Returns:
-        The table of findings, by kind, the highest score first.
+    Photos have `file`, `label` and `split`; the signatures are of them, in this order, embeddings of at least them.
     """
-    photos = photos[["file", "label", "split"]].reset_index(drop=True)
+    photos = photos[list(_PHOTO)].reset_index(drop=True)
     if embeddings is not None:
         rows = embeddings.places(photos["file"])
         embeddings = replace(embeddings, vectors=embeddings.vectors[rows], probabilities=embeddings.probabilities[rows])
@@ -198,8 +177,8 @@ def find_all(photos: pd.DataFrame, signatures: Signatures, embeddings: Embedding
 
 def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
     """Brings rows with `kind`, `group` and `score` into the form of the table of findings."""
-    rows = rows.reindex(columns=["kind", "group", "score", "file", "label", "split", "bits", "cosine", "suggested"])
     key = ["kind", "group"]
+    rows = rows.reindex(columns=[*key, "score", *_PHOTO, *_DETAILS])
     rows["contradictory"] = rows.groupby(key)["label"].transform("nunique") > 1
     rows["leak"] = rows.groupby(key)["split"].transform("nunique") > 1
     rows["first"] = rows.groupby(key)["file"].transform("min")  # decides between equal scores
@@ -216,10 +195,7 @@ def save_findings(findings: pd.DataFrame, path: str | Path | None = None) -> Pat
 
 
 def load_findings(path: str | Path | None = None) -> pd.DataFrame:
-    """Reads a table of findings.
-
-    Args:
-        path: File to read; None takes `findings_path()`.
+    """Reads a table of findings; None takes that of `findings_path()`.
 
     Raises:
         GarbageError: There is none, or it cannot be read.
@@ -258,11 +234,7 @@ def findings_of(findings: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def counts(findings: pd.DataFrame) -> pd.DataFrame:
-    """Counts findings and photos.
-
-    Returns:
-        Columns `findings` and `photos`, whole numbers; one row for each of `FINDINGS`.
-    """
+    """Counts `findings` and `photos` (columns), whole numbers, of each of `FINDINGS` (rows)."""
     rows = {name: findings_of(findings, name) for name in FINDINGS}
     return pd.DataFrame(
         {name: {"findings": r["finding"].nunique(), "photos": r["file"].nunique()} for name, r in rows.items()}

@@ -2,7 +2,7 @@
 
 Whether a label is wrong is asked of classifiers that have never seen it: a logistic regression on a network's features,
 fitted five times, each time without the fifth of the photos that it then judges. Two things could still betray a label
-to its judge, and both are kept out. A wrong label could be confirmed by a copy of the photo, so photos of the same
+to its judge, and both are ruled out. A wrong label could be confirmed by a copy of the photo, so photos of the same
 thing go into the same fifth. And the features could remember it: a network that was trained on a photo learns to see in
 it what its label says. Features that remember give themselves away, because on them even a fresh classifier is right
 more often about photos the network was trained on than about others; `unseen_probabilities` takes the best of the
@@ -23,7 +23,7 @@ PARTS = 5  # of the photos; each is predicted by a classifier fitted to the othe
 # Inverse strength of the regularization, for channels of variance 1: of 0.003 to 0.1, best log loss on TrashNet.
 STRENGTH = 0.03
 # What remains of a layer's channels for the classifiers; with all of them they take ten times as long, and on TrashNet
-# 90 instead of 89 in 100 photos are called right.
+# 90 instead of 89 in 100 photos are predicted correctly.
 JUDGED_COMPONENTS = 256
 # One-sided test at 5 %: from here on the difference between photos learned from and others is no chance.
 _REMEMBERS = 1.645
@@ -45,8 +45,8 @@ def unseen_probabilities(
         learned: Whether the network was trained on the photo, bool of shape (N,).
 
     Returns:
-        Name of the layer on which most photos are called right, of those that do not remember (of all, the first), and
-        probabilities, float32 of shape (N, C).
+        Name of the layer on which most photos are predicted correctly, of those that do not remember (of all, the
+        first), and probabilities, float32 of shape (N, C).
     """
     judged = {layer: cross_validated(values, labels, groups) for layer, values in features.items()}
     right = {layer: probabilities.argmax(axis=1) == labels for layer, probabilities in judged.items()}
@@ -56,14 +56,11 @@ def unseen_probabilities(
 
 
 def memory(right: np.ndarray, learned: np.ndarray) -> float:
-    """Tells how much more often classifiers are right about photos that the network was trained on.
+    """Returns how much more often classifiers are right about photos that the network was trained on.
 
-    Args:
-        right: Whether a photo was called right by a classifier that never saw it, bool of shape (N,).
-        learned: Whether the network was trained on it, bool of shape (N,).
-
-    Returns:
-        The difference in standard errors (two-proportion z-test); 0 if there is nothing to compare.
+    Both arguments are bool of shape (N,): whether a classifier that never saw a photo predicts it correctly, and
+    whether the network was trained on it. The difference is in standard errors (two-proportion z-test); 0 if there is
+    nothing to compare.
     """
     n, m = int(learned.sum()), int((~learned).sum())
     share = right.mean()
@@ -112,7 +109,7 @@ def find_label_issues(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np
     """Picks labels that are probably wrong by confident learning (Northcutt et al. 2021, arXiv:1911.00068).
 
     Those that both of its ways to prune agree on. On TrashNet these are 3 in 100 photos. Looked at one by one, of the
-    36 most doubtful ones about a third are wrong (a jar's lid called glass, clear wrap called paper) or can be argued
+    36 least probable ones about a third are wrong (a jar's lid called glass, clear wrap called paper) or can be argued
     about (wrappers called plastic); the others are right and hard. So this is a list to look at, not one to delete.
 
     Args:
@@ -120,7 +117,7 @@ def find_label_issues(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np
         probabilities: Shape (N, C), from classifiers that never saw the photo.
 
     Returns:
-        Places of the photos, the most doubtful first, and for each 1 minus the probability of its label.
+        Places of the photos, the least probable label first, and for each 1 minus the probability of its label.
     """
     from cleanlab.filter import find_label_issues
 

@@ -13,7 +13,8 @@ This is the deletion curve of Petsiuk et al. 2018 (RISE, arXiv:1806.07421) with 
   and 0.64 so; 0.40, 0.51 and 0.63 with blur; and 0.33, 0.28 and 0.42 with gray, which scattered squares use up fastest.
 - The curve is drawn against removal in random order. How fast a probability falls depends on the photo and on the
   network; only the distance to chance says anything about the map.
-- Cells, not single pixels, are removed in both orders, so that the orders alone make the difference.
+- Cells, not single pixels, are removed in both orders, so that the orders alone make the difference. They are about
+  square, `CELLS` along the photo's shorter side.
 
 Everything here is a function of arrays and of one function that gives probabilities; no network is known here.
 """
@@ -24,8 +25,9 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
-from garbage_core.explain.imputation import grid_shape, hottest_first, remove
+from garbage_core.utils.system import in_batches
 
 # From photos, uint8 (N, h, w, 3), to the probability of one class for each, (N,).
 Probability = Callable[[np.ndarray], np.ndarray]
@@ -36,15 +38,14 @@ DRAWS = 6  # random orders; each costs as many calls as the map itself, but serv
 BATCH_SIZE = 8
 LEAST = 0.1  # a class that loses less than this, whatever is removed, tells nothing about a map
 MARGIN = 0.01  # areas that differ by less count as equal
+CELLS = 15  # along the shorter side; 16 pixels each at 320x240, half the step of the last feature map
 
 
 @dataclass(frozen=True, eq=False)
 class RandomRemoval:
     """The effect of removing places in random order: the baseline of every map of one photo, class and network.
 
-    Attributes:
-        shares: Shares of the photo removed, from 0 to 1, shape (P,).
-        probabilities: Probability of the class in each draw, shape (draws, P).
+    Shares of the photo removed, from 0 to 1, (P,), and the class's probability in each draw, (draws, P).
     """
 
     shares: np.ndarray
@@ -55,10 +56,8 @@ class RandomRemoval:
 class Faithfulness:
     """How the probability of a class falls as the hottest places of a map are removed.
 
-    Attributes:
-        shares: Shares of the photo removed, from 0 to 1, shape (P,).
-        hottest: Probability of the class with so much of the hottest removed, shape (P,).
-        random: The same for places in random order, shape (draws, P).
+    Shares of the photo removed, from 0 to 1, (P,), and the class's probability with so much of the hottest removed,
+    (P,), and in each random order, (draws, P).
     """
 
     shares: np.ndarray = field(repr=False)
@@ -94,8 +93,8 @@ class Faithfulness:
     def chance_range(self) -> tuple[float, float]:
         """Range in which the area of 90 % of random orders lies; never narrower than `MARGIN` to either side.
 
-        The prediction interval for one more draw from a normal distribution from which
-        `random_areas` were drawn, by Student's t. One draw alone gives no range but the margin.
+        The prediction interval, by Student's t, for one more draw from the normal distribution that `random_areas`
+        come from. One draw alone gives no range but the margin.
         """
         from scipy.stats import t
 
@@ -107,10 +106,9 @@ class Faithfulness:
 
     @property
     def verdict(self) -> str:
-        """The verdict on the map.
+        """Verdict: "better" if the map does better than 95 of 100 random orders would, "worse" if worse, else "chance".
 
-        "better" if the map does better than 95 of 100 random orders would, "worse" if worse than 95, "chance" if
-        neither; "little" if the class has less than `LEAST` to lose, "flat" if it loses less whatever is removed.
+        "little" if the class has less than `LEAST` to lose, "flat" if it loses less whatever is removed.
         """
         if self.start < LEAST:
             return "little"
@@ -149,9 +147,6 @@ def faithfulness(
         random: Baseline from `random_removal` for this photo and class; None computes it.
         progress: Called after every batch with the number of photos in it, see `calls`.
 
-    Returns:
-        The curves and the areas under them.
-
     Raises:
         ValueError: If photo and heat map differ in size.
     """
@@ -175,16 +170,7 @@ def random_removal(
 ) -> RandomRemoval:
     """Measures how a class loses its probability as places are removed in random order.
 
-    Args:
-        probability: See `faithfulness`.
-        photo: See `faithfulness`.
-        draws: Number of random orders, at least 1.
-        shares: Shares of the photo removed, rising from 0 to 1.
-        seed: Random state; the same seed gives the same orders.
-        progress: See `faithfulness`.
-
-    Returns:
-        The probability along every random order.
+    There are `draws` orders, which follow from the seed; the shares rise from 0 to 1; for the rest see `faithfulness`.
 
     Raises:
         ValueError: For no draws, or shares that do not rise from 0 to 1.
@@ -203,8 +189,7 @@ def random_removal(
 
 def calls(draws: int = DRAWS, shares: Sequence[float] = SHARES) -> tuple[int, int]:
     """Returns how many photos the network is shown for one map, and once for all maps of a photo and class."""
-    inner = len(shares) - 2
-    return inner, 2 + draws * inner
+    return len(shares) - 2, 2 + draws * (len(shares) - 2)
 
 
 def area_under(shares: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -213,16 +198,7 @@ def area_under(shares: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def overlap(a: np.ndarray, b: np.ndarray, share: float = 0.2) -> float:
-    """Returns which part of the hottest share of one map is among the hottest share of another.
-
-    Args:
-        a: Heat map of shape (h, w).
-        b: Another of the same shape; if it differs in size, bring it there first.
-        share: How much of the photo counts as hottest, 0..1.
-
-    Returns:
-        0..1; two unrelated maps have about `share` in common.
-    """
+    """Returns which part of a map's hottest share is in that of another of its shape, 0..1; by chance about `share`."""
     count = max(1, round(share * a.size))
     one, other = (np.argsort(-heat, axis=None, kind="stable")[:count] for heat in (a, b))
     return len(np.intersect1d(one, other)) / count
@@ -236,11 +212,89 @@ def _probabilities(
     progress: Callable[[int], None] | None,
 ) -> np.ndarray:
     """Returns the probability for every order and share, (orders, shares), a batch at a time."""
-    wanted = [(order, round(share * len(order))) for order in orders for share in shares]
+    wanted = ((order, round(share * len(order))) for order in orders for share in shares)
     found = []
-    for start in range(0, len(wanted), BATCH_SIZE):
-        batch = np.stack([remove(photo, order[:count]) for order, count in wanted[start : start + BATCH_SIZE]])
+    for some in in_batches(wanted, BATCH_SIZE):
+        batch = np.stack([remove(photo, order[:count]) for order, count in some])
         found.append(np.asarray(probability(batch), dtype=np.float64))
         if progress:
             progress(len(batch))
     return np.concatenate(found).reshape(len(orders), len(shares))
+
+
+def grid_shape(height: int, width: int) -> tuple[int, int]:
+    """Returns rows and columns of the cells of a photo."""
+    side = max(1.0, min(height, width) / CELLS)
+    return round(height / side), round(width / side)
+
+
+def hottest_first(heat: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Returns the cells of a map by falling mean heat, as places in the flat grid; ties in random order."""
+    rows, columns = grid_shape(*heat.shape)
+    means = _cell_means(heat[..., np.newaxis], rows, columns).ravel()
+    # Rounded, because cells that are equally hot differ in the last digits by the way they were added up.
+    means = np.round(means / max(float(np.abs(means).max()), 1e-12), 6)
+    return np.lexsort((np.random.default_rng(seed).random(means.size), -means))
+
+
+def remove(photo: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Removes cells of a photo and fills them in smoothly from what is left around them.
+
+    Every removed cell gets the mean of its neighbors above, below, left and right, all solved at once: the linear
+    imputation of Rong et al. 2022 (ROAD, arXiv:2202.00449), with cells in the place of pixels and without its noise.
+    With every cell removed, the photo's mean color is left. Photo and result are uint8 (h, w, 3); the cells are places
+    in the flat grid of `grid_shape`, numbered row by row, none twice.
+    """
+    if not len(cells):
+        return photo.copy()
+    height, width = photo.shape[:2]
+    rows, columns = grid_shape(height, width)
+    gone = np.zeros(rows * columns, dtype=bool)
+    gone[cells] = True
+    colors = _fill(_cell_means(photo.astype(np.float64), rows, columns).reshape(-1, 3), gone, rows, columns)
+    grid = colors.reshape(rows, columns, 3).astype(np.float32)
+    channels = [Image.fromarray(grid[..., c]).resize((width, height), Image.Resampling.BILINEAR) for c in range(3)]
+    mask = gone.reshape(rows, columns)[np.ix_(_cell_of(height, rows), _cell_of(width, columns))]
+    return np.where(
+        mask[..., np.newaxis], np.clip(np.round(np.stack([np.asarray(c) for c in channels], -1)), 0, 255), photo
+    ).astype(np.uint8)
+
+
+def _fill(colors: np.ndarray, gone: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Replaces the colors (cells, 3) of the removed cells by the mean of their neighbors."""
+    if gone.all():
+        return np.broadcast_to(colors.mean(axis=0), colors.shape)
+    from scipy.linalg import solveh_banded
+
+    # degree * x - sum of removed neighbors = sum of left neighbors; for cells left x = x. Numbered row by row, a cell
+    # touches only the next one and the one a row later, so that the equations form two bands, solved in no time.
+    gone_grid = gone.reshape(rows, columns)
+    known = np.where(gone_grid[..., np.newaxis], 0, colors.reshape(rows, columns, 3))
+    degree, right = np.zeros((rows, columns)), np.zeros((rows, columns, 3))
+    bands = np.zeros((columns + 1, rows, columns))
+    for axis, band in ((0, columns), (1, 1)):
+        first, second = (
+            tuple(np.s_[part] if k == axis else np.s_[:] for k in (0, 1)) for part in (np.s_[:-1], np.s_[1:])
+        )
+        for one, other in ((first, second), (second, first)):
+            degree[one] += 1
+            right[one] += known[other]
+        bands[band][first] -= gone_grid[first] & gone_grid[second]
+    bands[0] = np.where(gone_grid, degree, 1)
+    right[~gone_grid] = colors[~gone]
+    return solveh_banded(bands.reshape(columns + 1, -1), right.reshape(-1, 3), lower=True, check_finite=False)
+
+
+def _cell_of(length: int, cells: int) -> np.ndarray:
+    """Returns for each of `length` pixels in a row the cell it lies in."""
+    return np.arange(length) * cells // length
+
+
+def _cell_means(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Returns the mean of values (h, w, c) over each cell, (rows, columns, c)."""
+    for axis, cells in enumerate((rows, columns)):
+        cell = _cell_of(values.shape[axis], cells)
+        starts = np.searchsorted(cell, np.arange(cells))
+        sizes = np.bincount(cell, minlength=cells).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        values = np.add.reduceat(values.astype(np.float64), starts, axis=axis) / sizes
+    return values

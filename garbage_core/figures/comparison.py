@@ -33,12 +33,7 @@ def metric_comparison(
 ) -> go.Figure:
     """Draws metrics that are shares, with their 95 % intervals, for any number of models.
 
-    Args:
-        models: Title of each model and its table with the columns `metric`, `value`, `low`, `high` (0..1).
-        metrics: Which to draw, from top to bottom.
-
-    Returns:
-        Horizontal bars from zero in the models' colors.
+    Of each model title and `Evaluation.metrics` are given; `metrics` says which to draw, from top to bottom.
     """
     labels = [lookup(metric).title for metric in metrics]
     traces, sentences = [], []
@@ -74,16 +69,9 @@ def metric_comparison(
 
 
 def recall_comparison(per_class: pd.DataFrame, title_a: str, title_b: str) -> go.Figure:
-    """Draws the recall of two models for every class as a dumbbell.
+    """Draws the recall of two models, from `Comparison.per_class`, as dumbbells.
 
-    Args:
-        per_class: Columns `label`, `support`, `recall_a`, `recall_b`, each recall also with `_low` and `_high` (95 %
-            interval), and `difference` (b minus a), all but the counts in 0..1.
-        title_a: Title of model a.
-        title_b: Title of model b.
-
-    Returns:
-        One row per class: a marker with its interval for each model, and a band from one to the other.
+    One row per class: a marker with its interval for each model, and a band from one to the other.
     """
     names = [str(name) for name in per_class["label"]]
     a, b, change = percents(per_class, "recall_a", "recall_b", "difference")
@@ -130,15 +118,14 @@ def recall_comparison(per_class: pd.DataFrame, title_a: str, title_b: str) -> go
 def differences(table: pd.DataFrame, title_a: str, title_b: str, of: str = "recall") -> go.Figure:
     """Draws differences between two models with their 95 % intervals, each written beside its row.
 
+    One row per label: a marker and its interval about a line at zero. Teal where the interval lies above zero, orange
+    below it, gray around it; the side of the line says the same.
+
     Args:
         table: Columns `label`, `difference` (b minus a), `low`, `high`, shares in -1..1; NaN leaves a gap.
         title_a: Title of model a.
         title_b: Title of model b.
         of: What the differences are in, in the middle of a sentence.
-
-    Returns:
-        One row per label: a marker and its interval about a line at zero. Teal where the interval lies above zero,
-        orange below it, gray around it; the side of the line says the same.
     """
     names = [str(name) for name in table["label"]]
     value, low, high = percents(table, "difference", "low", "high")
@@ -183,36 +170,25 @@ def differences(table: pd.DataFrame, title_a: str, title_b: str, of: str = "reca
         margin={"l": 4, "r": 12, "t": 12, "b": 36},
         xaxis={"title": f"{title_b} minus {title_a}, points", "range": [left - room, right + room]}
         | {"tickvals": marks, "ticktext": [signed(mark, 0) if mark else "0" for mark in marks]},
-        yaxis={"type": "category", "range": [len(names) - 0.5, -0.6], "showgrid": False}
-        | {"categoryorder": "array", "categoryarray": names},
+        yaxis=row_axis(names, range=[len(names) - 0.5, -0.6], categoryorder="array", categoryarray=names),
     )
 
 
 def right_and_wrong(
     table: pd.DataFrame, title_a: str, title_b: str, dark: bool | None = None, chosen: tuple[str, str] | None = None
 ) -> go.Figure:
-    """Draws on how many photos each of two models is right, the table of McNemar's test.
+    """Draws on how many photos each of two models is right, the table of McNemar's test (`Comparison.table`).
 
-    Args:
-        table: Photos by whether a (rows) and b (columns) are right, both in the order right, wrong.
-        title_a: Title of model a.
-        title_b: Title of model b.
-        dark: Whether the page is dark, see `matrix`.
-        chosen: Row and column of a cell that gets a frame, each "right" or "wrong".
-
-    Returns:
-        A matrix of two rows and two columns whose markers carry "right" and "wrong", see `matrix`.
+    A matrix whose rows (of a) and columns (of b) are "right" and "wrong"; for `dark` and `chosen` see `matrix`.
     """
     words = [["both are right", f"only {title_a} is right"], [f"only {title_b} is right", "both are wrong"]]
     cells = [list(zip(*row, strict=True)) for row in zip(table.to_numpy(), words, strict=True)]
     total = int(table.to_numpy().sum())
     texts = [[f"<b>{number(n)}</b><br>{word}" for n, word in row] for row in cells]
+    shares = table.to_numpy() / (total or np.nan)
     hovers = [
-        [
-            f"{number(n)} of {number(total)} photos ({percent(n / total if total else np.nan)})<br>{word}"
-            for n, word in row
-        ]
-        for row in cells
+        [f"{number(n)} of {number(total)} photos ({percent(s)})<br>{word}" for (n, word), s in zip(*both, strict=True)]
+        for both in zip(cells, shares, strict=True)
     ]
     alt = f"Table of {number(total)} photos: {listing([f'{word} on {number(n)}' for row in cells for n, word in row])}."
     values = pd.DataFrame(table.to_numpy(), ["right", "wrong"], ["right", "wrong"])
@@ -220,17 +196,7 @@ def right_and_wrong(
 
 
 def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str, dark: bool | None = None) -> go.Figure:
-    """Draws which classes two models predict for the same photos.
-
-    Args:
-        agreement: Photos by predicted class of a (rows) and of b (columns).
-        title_a: Title of model a.
-        title_b: Title of model b.
-        dark: Whether the page is dark, see `matrix`.
-
-    Returns:
-        A matrix in class order, see `garbage_core.figures.matrix`.
-    """
+    """Draws which classes two models predict for the same photos, from `Comparison.agreement`; see `matrix`."""
     counts = agreement.to_numpy()
     texts = [[str(n) for n in row] for row in counts]
     hovers = [

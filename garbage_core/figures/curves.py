@@ -1,4 +1,4 @@
-"""Figures about probabilities: reliability, coverage, ROC and precision-recall curves."""
+"""Figures about probabilities: reliability, coverage, ROC, precision-recall and removal curves."""
 
 from collections.abc import Sequence
 
@@ -34,12 +34,8 @@ _FEWEST = 10
 def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
     """Draws how often predictions of each confidence are right, and below it how many there are of each.
 
-    Args:
-        curves: Title and table of each curve, at most three (for example before and after temperature scaling); columns
-            `bin_low`, `bin_high`, `photos`, `confidence`, `accuracy`, `accuracy_low`, `accuracy_high` (0..1).
-
-    Returns:
-        Two panels that share the horizontal axis; the diagonal is perfect calibration.
+    Of each curve, at most three (such as before and after temperature scaling), title and `reliability_table`. Two
+    panels share the horizontal axis; the diagonal is perfect calibration.
     """
     traces = [_diagonal("perfect")]
     sentences, bars = [], []
@@ -95,14 +91,11 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
 def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], target: float | None = None) -> go.Figure:
     """Draws how the accuracy falls as a model abstains on fewer of the photos.
 
-    Args:
-        curves: Title of each model, its table with the columns `threshold`, `accepted` (photos), `coverage`,
-            `accuracy`, `accuracy_low`, `accuracy_high` (0..1), and its chosen threshold, which is marked on the curve
-            (None for none).
-        target: Accuracy wanted, 0..1, drawn as a line.
+    Coverage goes from left (the most confident predictions) to right (all).
 
-    Returns:
-        Line chart: coverage from left (the most confident predictions) to right (all).
+    Args:
+        curves: Title of each model, its `coverage_table`, and its chosen threshold, which is marked on the curve.
+        target: Accuracy wanted, 0..1, drawn as a line.
     """
     traces, shapes, sentences, lowest = [], [], [], 100.0
     for position, (title, table, threshold) in enumerate(curves):
@@ -172,15 +165,7 @@ def _threshold_mark(title: str, position: int, threshold: float, share: float, r
 
 
 def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
-    """Draws one ROC curve per class, each against all others.
-
-    Args:
-        table: Columns `label`, `fpr`, `tpr`, `threshold`, `auc`, all but the first in 0..1.
-        classes: Names of the classes in order.
-
-    Returns:
-        Line chart in the classes' colors; the diagonal is guessing.
-    """
+    """Draws the ROC curves of a `roc_table`, in the colors of `classes`; the diagonal is guessing."""
     hover = (
         "%{fullData.name}<br>finds %{y:.1f} % of its photos<br>and predicts %{x:.1f} % of the others as it"
         "<extra></extra>"
@@ -196,15 +181,7 @@ def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
 
 
 def pr_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
-    """Draws one precision-recall curve per class.
-
-    Args:
-        table: Columns `label`, `recall`, `precision`, `threshold`, `average_precision`, all but the first in 0..1.
-        classes: Names of the classes in order.
-
-    Returns:
-        Line chart in the classes' colors.
-    """
+    """Draws the precision-recall curves of a `pr_table`, in the colors of `classes`."""
     hover = "%{fullData.name}<br>finds %{x:.1f} % of its photos<br>and is right in %{y:.1f} %<extra></extra>"
     curves, sentences = _class_curves(table, classes, "recall", "precision", "average_precision", "AP", hover, "vh")
     return figure(
@@ -234,3 +211,60 @@ def _class_curves(
         )
         words.append(f"{name} {value:.3f}")
     return curves, listing(words or ["none"])
+
+
+def removal_curve(table: pd.DataFrame, label: str, draws: int) -> go.Figure:
+    """Draws how the probability of a class falls as the hottest places are removed, and as random ones are.
+
+    The table is that of `Faithfulness.to_table`, `label` the class; the band spans all random orders, `draws` of them.
+    """
+    x, hottest, mean, low, high = percents(table, "removed", "hottest", "random", "random_low", "random_high")
+    curves = [
+        (mean, f"random order, mean of {draws}", NEUTRAL, "dash", "circle", "removed at random"),
+        (hottest, "hottest first", PRIMARY, "solid", "diamond", "removed, hottest first"),
+    ]
+    traces = band(x, low, high, NEUTRAL, 0.2) + [
+        go.Scatter(
+            x=x,
+            y=y,
+            mode="lines+markers",
+            name=name,
+            line={"color": color, "width": 2.2, "dash": dash},
+            marker={"color": color, "symbol": symbol, "size": 7},
+            hovertemplate=f"%{{x:.0f}} % of the photo {words}:<br>probability %{{y:.1f}} %<extra></extra>",
+        )
+        for y, name, color, dash, symbol, words in curves
+    ]
+    hot, chance = (np.interp(20, x, curve) / 100 for curve in (hottest, mean))
+    alt = (
+        f"Probability of {label} as places of the photo are removed: {percent(hottest[0] / 100)} at first, "
+        f"{percent(hot)} without the hottest fifth, {percent(chance)} without a random fifth."
+    )
+    return figure(
+        traces,
+        alt,
+        height=290,
+        xaxis=percent_axis("Share of the photo removed") | {"range": [-2, 102], "showgrid": False},
+        yaxis=percent_axis("Probability") | {"range": [-2, 104]},
+    )
+
+
+def heat_scale() -> go.Figure:
+    """Draws the colors of heat maps, from nothing to the most: a strip with a word at each end."""
+    heat = np.linspace(0, 1, 64)
+    strip = go.Heatmap(z=[heat], x=100 * heat, colorscale="Viridis", showscale=False, hoverinfo="skip")
+    # The words are set to begin and end with the strip; ticks would stand half outside.
+    note = {"xref": "paper", "yref": "paper", "y": 0, "yanchor": "top", "yshift": -4, "showarrow": False}
+    return figure(
+        [strip],
+        "Color scale of the heat maps: dark violet where nothing speaks for the class, through green to yellow where "
+        "most does.",
+        height=56,
+        annotations=[
+            note | {"x": 0, "xanchor": "left", "text": "nothing"},
+            note | {"x": 1, "xanchor": "right", "text": f"speaks most for{NBSP}it"},
+        ],
+        margin={"l": 0, "r": 0, "t": 4, "b": 28},
+        xaxis={"visible": False},
+        yaxis={"visible": False},
+    )

@@ -1,4 +1,4 @@
-"""Figures about the photos: how many of each class, how large."""
+"""Figures about the photos: how many of each class, how large, how bright, and which color fills them."""
 
 from collections.abc import Sequence
 
@@ -8,25 +8,30 @@ import plotly.graph_objects as go
 
 from garbage_core.data.class_balance import expected_counts
 from garbage_core.data.classes import class_color, class_edge
-from garbage_core.figures.style import NEUTRAL, bar_marker, class_colors, dots, figure, legend_sample, named_rows
-from garbage_core.utils.text import NBSP, listing, number
+from garbage_core.data.photo_statistics import COLOR_NAMES, hex_to_rgb
+from garbage_core.figures.style import (
+    LINE,
+    NEUTRAL,
+    bar_marker,
+    class_colors,
+    contrast,
+    dots,
+    figure,
+    legend_sample,
+    named_rows,
+)
+from garbage_core.utils.text import NBSP, listing, number, percent
 
 # Splits are told apart by fill pattern, because the colors are the classes'.
 _PATTERNS = ("", "/", ".", "x", "-", "+")
 _STRENGTHS = (1.0, 0.55, 0.35)
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
+_CLASS_AXIS = {"type": "category", "showgrid": False, "autotickangles": [0, -45]}
+_PHOTO_AXIS = {"title": "Photos", "rangemode": "tozero", "tickformat": ",d"}
 
 
-def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure:
-    """Draws how many photos every class has in every split.
-
-    Args:
-        counts: Classes in rows, splits in columns, numbers of photos.
-        mode: "stacked" (one bar per class) or "grouped" (one bar per class and split).
-
-    Returns:
-        Bars from zero, in the classes' colors.
-    """
+def class_distribution(counts: pd.DataFrame) -> go.Figure:
+    """Draws how many photos every class (row) has in every split (column): stacked bars in the classes' colors."""
     classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
     fills, edges = class_colors(classes)
     totals = counts.sum(axis=1)
@@ -34,14 +39,11 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
     for k, split in enumerate(splits):
         strength = _STRENGTHS[min(k, len(_STRENGTHS) - 1)]
         shape = _PATTERNS[k % len(_PATTERNS)]
-        # Bars of one group would not be stacked.
-        group = {"offsetgroup": split} if mode == "grouped" else {}
         traces.append(
             go.Bar(
                 x=classes,
                 y=counts.iloc[:, k],
                 name=split,
-                **group,
                 showlegend=False,
                 marker=bar_marker(fills, edges, strength, shape),
                 customdata=totals,
@@ -50,37 +52,32 @@ def class_distribution(counts: pd.DataFrame, mode: str = "stacked") -> go.Figure
         )
         # The legend explains patterns, so its samples are gray and not the color of the first class.
         sample = bar_marker(NEUTRAL, NEUTRAL, strength, shape)
-        traces.append(legend_sample(split, sample, **group))
-    if mode == "stacked":
-        labels = {"x": classes, "y": totals, "text": [number(n) for n in totals], "hoverinfo": "skip"}
-        # Invisible markers, because they keep the text off the bars.
-        labels |= {"mode": "markers+text", "marker": {"size": 8, "opacity": 0}, "textposition": "top center"}
-        traces.append(go.Scatter(**labels, showlegend=False, cliponaxis=False))
+        traces.append(legend_sample(split, sample))
+    labels = {"x": classes, "y": totals, "text": [number(n) for n in totals], "hoverinfo": "skip"}
+    # Invisible markers, because they keep the text off the bars.
+    labels |= {"mode": "markers+text", "marker": {"size": 8, "opacity": 0}, "textposition": "top center"}
+    traces.append(go.Scatter(**labels, showlegend=False, cliponaxis=False))
     largest, smallest = totals.idxmax(), totals.idxmin()
     alt = (
         f"Bar chart of {number(totals.sum())} photos by class and by split ({listing(splits)}): "
         f"{largest} has the most with {number(totals.max())}, {smallest} the fewest with {number(totals.min())}."
     )
-    top = totals.max() if mode == "stacked" else counts.to_numpy().max()
     return figure(
         traces,
         alt,
         height=380,
-        barmode="stack" if mode == "stacked" else "group",
+        barmode="stack",
         bargap=0.3,
-        xaxis={"type": "category", "showgrid": False, "autotickangles": [0, -45]},
-        yaxis={"title": "Photos", "range": [0, 1.1 * max(top, 1)], "tickformat": ",d"},
+        xaxis=_CLASS_AXIS,
+        yaxis=_PHOTO_AXIS | {"range": [0, 1.1 * max(totals.max(), 1)]},
     )
 
 
 def split_shares(counts: pd.DataFrame) -> go.Figure:
     """Draws which share of each split a class has, beside its share of all photos, which every split would have.
 
-    Args:
-        counts: Classes in rows, splits in columns, numbers of photos.
-
-    Returns:
-        One row per class: a tick at the even share, and a symbol for each split; hovering gives both counts.
+    One row per class (row of `counts`): a tick at the even share, and a symbol for each split (column); hovering gives
+    both counts.
     """
     classes, splits = [str(name) for name in counts.index], [str(name) for name in counts.columns]
     expected, totals = expected_counts(counts), counts.sum(axis=1)
@@ -117,11 +114,8 @@ def split_shares(counts: pd.DataFrame) -> go.Figure:
 def effective_numbers(table: pd.DataFrame) -> go.Figure:
     """Draws how many photos each class has to learn from, and how many of them count as new.
 
-    Args:
-        table: Columns `label`, `photos` and `effective` (see `class_balance.effective_number`).
-
-    Returns:
-        A broad faint bar for the photos, a narrow full one for the effective number in it.
+    A broad faint bar for the column `photos` of each `label`, a narrow full one in it for `effective`, the effective
+    number, see `class_balance.effective_number`.
     """
     classes = table["label"].astype(str).tolist()
     fills, edges = class_colors(classes)
@@ -139,20 +133,13 @@ def effective_numbers(table: pd.DataFrame) -> go.Figure:
         f"Bar chart of photos and effective number by class: {'; '.join(pairs)}.",
         height=320,
         barmode="overlay",
-        xaxis={"type": "category", "showgrid": False, "autotickangles": [0, -45]},
-        yaxis={"title": "Photos", "rangemode": "tozero", "tickformat": ",d"},
+        xaxis=_CLASS_AXIS,
+        yaxis=_PHOTO_AXIS,
     )
 
 
 def photo_sizes(photos: pd.DataFrame) -> go.Figure:
-    """Draws which widths and heights the photos have: one circle per size, its area their number.
-
-    Args:
-        photos: Columns `width` and `height` in pixels, one row per photo.
-
-    Returns:
-        A scatter plot with both axes from zero.
-    """
+    """Draws `width` and `height` (pixels) of photos, one a row: one circle per size, its area their number."""
     sizes = photos.groupby(["width", "height"]).size().reset_index(name="photos")
     most = sizes["photos"].max() if len(sizes) else 1
     diameter = 8 + 26 * np.sqrt(sizes["photos"] / most)
@@ -184,15 +171,7 @@ def photo_sizes(photos: pd.DataFrame) -> go.Figure:
 
 
 def file_sizes(photos: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
-    """Draws how large the files are: a stacked histogram in kilobytes.
-
-    Args:
-        photos: Columns `label` and `bytes`, one row per photo.
-        classes: Names of the classes in order.
-
-    Returns:
-        Bars from zero, in the classes' colors.
-    """
+    """Draws how large the files are, one photo a row with `label` and `bytes`: a stacked histogram in kilobytes."""
     kilobytes = photos["bytes"].to_numpy(float) / 1000
     edges = np.histogram_bin_edges(kilobytes, bins=24) if len(kilobytes) else np.array([0.0, 1.0])
     spans = np.stack([edges[:-1], edges[1:]], axis=1)
@@ -225,5 +204,84 @@ def file_sizes(photos: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
         barmode="stack",
         bargap=0,
         xaxis={"title": "Size of the file in kB", "showgrid": False},
-        yaxis={"title": "Photos", "rangemode": "tozero", "tickformat": ",d"},
+        yaxis=_PHOTO_AXIS,
     )
+
+
+def brightness_ranges(table: pd.DataFrame) -> go.Figure:
+    """Draws how bright the photos of each class are: a dot at the median, a bar for the middle half, a line for 90 %.
+
+    The table is that of `photo_statistics.brightness_table`; the axis goes from black (0 %) to white (100 %).
+    """
+    traces = []
+    for place, row in enumerate(named_rows(table)):
+        color, edge = class_color(row.label, place), class_edge(row.label, place)
+        for ends, width in (((row.low, row.high), 2), ((row.q1, row.q3), 12)):
+            line = {"x": [100 * end for end in ends], "y": [row.label] * 2, "line": {"color": color, "width": width}}
+            traces.append(go.Scatter(**line, mode="lines", hoverinfo="skip", showlegend=False))
+        hover = (
+            f"{row.label}, {number(row.photos)} photos<br>median {percent(row.median)}<br>half of them "
+            f"{percent(row.q1)} to {percent(row.q3)}<br>nine in ten {percent(row.low)} to {percent(row.high)}"
+        )
+        marker = {"size": 13, "color": "#FFFFFF", "line": {"color": edge, "width": 3}}
+        more = {"showlegend": False, "hovertemplate": f"{hover}<extra></extra>"}
+        traces.append(dots([100 * row.median], [row.label], marker, **more))
+    medians = [f"{row.label} {percent(row.median)}" for row in named_rows(table)]
+    alt = f"Chart of the brightness of photos by class, from black to white. Medians: {listing(medians)}."
+    return figure(
+        traces,
+        alt if medians else "Empty chart of brightness: there are no photos.",
+        height=70 + 42 * max(len(table), 1),
+        xaxis={"title": "Brightness", "range": [0, 100], "ticksuffix": f"{NBSP}%"},
+        yaxis={"type": "category", "autorange": "reversed", "showgrid": False},
+    )
+
+
+def dominant_colors(table: pd.DataFrame) -> go.Figure:
+    """Draws which colors fill the photos of each class, each in the mean of the photos that have it.
+
+    The table is that of `photo_statistics.color_table`. One bar per class, its parts named, adds up to all its photos.
+    """
+    classes = list(dict.fromkeys(table["label"]))
+    names = [name for name in COLOR_NAMES if name in set(table["name"])]
+    traces = []
+    for name in names:
+        rows = table[table["name"] == name]
+        inks = [_ink(color) for color in rows["color"]]
+        traces.append(
+            go.Bar(
+                x=100 * rows["share"],
+                y=rows["label"],
+                orientation="h",
+                name=name,
+                text=[name] * len(rows),
+                textposition="inside",
+                insidetextanchor="middle",
+                textangle=0,
+                insidetextfont={"color": inks},
+                marker={"color": rows["color"].tolist(), "line": {"color": LINE, "width": 1}},
+                customdata=np.stack([rows["photos"], rows["label"]], axis=1),
+                hovertemplate=f"{name}: %{{customdata[0]:,}} photos of %{{customdata[1]}}, %{{x:.1f}}{NBSP}%"
+                "<extra></extra>",
+                showlegend=False,
+            )
+        )
+    most = table.loc[table.groupby("label", sort=False)["share"].idxmax()] if len(table) else table
+    sentences = [f"{row.label} {row.name} ({percent(row.share)})" for row in named_rows(most)]
+    alt = "Stacked bars of the colors that fill most of a photo, by class. The most common: "
+    return figure(
+        traces,
+        f"{alt}{listing(sentences)}." if sentences else "Empty chart of colors: there are no photos.",
+        height=70 + 42 * max(len(classes), 1),
+        barmode="stack",
+        bargap=0.25,
+        uniformtext={"minsize": 11, "mode": "hide"},
+        xaxis={"title": "Share of the class's photos", "range": [0, 100], "ticksuffix": f"{NBSP}%"},
+        yaxis={"type": "category", "categoryorder": "array", "categoryarray": classes[::-1], "showgrid": False},
+    )
+
+
+def _ink(color: str) -> str:
+    """Returns black or white, whichever can be read better on a color."""
+    rgb = hex_to_rgb([color])[0]
+    return "#000000" if contrast((0, 0, 0), rgb) >= contrast((255, 255, 255), rgb) else "#FFFFFF"

@@ -29,14 +29,7 @@ _AXIS_TITLES = {"epoch": "Epoch", "share": "Share of the training", "time": "Min
 
 @dataclass(frozen=True)
 class Training:
-    """What is drawn of one run.
-
-    Attributes:
-        title: Name of the run.
-        history: As in `history.csv`.
-        stages: From `history.stages_of`.
-        best: Checkpoint, from `history.best_epoch_of`.
-    """
+    """What is drawn of one run: name, `history.csv`, `history.stages_of` and `history.best_epoch_of`."""
 
     title: str
     history: pd.DataFrame
@@ -52,7 +45,7 @@ def learning_curves(
     dark: bool = False,
     panels: Sequence[str] = PANELS,
 ) -> go.Figure:
-    """Draws any number of trainings.
+    """Draws any number of trainings: panels over a common axis, the stages on top.
 
     Train is dotted. The best checkpoint is marked with the run's symbol: among the stages, and on
     the val curves; in the panel of macro-F1 at its value on photos of the final size, which may lie off the curve.
@@ -64,9 +57,6 @@ def learning_curves(
         splits: Which of "train" and "val" to draw.
         dark: Whether the page is dark.
         panels: Which of `PANELS` to draw, from top to bottom; one alone is taller.
-
-    Returns:
-        Panels over a common axis, the stages on top.
     """
     rows = len(trainings)
     panel_height = _PANEL if len(panels) > 1 else _ALONE

@@ -1,4 +1,4 @@
-"""Figures about one model's predictions: confusion matrix, per-class bars, probabilities of one photo."""
+"""Figures about one model's predictions: confusion matrix, per-class bars, one photo's probabilities, photo map."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,22 +6,33 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from garbage_core.data.classes import class_color, class_edge
 from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.style import (
+    CLEAR,
     GRID,
-    LINE,
     NEUTRAL,
+    WORSE,
     bar_marker,
     cell_text_color,
+    class_colors,
+    dots,
     figure,
+    legend_sample,
     matrix_scale,
+    named_rows,
     percent_axis,
+    percents,
+    row_axis,
+    upright,
+    whisker,
 )
 from garbage_core.utils.text import NBSP, number, percent
 
 # Bars of per-class metrics: the pattern says which metric, because the color says which class.
 _PATTERNS = ("", "/", ".")
+# So that classes can be told apart on the map without color.
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "triangle-down", "pentagon")
+_RING = "#C2185B"  # around the chosen photo; 3:1 on both themes, and no class has it
 
 
 def matrix(
@@ -52,9 +63,6 @@ def matrix(
         dark: Whether the page is dark, for the color of the text in the cells; None if not known.
         chosen: Names of the row and the column of a cell that gets a frame.
         bold_diagonal: Whether the texts on the diagonal are bold.
-
-    Returns:
-        The figure.
     """
     rows, columns, numbers = list(map(str, values.index)), list(map(str, values.columns)), values.to_numpy(float)
     greatest = greatest or float(np.nanmax(numbers, initial=0)) or 1.0
@@ -87,11 +95,10 @@ def matrix(
 
 def _click_markers(cells: Sequence[Sequence[str]]) -> go.Scatter:
     """Returns an invisible marker in every cell of a matrix, from its row, column and hover text."""
-    return go.Scatter(
-        x=[column for _, column, _ in cells],
-        y=[row for row, _, _ in cells],
-        mode="markers",
-        marker={"color": NEUTRAL, "size": 26, "symbol": "square", "opacity": 0},
+    return dots(
+        [column for _, column, _ in cells],
+        [row for row, _, _ in cells],
+        {"color": NEUTRAL, "size": 26, "symbol": "square", "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
         customdata=cells,
@@ -119,14 +126,8 @@ def confusion_matrix(
 ) -> go.Figure:
     """Draws which class was predicted as which.
 
-    Args:
-        confusion: Photos by true class (rows) and predicted class (columns).
-        normalize: Shows every cell as a share of its true class's photos, in per cent, instead of counts.
-        dark: Whether the page is dark, see `matrix`.
-        chosen: True class and predicted class of a cell that gets a frame, see `matrix`.
-
-    Returns:
-        A matrix in class order, see `matrix`.
+    With `normalize` cells show shares of their true class's photos, in per cent, instead of counts; for `dark` and
+    `chosen` see `matrix`.
     """
     counts = confusion.to_numpy()
     totals = counts.sum(axis=1, keepdims=True)
@@ -160,21 +161,12 @@ def confusion_matrix(
 
 
 def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision", "recall", "f1")) -> go.Figure:
-    """Draws up to three metrics of every class with their 95 % intervals.
-
-    Args:
-        per_class: Columns `label`, `support` and, for each metric, `<metric>`, `<metric>_low`, `<metric>_high` (0..1).
-        metrics: Which of "precision", "recall", "f1" to draw.
-
-    Returns:
-        Horizontal bars from zero, in the classes' colors.
-    """
+    """Draws up to three metrics of `Evaluation.per_class` with their 95 % intervals: bars in the classes' colors."""
     names = [str(name) for name in per_class["label"]]
-    edges = [class_edge(name, i) for i, name in enumerate(names)]
-    fills = [class_color(name, i) for i, name in enumerate(names)]
+    fills, edges = class_colors(names)
     traces = []
     for k, metric in enumerate(metrics):
-        value, low, high = (100 * per_class[metric + end].to_numpy(float) for end in ("", "_low", "_high"))
+        value, low, high = percents(per_class, metric, f"{metric}_low", f"{metric}_high")
         common = {"offsetgroup": metric, "legendgroup": metric, "name": lookup(metric).title, "orientation": "h"}
         traces.append(
             go.Bar(
@@ -190,24 +182,17 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
         )
         # One trace of whiskers per bar group and class, because error bars of one trace have one color.
         for i, name in enumerate(names):
-            whisker = {"color": edges[i], "thickness": 2, "width": 3, "symmetric": False}
-            whisker |= {"array": [high[i] - value[i]], "arrayminus": [value[i] - low[i]]}
-            clear = {"color": "rgba(0,0,0,0)", "line": {"width": 0}}
+            error = whisker(edges[i], value[i : i + 1], low[i : i + 1], high[i : i + 1], width=3)
             bar = common | {"x": [value[i]], "y": [name], "showlegend": False, "hoverinfo": "skip"}
-            traces.append(go.Bar(**bar, marker=clear, error_x=whisker))
+            traces.append(go.Bar(**bar, marker={"color": CLEAR, "line": {"width": 0}}, error_x=error))
         sample = bar_marker(NEUTRAL, NEUTRAL, 0.4, _PATTERNS[k % 3])
-        traces.append(
-            go.Bar(**common, x=[None], y=[None], marker=sample, hoverinfo="skip", showlegend=len(metrics) > 1)
-        )
+        traces.append(legend_sample(marker=sample, showlegend=len(metrics) > 1, **common))
     sentences = []
     for metric in metrics:
         values = per_class[metric].to_numpy(float)
         if np.isfinite(values).any():
-            worst, best = np.nanargmin(values), np.nanargmax(values)
-            sentences.append(
-                f"{lookup(metric).lower} from {percent(values[worst])} "
-                f"({names[worst]}) to {percent(values[best])} ({names[best]})"
-            )
+            ends = [f"{percent(values[i])} ({names[i]})" for i in (np.nanargmin(values), np.nanargmax(values))]
+            sentences.append(f"{lookup(metric).lower} from {' to '.join(ends)}")
     alt = f"Bars with 95{NBSP}% intervals for {len(names)} classes: {'; '.join(sentences or ['no values'])}."
     return figure(
         traces,
@@ -216,7 +201,7 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
         barmode="group",
         bargap=0.25,
         xaxis=percent_axis(lookup(metrics[0]).title if len(metrics) == 1 else None, top=102),
-        yaxis={"type": "category", "range": [len(names) - 0.5, -0.5], "showgrid": False},
+        yaxis=row_axis(names),
     )
 
 
@@ -225,20 +210,12 @@ def probability_bars(
 ) -> go.Figure:
     """Draws the probabilities that one model gives one photo.
 
-    The classes stand in their own order and not by probability, so that two models can be compared side by side.
-
-    Args:
-        probabilities: Probability (0..1) by class, in class order.
-        threshold: Confidence below which the model abstains, drawn as a line; None for no line.
-        color_by_class: Bars in the classes' colors; otherwise all in gray.
-
-    Returns:
-        Horizontal bars from zero with their values beside them; the highest value is bold.
+    The classes stand in their own order and not by probability, so that two models can be compared side by side. The
+    threshold, below which the model abstains, is drawn as a line; unless `color_by_class`, all bars are gray.
     """
     names, values = [str(name) for name in probabilities], [float(p) for p in probabilities.values()]
     top = int(np.argmax(values))
-    fills = [class_color(name, i) if color_by_class else NEUTRAL for i, name in enumerate(names)]
-    edges = [class_edge(name, i) if color_by_class else NEUTRAL for i, name in enumerate(names)]
+    fills, edges = class_colors(names) if color_by_class else ([NEUTRAL] * len(names),) * 2
     bars = go.Bar(
         x=[100 * p for p in values],
         y=names,
@@ -252,8 +229,7 @@ def probability_bars(
     )
     shapes, alt = [], f"Bar chart of probabilities: {names[top]} {percent(values[top])} is the highest"
     if threshold is not None and threshold <= 1:
-        edge = {"type": "line", "x0": 100 * threshold, "x1": 100 * threshold, "y0": 0, "y1": 1, "yref": "paper"}
-        shapes = [edge | {"line": {"color": LINE, "width": 1.5, "dash": "dot"}}]
+        shapes = [upright(100 * threshold, dash="dot")]
         alt += f", {'above' if values[top] >= threshold else 'below'} the threshold of {percent(threshold)}"
     return figure(
         [bars],
@@ -263,5 +239,62 @@ def probability_bars(
         bargap=0.35,
         # Room for "100.0 %" beside the longest bar.
         xaxis=percent_axis(top=122) | {"showticklabels": False, "showgrid": False},
-        yaxis={"type": "category", "range": [len(names) - 0.5, -0.5], "showgrid": False, "showline": True},
+        yaxis=row_axis(names, showline=True),
     )
+
+
+def photo_map(
+    points: pd.DataFrame, classes: Sequence[str], coloring: str = "class", chosen: str | None = None
+) -> go.Figure:
+    """Draws photos on a plane, similar ones close together; a click on one gives its file.
+
+    Points have `file` (their `customdata`), `x`, `y`, `label`, `split` and `predicted`; `coloring` is "class" (color
+    and symbol of the true class) or "correct"; file `chosen` gets a ring. Places mean nothing: there are no scales.
+    """
+    right = points["predicted"] == points["label"]
+    if coloring == "class":
+        groups = [
+            (name, points["label"] == name, color, edge, _SYMBOLS[place % len(_SYMBOLS)], 7)
+            for place, (name, color, edge) in enumerate(zip(classes, *class_colors(classes), strict=True))
+        ]
+    else:
+        groups = [("right", right, NEUTRAL, NEUTRAL, "circle", 5), ("wrong", ~right, WORSE, WORSE, "x", 9)]
+    traces = []
+    for name, rows, color, edge, symbol, size in groups:
+        if (part := points[rows.to_numpy()]).empty:
+            continue
+        opacity = {"opacity": 0.45 if name == "right" else 0.85}
+        traces.append(
+            dots(
+                part["x"],
+                part["y"],
+                opacity | {"color": color, "symbol": symbol, "size": size, "line": {"color": edge, "width": 0.8}},
+                name=f"{name} ({number(len(part))})",
+                unselected={"marker": opacity},  # all stay as they are when one is clicked: the ring says which
+                customdata=part[["file"]].to_numpy(),
+                text=_hovers(part),
+                hovertemplate="%{text}<extra></extra>",
+            )
+        )
+    at = points[points["file"] == chosen]
+    if len(at):
+        ring = {"color": CLEAR, "size": 20, "line": {"color": _RING, "width": 3}}
+        traces.append(dots(at["x"], at["y"], ring, hoverinfo="skip", showlegend=False))
+    by = "their class" if coloring == "class" else "whether the prediction is right"
+    alt = (
+        f"Map of {number(len(points))} photos, similar ones close together, colored by {by}; "
+        f"{number((~right).sum())} are predicted as another class than theirs."
+    )
+    bare = {"visible": False, "showgrid": False}
+    alt = alt if len(points) else "Empty map: there are no photos."
+    # A class that the reader hid through the legend stays hidden when the ring moves.
+    return figure(traces, alt, height=560, xaxis=bare, yaxis=bare | {"scaleanchor": "x"}, uirevision=coloring)
+
+
+def _hovers(points: pd.DataFrame) -> list[str]:
+    splits = {"train": "training", "val": "validation"}
+    return [
+        f"{row.file}<br>{row.label}, {splits.get(row.split, row.split)} photo<br>"
+        + ("rightly predicted" if row.predicted == row.label else f"predicted as {row.predicted}")
+        for row in named_rows(points)
+    ]

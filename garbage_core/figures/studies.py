@@ -10,9 +10,21 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from garbage_core.data.classes import class_color, class_edge
 from garbage_core.evaluation.metrics import lookup
-from garbage_core.figures.style import LINE, NEUTRAL, bar_marker, figure, model_color, model_symbol
+from garbage_core.figures.style import (
+    LINE,
+    NEUTRAL,
+    bar_marker,
+    class_colors,
+    dots,
+    figure,
+    model_color,
+    model_symbol,
+    percents,
+    row_axis,
+    upright,
+    whisker,
+)
 from garbage_core.studies.tables import BASELINE, rows_of, strategy_name
 from garbage_core.utils.text import MINUS, NBSP, number, percent
 
@@ -31,25 +43,18 @@ def strategy_color(strategy: str, position: int) -> str:
 def strategy_values(table: pd.DataFrame, metric: str, split: str, label: str = "") -> go.Figure:
     """Draws a metric that is a share, with its 95 % interval, for every strategy.
 
-    Args:
-        table: From `garbage_core.studies.tables.read_imbalance`.
-        metric: Name of the metric.
-        split: Name of the split.
-        label: Class, for a metric of one class.
-
-    Returns:
-        One row per strategy: the mean over the seeds with its interval, and the single seeds as small marks.
+    The table is that of `read_imbalance`; `label` names the class of a metric of one class. One row per strategy: the
+    mean over the seeds with its interval, and the single seeds as small marks.
     """
     rows = rows_of(table, metric, split, label)
     names = [strategy_name(name) for name in rows["strategy"]]
     keep = (table["metric"] == metric) & (table["split"] == split) & (table["class"] == label)
     single = table[keep & table["strategy"].isin(rows["strategy"]) & (table["seed"].str.isdecimal())]
     traces = [
-        go.Scatter(
-            x=100 * single["value"],
-            y=[strategy_name(name) for name in single["strategy"]],
-            mode="markers",
-            marker={"symbol": "line-ns", "size": 12, "line": {"width": 1.5, "color": LINE}},
+        dots(
+            100 * single["value"],
+            [strategy_name(name) for name in single["strategy"]],
+            {"symbol": "line-ns", "size": 12, "line": {"width": 1.5, "color": LINE}},
             customdata=single["seed"],
             hovertemplate="%{y}, seed %{customdata}: %{x:.1f} %<extra></extra>",
             showlegend=False,
@@ -64,20 +69,13 @@ def strategy_values(table: pd.DataFrame, metric: str, split: str, label: str = "
         f"to {percent(best['value'])}, the highest with {strategy_name(best['strategy']).lower()}."
     )
     axis = _upper_axis(rows["low"].min()) | {"title": f"Recall of {label}" if label else lookup(metric).title}
-    return figure(traces, alt, height=84 + _ROW * len(rows), xaxis=axis, yaxis=_categories(names), showlegend=False)
+    return _by_strategy(traces, alt, names, xaxis=axis)
 
 
 def strategy_differences(table: pd.DataFrame, metric: str, split: str, label: str = "") -> go.Figure:
     """Draws how far every strategy is from doing nothing: the paired difference with its 95 % interval.
 
-    Args:
-        table: From `garbage_core.studies.tables.read_imbalance`.
-        metric: Name of a metric that is a share.
-        split: Name of the split.
-        label: Class, for the recall of one class.
-
-    Returns:
-        One row per strategy, in points, about a line at zero, which is where `none` stands.
+    Arguments are those of `strategy_values`. One row per strategy, in points, about a line at zero, which is `none`.
     """
     rows = rows_of(table, metric, split, label)
     names = [strategy_name(name) for name in rows["strategy"]]
@@ -96,25 +94,14 @@ def strategy_differences(table: pd.DataFrame, metric: str, split: str, label: st
     step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if reach <= 4 * step or step == 50)
     marks = [step * k for k in range(-int(reach // step), int(reach // step) + 1)]
     texts = [f"{mark:+g}".replace("-", MINUS) if mark else "0" for mark in (round(mark, 1) for mark in marks)]
-    zero = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "yref": "paper", "line": {"color": LINE, "width": 1.5}}
     axis = {"title": "Points more than without", "range": [-reach, reach], "tickvals": marks, "ticktext": texts}
-    return figure(
-        traces, alt, height=84 + _ROW * len(rows), shapes=[zero], xaxis=axis, yaxis=_categories(names), showlegend=False
-    )
+    return _by_strategy(traces, alt, names, xaxis=axis, shapes=[upright(0)])
 
 
 def training_photos(classes: pd.DataFrame) -> go.Figure:
-    """Draws how many photos of each class there are to learn from.
-
-    Args:
-        classes: Columns `class` and `train_photos`, in class order.
-
-    Returns:
-        Horizontal bars from zero in the classes' colors, with the rows of `recall_by_strategy`.
-    """
+    """Draws `train_photos` of each `class`: bars in the classes' colors, with the rows of `recall_by_strategy`."""
     names, counts = [str(name) for name in classes["class"]], classes["train_photos"].to_numpy()
-    fills = [class_color(name, place) for place, name in enumerate(names)]
-    edges = [class_edge(name, place) for place, name in enumerate(names)]
+    fills, edges = class_colors(names)
     bars = go.Bar(
         x=counts,
         y=names,
@@ -138,20 +125,15 @@ def training_photos(classes: pd.DataFrame) -> go.Figure:
         margin=_CLASS_MARGIN,
         bargap=0.45,
         xaxis={"range": [0, 1.25 * max(counts.max(), 1)], "tickformat": ",d", "nticks": 4},
-        yaxis=_categories(names),
+        yaxis=_rows(names),
     )
 
 
 def recall_by_strategy(table: pd.DataFrame, classes: pd.DataFrame, split: str) -> go.Figure:
     """Draws the recall of every class under every strategy, with its 95 % interval.
 
-    Args:
-        table: From `garbage_core.studies.tables.read_imbalance`.
-        classes: Columns `class`, `train_photos` and the split's photos, in class order.
-        split: Name of the split.
-
-    Returns:
-        One row per class, in which the strategies stand below each other in their order.
+    The table is that of `read_imbalance`, `classes` that of `classes_of`. One row per class, in which the strategies
+    stand below each other in their order.
     """
     names = [str(name) for name in classes["class"]]
     strategies = list(dict.fromkeys(table["strategy"]))
@@ -159,17 +141,16 @@ def recall_by_strategy(table: pd.DataFrame, classes: pd.DataFrame, split: str) -
     traces = []
     for place, strategy in enumerate(strategies):
         own = rows[rows["strategy"] == strategy].set_index("class").loc[names]
-        value, low, high = (100 * own[column].to_numpy(float) for column in ("value", "low", "high"))
+        value, low, high = percents(own, "value", "low", "high")
         color = strategy_color(strategy, place)
         offset = 0.76 * ((place + 0.5) / len(strategies) - 0.5)
         traces.append(
-            go.Scatter(
-                x=value,
-                y=np.arange(len(names)) + offset,
-                mode="markers",
+            dots(
+                value,
+                np.arange(len(names)) + offset,
+                {"color": color, "size": 9, "symbol": model_symbol("", place - 2)},
                 name=strategy_name(strategy),
-                marker={"color": color, "size": 9, "symbol": model_symbol("", place - 2)},
-                error_x=_whisker(color, value, low, high),
+                error_x=whisker(color, value, low, high, 1.8),
                 customdata=np.stack([low, high, own["photos"], names], axis=1),
                 hovertemplate="%{fullData.name} finds %{x:.1f} % of %{customdata[2]} %{customdata[3]} photos<br>"
                 "95 % interval %{customdata[0]:.1f} to %{customdata[1]:.1f} %<extra></extra>",
@@ -191,12 +172,7 @@ def recall_by_strategy(table: pd.DataFrame, classes: pd.DataFrame, split: str) -
         margin=_CLASS_MARGIN,
         shapes=bands,
         xaxis=_upper_axis(rows["low"].min()),
-        yaxis={
-            "range": [len(names) - 0.5, -0.5],
-            "tickvals": list(range(len(names))),
-            "ticktext": labels,
-            "showgrid": False,
-        },
+        yaxis=row_axis(names, type=None, tickvals=list(range(len(names))), ticktext=labels),
     )
 
 
@@ -204,23 +180,26 @@ def _point(
     row: dict, columns: Sequence[str], name: str, place: int, hover: str = "%{y}: %{x:.1f} %", form: str = ":.1f"
 ) -> go.Scatter:
     """Returns one marker with its interval."""
-    value, low, high = (100 * row[column] for column in columns)
+    value, low, high = (np.array([100 * row[column]]) for column in columns)
     color = strategy_color(row["strategy"], place)
-    return go.Scatter(
-        x=[value],
-        y=[name],
-        mode="markers",
-        marker={"color": color, "size": 11, "symbol": model_symbol("", place - 2)},
-        error_x=_whisker(color, np.array([value]), np.array([low]), np.array([high])),
-        customdata=[[low, high]],
+    return dots(
+        value,
+        [name],
+        {"color": color, "size": 11, "symbol": model_symbol("", place - 2)},
+        error_x=whisker(color, value, low, high, 1.8),
+        customdata=np.stack([low, high], axis=1),
         hovertemplate=f"{hover}<br>95 % interval %{{customdata[0]{form}}} to %{{customdata[1]{form}}}<extra></extra>",
         showlegend=False,
     )
 
 
-def _whisker(color: str, value: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict:
-    line = {"color": color, "thickness": 1.8, "width": 4, "symmetric": False}
-    return line | {"array": high - value, "arrayminus": value - low}
+def _by_strategy(traces: list[go.Scatter], alt: str, names: list[str], **layout) -> go.Figure:
+    """Puts traces on a layout with a row per strategy."""
+    return figure(traces, alt, height=84 + _ROW * len(names), yaxis=_rows(names), showlegend=False, **layout)
+
+
+def _rows(names: list[str]) -> dict:
+    return row_axis(names, categoryorder="array", categoryarray=names)
 
 
 def _upper_axis(least: float) -> dict:
@@ -229,16 +208,6 @@ def _upper_axis(least: float) -> dict:
     step = 20 if start < 50 else 10
     marks = [mark for mark in range(0, 101, step) if mark >= start]
     return {"range": [start, 101.5], "tickvals": marks, "ticktext": [f"{mark}{NBSP}%" for mark in marks]}
-
-
-def _categories(names: list[str]) -> dict:
-    return {
-        "type": "category",
-        "categoryorder": "array",
-        "categoryarray": names,
-        "range": [len(names) - 0.5, -0.5],
-        "showgrid": False,
-    }
 
 
 def _what(metric: str, label: str) -> str:

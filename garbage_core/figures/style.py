@@ -68,16 +68,9 @@ def faded(color: str, opacity: float) -> str:
 
 
 def bar_marker(colors: str | list[str], edges: str | list[str], opacity: float, shape: str) -> dict:
-    """Returns the marker of bars that are filled with a color or a pattern.
+    """Returns the marker of bars: fill, and outline and lines of the pattern, of all or of each, as `#RRGGBB`.
 
-    Args:
-        colors: Fill of all bars or of each, `#RRGGBB`.
-        edges: Outline and lines of the pattern, likewise.
-        opacity: Of a plain fill, 0..1.
-        shape: Pattern as in Plotly; empty for a plain fill.
-
-    Returns:
-        `marker` of a `go.Bar`.
+    The shape is a pattern as in Plotly; if it is empty, the fill is plain, with an opacity of 0..1.
     """
     fills = faded(colors, opacity) if isinstance(colors, str) else [faded(color, opacity) for color in colors]
     line = {"color": edges, "width": 1.2}
@@ -137,15 +130,10 @@ def matrix_scale() -> list[tuple[float, str]]:
 
 
 def cell_text_color(share: float, dark: bool | None) -> str | None:
-    """Returns the color in which text can be read on a cell of `matrix_scale`.
+    """Returns the color in which text can be read on a cell of `matrix_scale` with a share (0..1) of the full color.
 
-    Args:
-        share: Value of the cell divided by the greatest, 0..1.
-        dark: Whether the page is dark; None if that is not known.
-
-    Returns:
-        Black or white, whichever has the higher contrast. Without knowing the page: white on strong cells, and None,
-        which is the theme's own, on weak ones.
+    It is black or white, whichever has the higher contrast. Without knowing the page (`dark` is None): white on strong
+    cells, and None, which is the theme's own, on weak ones.
     """
     if dark is None:
         return "#FFFFFF" if share > 0.6 else None
@@ -182,9 +170,6 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
         alt: One sentence that says what there is to see.
         height: In pixels; the width is the page's.
         layout: Further layout, as in Plotly; `xaxis` and `yaxis` are merged with the common ones.
-
-    Returns:
-        The figure.
     """
     # Hiding zoom: on a phone a finger that wants to scroll the page would zoom the chart.
     axis = {"automargin": True, "gridcolor": GRID, "linecolor": LINE, "zeroline": False, "fixedrange": True}
@@ -211,11 +196,9 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
 
 
 def color_words(chart: go.Figure, dark: bool) -> None:
-    """Gives the axes and notes of a figure a color that can be read on the page, where they have none of their own.
+    """Gives axes and notes of a figure, in place, a color that can be read on the page, unless they have their own.
 
-    Args:
-        chart: Changed in place; figures know nothing of the page until they are shown.
-        dark: Whether the page is dark.
+    Figures know nothing of the page until they are shown.
     """
     color, layout = _WORDS[dark], chart.layout
     if layout.font.color is not None:

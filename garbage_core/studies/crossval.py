@@ -70,12 +70,8 @@ def probe_predictions(dataset: Dataset, maker, strength: float = PROBE_STRENGTH)
     """Returns the predictions of a logistic regression on frozen features, as `collect_runs` does of runs.
 
     Photos count by balanced class weights, as in the transfer recipe. Batch norms, standardization and the regression
-    see the training photos of their fold alone; val sets the temperature.
-
-    Args:
-        dataset: The photos.
-        maker: A `garbage_core.studies.features.FeatureMaker`.
-        strength: Inverse of the regularization (scikit-learn's C), for features of unit variance.
+    see the training photos of their fold alone; val sets the temperature. `maker` is a `features.FeatureMaker`,
+    `strength` the inverse of the regularization (scikit-learn's C), for features of unit variance.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -108,13 +104,13 @@ def crossval_table(
         tables: Predictions in the order of the folds, from `collect_runs` or `probe_predictions`.
         classes: Names of the classes, in order.
         stages: Names of the stages that were trained; none for a probe.
-        resamples: Number of draws behind the intervals.
+        resamples: Number of resamples behind the intervals.
 
     Returns:
         Columns `CROSSVAL_COLUMNS`. `stages` has the names with blanks between them. `fold` is the number of a fold;
         `mean` and `deviation` (with n - 1) over the folds, which have no interval: the folds share most of their
         training photos, and no unbiased estimate of the mean's variance exists (Bengio and Grandvalet 2004, JMLR 5,
-        1089-1105); or `pooled`, the answers to all photos, each by the model that had not seen it, with a 95 %
+        1089-1105); or `pooled`, the predictions for all photos, each of the model that had not seen it, with a 95 %
         interval over the photos.
     """
     folds = [_measured([table], classes, resamples) for table in tables]
@@ -146,13 +142,7 @@ def contradictions(dataset: Dataset) -> list[tuple[str, str]]:
 
 
 def crossval_text(table: pd.DataFrame, pairs: Sequence[tuple[str, str]] | None, tables: Sequence[pd.DataFrame]) -> str:
-    """Says what came out, for people.
-
-    Args:
-        table: From `crossval_table`.
-        pairs: From `contradictions`; None where the photos are not at hand.
-        tables: What `table` was made of.
-    """
+    """Says, for people, what came out in a `crossval_table` of `tables`; `pairs` are the `contradictions`, if known."""
     rows = []
     for metric, digits, factor in (("accuracy", 1, 100), ("macro_f1", 1, 100), ("log_loss_calibrated", 3, 1)):
         found = table[(table["metric"] == metric) & (table["class"] == "")].set_index("fold")

@@ -2,7 +2,7 @@
 
 The studies train hundreds of heads, so what lies below the head must not cost anything: the network is the transfer
 recipe's before its first epoch, conv1 to conv4 with ImageNet weights and a conv5 that hands them on
-(`networks.resnet.pass_through`). Its feature maps are computed once and kept in files, about 100 kB a photo and
+(`networks.resnet.pass_through`). Its feature maps are computed once and stored in files, about 100 kB a photo and
 pass. What lies above them is two batch norms and the pooling, computed anew for the photos that a head may learn from.
 """
 
@@ -62,9 +62,9 @@ class FeatureMaker:
     """Makes pooled features of a data set's photos.
 
     Args:
-        dataset: The data set.
-        recipe: How they are made.
-        folder: Where feature maps are kept; None takes the user's cache. They may be deleted at any time.
+        dataset: Source of the photos.
+        recipe: How the features are made.
+        folder: Where feature maps are stored; None takes the user's cache. They may be deleted at any time.
 
     Raises:
         GarbageError: The starting weights cannot be loaded, or the augmentation is unknown.
@@ -104,22 +104,12 @@ class FeatureMaker:
         return first, _moments(basis, lambda maps: self._rectified(maps, first))
 
     def pooled(self, files: list[str], averages: Averages, augmented: bool = False) -> np.ndarray:
-        """Returns pooled features of photos.
+        """Returns pooled features of N photos, normalized by what `averages` returned, and of their augmented copies.
 
-        Args:
-            files: The photos.
-            averages: From `averages`.
-            augmented: Add their augmented copies.
-
-        Returns:
-            float32 of shape (1, N, channels), or (1 + passes, N, channels), the photos as they are first.
+        They are float32 of shape (1, N, channels), or (1 + passes, N, channels), the photos as they are first.
         """
-        return np.stack(
-            [
-                np.concatenate([self._pool(maps, *averages) for maps in _parts(*rows)])
-                for rows in self._rows(files, augmented)
-            ]
-        )
+        passes = [[self._pool(maps, *averages) for maps in _parts(*rows)] for rows in self._rows(files, augmented)]
+        return np.stack([np.concatenate(parts) for parts in passes])
 
     def _rows(self, files: list[str], augmented: bool) -> list[Rows]:
         """Returns where the feature maps of photos lie, one entry for each pass."""

@@ -86,13 +86,10 @@ def run_imbalance_study(
         splits: On which splits the heads are measured; `("val",)` while a budget is being chosen.
         say: Told of every head that is done.
         strategies: Names of those to compare, `none` among them; None compares all.
-        resamples: Number of draws behind the intervals.
+        resamples: Number of resamples behind the intervals.
 
     Returns:
         The table, as `read_imbalance` describes it.
-
-    Raises:
-        GarbageError: As `split_dataset`.
     """
     from garbage_core.training.batches import FeatureSource
 
@@ -110,12 +107,11 @@ def run_imbalance_study(
     for strategy in strategies or STRATEGIES:
         for seed in range(seeds):
             head = train_head(source, labels["train"], len(dataset.classes), strategy, seed, budget)
-            answers = {s: _probabilities(head, features) for s, features in shown.items()}
-            temperature = fit_temperature(labels["val"], answers["val"])
+            found = {s: _probabilities(head, features) for s, features in shown.items()}
+            temperature = fit_temperature(labels["val"], found["val"])
             for split in splits:
-                measures[strategy, split, seed] = measure(
-                    labels[split], answers[split], dataset.classes, temperature, resamples
-                )
+                measured = measure(labels[split], found[split], dataset.classes, temperature, resamples)
+                measures[strategy, split, seed] = measured
             say(f"{strategy}, seed {seed}: macro-F1 on val {measures[strategy, splits[0], seed].values[1]:.3f}")
     counts = np.bincount(labels["train"], minlength=len(dataset.classes))
     table = strategies_table(measures, {c: int(n) for c, n in zip(dataset.classes, counts, strict=True)})
@@ -188,10 +184,10 @@ def measure_strategies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFra
     Args:
         runs: At least one trained with `imbalance=none` and one with another strategy; several of one strategy are its
             seeds.
-        resamples: Number of draws behind the intervals.
+        resamples: Number of resamples behind the intervals.
 
     Returns:
-        The table, as `studies.read_strategy_runs` describes it, for val and test.
+        The table, as `read_strategy_runs` describes it, for val and test.
 
     Raises:
         GarbageError: The runs do not have the same photos and recipe, or not the same seeds for every strategy.
@@ -222,10 +218,8 @@ def measure_strategies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFra
     for strategy, seeds in by_strategy.items():
         for seed, run in sorted(seeds.items()):
             for split in ("val", "test"):
-                labels, probabilities, _ = to_arrays(run.predictions, run.classes, split)
-                measures[strategy, split, seed] = measure(
-                    labels, probabilities, run.classes, run.temperature, resamples
-                )
+                y, p, _ = to_arrays(run.predictions, run.classes, split)
+                measures[strategy, split, seed] = measure(y, p, run.classes, run.temperature, resamples)
     train = runs[0].predictions.query("split == 'train'")["label"].value_counts()
     table = strategies_table(measures, {name: int(train.get(name, 0)) for name in runs[0].classes})
     return table.assign(start=runs[0].start)[list(STRATEGY_RUN_COLUMNS)]
@@ -234,12 +228,7 @@ def measure_strategies(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFra
 def strategies_table(measures: Mapping[tuple[str, str, int], Measures], counts: Mapping[str, int]) -> pd.DataFrame:
     """Puts the measures of every strategy, split and seed together, then those of the mean over the seeds.
 
-    Args:
-        measures: By strategy, split and seed; of the strategies `none` has to be among them.
-        counts: Training photos of every class.
-
-    Returns:
-        Columns `IMBALANCE_COLUMNS`.
+    `none` has to be among the strategies; `counts` are the training photos of every class.
     """
     counts = {**counts, "": sum(counts.values())}
     strategies = list(dict.fromkeys(strategy for strategy, _, _ in measures))
@@ -258,21 +247,12 @@ def strategies_table(measures: Mapping[tuple[str, str, int], Measures], counts: 
 
 
 def check_alike(first: Run, other: Run, own: Sequence[str], advice: str) -> None:
-    """Raises GarbageError unless two runs have the same photos, starting weights and recipe, each a valid config.
+    """Raises GarbageError unless two runs have the same photos, starting weights (by their hash) and recipe.
 
-    Args:
-        first: One run.
-        other: The other.
-        own: Keys of the config that may differ. Starting weights are compared by their hash.
-        advice: What to do, as the end of the message.
+    Keys of the config in `own` may differ; `advice` says what to do, as the end of the message.
     """
-
-    def recipe(run: Run) -> dict:
-        """The config without what may differ; a run from before a key existed has its default."""
-        return {key: value for key, value in run.config.to_dict().items() if key not in own}
-
-    a, b = recipe(first), recipe(other)
-    different = sorted(key for key in a if a[key] != b[key])
+    a, b = first.config.to_dict(), other.config.to_dict()  # a run from before a key existed has its default
+    different = sorted(key for key in a if key not in own and a[key] != b[key])
     facts = {"classes": "classes", "data_fingerprint": "photos"}
     different += [word for key, word in facts.items() if first.info.get(key) != other.info.get(key)]
     starts = [run.info.get("starting_weights") or {} for run in (first, other)]

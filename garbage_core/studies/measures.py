@@ -22,13 +22,13 @@ DIFFERENCE_COLUMNS = ("difference", "difference_low", "difference_high")
 
 @dataclass(frozen=True)
 class Measures:
-    """Metrics of S models on the same N photos, averaged over the models, with resamples of the bootstrap.
+    """Metrics of S models on the same N photos, averaged over the models, with R resamples of the bootstrap.
 
     Attributes:
         classes: Names of the C classes, in order.
         labels: True classes, shape (N,).
         right: Whether each model is right on each photo, shape (S, N).
-        confusion: Photos of each true class (rows) by answer, mean over the models, shape (C, C).
+        confusion: Photos of each true class (rows) by predicted class, mean over the models, shape (C, C).
         values: Metrics in the order of `METRICS`, shape (M,).
         resampled: The same for every resample, shape (M, R).
     """
@@ -49,7 +49,7 @@ def measure(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Measures:
-    """Measures one model.
+    """Measures one model; the intervals are those that `evaluate` gives.
 
     Args:
         labels: True classes, shape (N,).
@@ -59,17 +59,11 @@ def measure(
         resamples: Number of resamples.
         seed: Seed of the resamples. Measures of the same photos with the same seed are resampled alike, and can be
             averaged and compared resample by resample.
-
-    Returns:
-        The measures; their intervals are those that `evaluate` gives.
     """
-    if np.ndim(temperature) == 0:
-        calibrated = apply_temperature(probabilities, float(temperature))
-    else:
-        calibrated = np.empty_like(probabilities)
-        for value in np.unique(temperature):
-            rows = temperature == value
-            calibrated[rows] = apply_temperature(probabilities[rows], float(value))
+    calibrated, temperatures = np.empty_like(probabilities), np.broadcast_to(temperature, len(labels))
+    for value in np.unique(temperatures):
+        rows = temperatures == value
+        calibrated[rows] = apply_temperature(probabilities[rows], float(value))
     predicted, once = probabilities.argmax(axis=1), np.ones((len(labels), 1))
     return Measures(
         classes=tuple(classes),

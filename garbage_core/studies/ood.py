@@ -33,9 +33,8 @@ from garbage_core.errors import GarbageError
 from garbage_core.inference.ood_detector import LEVEL, OODDetector, fit
 from garbage_core.runs.run import Run
 from garbage_core.studies.ood_methods import CHOSEN, FITTED, METHODS, PictureFeatures
-from garbage_core.synthetic.foreground import on_background
+from garbage_core.synthetic.foreground import on_background, placed
 from garbage_core.synthetic.pictures import KINDS, altered, drawn
-from garbage_core.synthetic.surfaces import placed
 from garbage_core.training.backgrounds import draw_background
 from garbage_core.utils.system import in_batches, map_photos
 

@@ -21,17 +21,10 @@ from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run, models_dir
 from garbage_core.studies.measures import DIFFERENCE_COLUMNS, MEASURE_COLUMNS
 from garbage_core.training.imbalance import STRATEGIES
-from garbage_core.utils.text import interval, listing, points
+from garbage_core.utils.text import capital, interval, listing, points
 
-IMBALANCE_COLUMNS = (
-    "strategy",
-    "seed",
-    "split",
-    *MEASURE_COLUMNS[:3],
-    "train_photos",
-    *MEASURE_COLUMNS[3:],
-    *DIFFERENCE_COLUMNS,
-)
+_GROUP = ("strategy", "seed", "split")
+IMBALANCE_COLUMNS = (*_GROUP, *MEASURE_COLUMNS[:3], "train_photos", *MEASURE_COLUMNS[3:], *DIFFERENCE_COLUMNS)
 CROSSVAL_COLUMNS = ("stages", "fold", *MEASURE_COLUMNS)
 ALL_SEEDS = "all"
 BASELINE = "none"
@@ -47,10 +40,7 @@ def study_path(name: str) -> Path:
 
 
 def read_imbalance(path: str | Path | None = None) -> pd.DataFrame:
-    """Reads the imbalance study's table.
-
-    Args:
-        path: The file; None takes `study_path("imbalance")`.
+    """Reads the imbalance study's table; None takes `study_path("imbalance")`.
 
     Returns:
         Columns `IMBALANCE_COLUMNS`: `strategy`; `seed`, a number or `ALL_SEEDS` for the mean over the seeds; `split`;
@@ -65,37 +55,23 @@ def read_imbalance(path: str | Path | None = None) -> pd.DataFrame:
 
 
 def read_strategy_runs(path: str | Path | None = None) -> pd.DataFrame:
-    """Reads the table of whole networks that differ in their strategy alone.
+    """Reads the table of whole networks that differ in their strategy alone; None takes `study_path(STRATEGY_RUNS)`.
 
-    Args:
-        path: The file; None takes `study_path(STRATEGY_RUNS)`.
-
-    Returns:
-        Columns `STRATEGY_RUN_COLUMNS`: those of `read_imbalance`, and `start`, what the networks started from.
-
-    Raises:
-        GarbageError: The file is missing or is no such table.
+    Its columns are those of `read_imbalance`, and `start`, what the networks started from; it raises as that does.
     """
     return _read_strategies(Path(path or study_path(STRATEGY_RUNS)), STRATEGY_RUN_COLUMNS, "imbalance RUN RUN")
 
 
 def read_crossval(path: str | Path | None = None) -> pd.DataFrame:
-    """Reads the table of a cross-validation.
-
-    Args:
-        path: The file; None takes `study_path("crossval")`.
-
-    Returns:
-        Columns `CROSSVAL_COLUMNS`, see `crossval.crossval_table`.
+    """Reads a cross-validation's table, see `crossval.crossval_table`; None takes `study_path("crossval")`.
 
     Raises:
         GarbageError: The file is missing or is no such table.
     """
-    table = _read(Path(path or study_path("crossval")), CROSSVAL_COLUMNS, "crossval")
+    path = Path(path or study_path("crossval"))
+    table = _read(path, CROSSVAL_COLUMNS, "crossval")
     if POOLED not in set(table["fold"]):
-        raise GarbageError(
-            f"{path or study_path('crossval')} lacks the rows of all folds together; {_again('crossval')}"
-        )
+        raise GarbageError(f"{path} lacks the rows of all folds together; {_again('crossval')}")
     return table
 
 
@@ -113,9 +89,7 @@ def is_recipe_of(table: pd.DataFrame, stages: Sequence[str]) -> bool:
 def crossval_sentence(table: pd.DataFrame, stages: Sequence[str]) -> str:
     """Says what a cross-validation found, and how much one fold differs from the next.
 
-    Args:
-        table: From `read_crossval`.
-        stages: The names of all stages of the recipe; the table says how many of them were tried.
+    `stages` are the names of all stages of the recipe; the table says how many of them were tried.
     """
     found = table[table["class"] == ""].set_index(["metric", "fold"])
     accuracy, macro_f1 = found.loc["accuracy"], found.loc["macro_f1"]
@@ -159,21 +133,15 @@ def strategy_name(strategy: str) -> str:
 def imbalance_conclusion(table: pd.DataFrame, split: str) -> str:
     """Says in one sentence what the strategies gain, as far as the intervals of the paired differences allow.
 
-    Args:
-        table: From `read_imbalance`.
-        split: Name of the split.
-
-    Returns:
-        A sentence about macro-F1 and about the recall of the rarest class: which strategies raise or lower it, by how
-        much; or that none does by more than chance can.
+    It is about macro-F1 and the recall of the rarest class: which strategies raise or lower it, by how much; or that
+    none does by more than chance can.
     """
     rarest = rarest_class(table)
     parts = [
         _change(rows_of(table, "macro_f1", split), "macro-F1"),
         _change(rows_of(table, "recall", split, rarest), f"the share of {rarest}, the rarest class, that is found"),
     ]
-    text = "; ".join(parts) + "."
-    return text[0].upper() + text[1:]
+    return capital("; ".join(parts)) + "."
 
 
 def strategies_setting(table: pd.DataFrame) -> str:
@@ -183,12 +151,7 @@ def strategies_setting(table: pd.DataFrame) -> str:
 
 
 def rarest_precision(table: pd.DataFrame, split: str) -> str:
-    """Says in one sentence how precise the predictions of the rarest class are with each strategy.
-
-    Args:
-        table: From `read_imbalance` or `read_strategy_runs`.
-        split: Name of the split.
-    """
+    """Says in one sentence how precise the predictions of the rarest class are with each strategy."""
     rarest = rarest_class(table)
     rows = rows_of(table, "precision", split, rarest).set_index("strategy")["value"]
     told = [f"{100 * rows[BASELINE]:.1f} % is {rarest} without a strategy"]

@@ -3,7 +3,7 @@
 All of TrashNet's photos show their object on white board, and a network trained on nothing else uses the board as well.
 `BackgroundReplacement` puts the foreground of a share of the photos on a drawn background, another one in every epoch
 (domain randomization, Tobin et al. 2017, arXiv:1703.06907; pasting as in Dwibedi et al. 2017, arXiv:1708.01642). The
-backgrounds are abstract: blotches, lines, patches. Wood, tiles, cloth and stone (`synthetic.surfaces`) are left to the
+backgrounds are abstract: blotches, lines, patches. Wood, tiles, cloth and stone (`foreground.placed`) are left to the
 study that measures whether this helps on backgrounds that no training showed.
 """
 
@@ -12,8 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageFilter
 
-from garbage_core.synthetic.foreground import extract_foreground, put_on
-from garbage_core.synthetic.surfaces import clouds
+from garbage_core.synthetic.foreground import clouds, extract_foreground, put_on
 from garbage_core.training.batches import TrainingPhotos
 
 

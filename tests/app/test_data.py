@@ -15,7 +15,7 @@ from garbage_core.audit.embeddings import Embeddings, save_embeddings
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.data.dataset import load_dataset
 from garbage_core.figures import data as figures_data
-from garbage_core.figures import photos as figures_photos
+from garbage_core.figures import results as figures_results
 from garbage_core.runs.run import Run, load_run
 from garbage_core.studies.tables import study_path
 from tests.app.test_pages import ROOT, words
@@ -239,7 +239,7 @@ def test_split_shares_stand_beside_the_even_share():
 
 def test_parts_of_a_bar_add_up_to_all_photos():
     table = pd.DataFrame({"label": ["a"] * 3 + ["b"], "color": ["#c81e28", "#ffffff", "#101010", "#ffffff"]})
-    chart = figures_photos.dominant_colors(statistics.color_table(table, ["a", "b"]))
+    chart = figures_data.dominant_colors(statistics.color_table(table, ["a", "b"]))
     sums = dict.fromkeys("ab", 0.0)
     for trace in chart.data:
         for label, share in zip(trace.y, trace.x, strict=True):
@@ -254,8 +254,8 @@ def test_parts_of_a_bar_add_up_to_all_photos():
 def test_figures_without_photos_are_empty_and_say_so():
     nothing = pd.DataFrame(columns=["file", "x", "y", "label", "split", "predicted", "brightness", "color"])
     for chart in (
-        figures_photos.photo_map(nothing, CLASSES),
-        figures_photos.brightness_ranges(statistics.brightness_table(nothing, CLASSES)),
-        figures_photos.dominant_colors(statistics.color_table(nothing, CLASSES)),
+        figures_results.photo_map(nothing, CLASSES),
+        figures_data.brightness_ranges(statistics.brightness_table(nothing, CLASSES)),
+        figures_data.dominant_colors(statistics.color_table(nothing, CLASSES)),
     ):
         assert "there are no photos" in figures.alt_text(chart)

@@ -11,10 +11,12 @@ from garbage_core.explain.faithfulness import (
     Faithfulness,
     calls,
     faithfulness,
+    grid_shape,
+    hottest_first,
     overlap,
     random_removal,
+    remove,
 )
-from garbage_core.explain.imputation import grid_shape, hottest_first, remove
 
 SIZE = (60, 80)  # 15 times 20 cells of 4 by 4 pixels
 THING = np.s_[20:40, 40:64]  # 5 times 6 cells: a tenth of the photo

@@ -51,7 +51,6 @@ def gallery(classes=NAMES) -> dict[str, go.Figure]:
     counts = pd.DataFrame({"train": 30, "test": 15}, index=list(classes))
     return {
         "stacked": figures.class_distribution(counts),
-        "grouped": figures.class_distribution(counts, "grouped"),
         "photo_sizes": figures.photo_sizes(t["photos"]),
         "file_sizes": figures.file_sizes(t["photos"], classes),
         "confusion": figures.confusion_matrix(t["a"].confusion),
@@ -186,16 +185,17 @@ def test_a_perfect_model_has_no_most_common_mistake():
 
 def test_class_distribution_adds_up():
     counts = pd.DataFrame({"train": [5, 1], "test": [2, 1]}, index=["glass", "trash"])
-    stacked, grouped = figures.class_distribution(counts), figures.class_distribution(counts, "grouped")
-    assert (stacked.layout.barmode, grouped.layout.barmode) == ("stack", "group")
+    stacked = figures.class_distribution(counts)
+    assert stacked.layout.barmode == "stack"
     labels = next(trace for trace in stacked.data if trace.type == "scatter")
     assert list(labels.text) == ["7", "2"]
     assert "glass has the most with 7, trash the fewest with 2" in figures.alt_text(stacked)
-    shown = [trace for trace in grouped.data if trace.y[0] is not None]
+    bars = [trace for trace in stacked.data if trace.type == "bar"]
+    shown = [trace for trace in bars if trace.y[0] is not None]
     assert [list(trace.y) for trace in shown] == [[5, 1], [2, 1]]
     assert shown[0].marker.color[0] == faded(class_color("glass"), 1)
     assert [trace.marker.pattern.shape for trace in shown] == [None, "/"]
-    assert sum(trace.showlegend is not False for trace in grouped.data) == 2
+    assert sum(trace.showlegend is not False for trace in bars) == 2
 
 
 def test_whiskers_end_at_the_interval():

@@ -9,8 +9,7 @@ from scipy import ndimage
 
 from garbage_core.config.training_config import load_config
 from garbage_core.data.dataset import load_dataset
-from garbage_core.synthetic.foreground import extract_foreground
-from garbage_core.synthetic.surfaces import placed
+from garbage_core.synthetic.foreground import extract_foreground, placed
 from tests.fixtures.photos import thing_on_a_table
 
 CONFIG = """
