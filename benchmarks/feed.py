@@ -50,8 +50,8 @@ def photo_times(dataset: Dataset, files: list[str], height: int, width: int, rep
     if not replaced:
         return found
     rng = np.random.default_rng(0)
-    things, found["cut out"] = timed(extract_foreground, photos)
-    below, found["draw a ground"] = timed(lambda _: draw_background(rng, height, width), photos)
+    things, found["foreground mask"] = timed(extract_foreground, photos)
+    below, found["draw a background"] = timed(lambda _: draw_background(rng, height, width), photos)
     together = [parts for parts in zip(photos, things, below, strict=True) if parts[1] is not None]
     if together:
         _, found["put on it"] = timed(lambda parts: put_on(*parts, rng), together)

@@ -129,7 +129,7 @@ def kill_and_compare(args: argparse.Namespace, run: Run, photos: Path, out: Path
         read_rows(out, "answers"),
         read_rows(out, "failed"),
     )
-    facts = {key: summary[key] for key in ("photos", "answered", "failed", "workers", "replaced", "runtime")}
+    facts = {key: summary[key] for key in ("photos", "predicted", "failed", "workers", "replaced", "runtime")}
     outcome = {**facts, **counts}
     if args.record:
         command = f"python benchmarks/scale.py PHOTOS {args.name} --photos {args.photos} --workers {workers}"

@@ -219,7 +219,7 @@ def _classify_at_scale(args: argparse.Namespace, out: TextIO) -> int:
 def _scale_text(result: dict[str, Any]) -> str:
     """Describes what came of a job with Ray."""
     lines = [
-        f"{result['photos']:,} photos in {result['source']}: {result['answered']:,} classified, {result['failed']:,} "
+        f"{result['photos']:,} photos in {result['source']}: {result['predicted']:,} classified, {result['failed']:,} "
         f"could not be read. In {result['out']}: answers/ and failed/."
     ]
     if result["blocks_before"]:

@@ -28,14 +28,8 @@ def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarr
     """Returns softmax(log p / T): softer for T > 1, sharper for T < 1, with the same order of the classes.
 
     The logits of a softmax are its log probabilities up to a constant per photo, so this is the temperature scaling of
-    Guo et al. 2017 (https://arxiv.org/abs/1706.04599, section 4.2) without needing the logits.
-
-    Args:
-        probabilities: Shape (..., C), rows sum to 1.
-        temperature: Greater than 0; 1 leaves the probabilities as they are, up to 1e-7.
-
-    Returns:
-        Probabilities of the same shape.
+    Guo et al. 2017 (https://arxiv.org/abs/1706.04599, section 4.2) without needing the logits. Probabilities have any
+    shape (..., C); a temperature of 1 leaves them as they are, up to 1e-7.
 
     Raises:
         ValueError: If the temperature is not a positive number.
@@ -137,16 +131,8 @@ def calibration_error_of_perfect(p: np.ndarray, bins: int = 15, simulations: int
     """Returns the calibration error that probabilities like these would show if they were perfect.
 
     With few photos the expected calibration error is not 0 even then. It is averaged over simulations in which every
-    prediction is right with exactly the probability of its confidence; an error well above it is one of the model.
-
-    Args:
-        p: Probabilities, shape (N, C).
-        bins: Number of bins of equal width.
-        simulations: Number of simulated outcomes.
-        seed: Seed of the simulations.
-
-    Returns:
-        A number in 0..1; NaN for no photos.
+    prediction is right with exactly the probability of its confidence; an error well above it is one of the model. NaN
+    for no photos.
     """
     if len(p) == 0:
         return float("nan")
@@ -158,12 +144,7 @@ def calibration_error_of_perfect(p: np.ndarray, bins: int = 15, simulations: int
 
 
 def reliability_table(y: np.ndarray, p: np.ndarray, bins: int = 15) -> pd.DataFrame:
-    """Returns the rows of a reliability diagram, one per bin, empty ones included.
-
-    Args:
-        y: True classes, shape (N,).
-        p: Probabilities, shape (N, C).
-        bins: Number of bins of equal width.
+    """Returns the rows of a reliability diagram, one per bin of equal width, empty ones included.
 
     Returns:
         Columns `bin_low`, `bin_high`, `photos`, `confidence` (mean), `accuracy`, and its 95 % Wilson interval
@@ -182,10 +163,6 @@ def reliability_table(y: np.ndarray, p: np.ndarray, bins: int = 15) -> pd.DataFr
 
 def coverage_table(y: np.ndarray, p: np.ndarray) -> pd.DataFrame:
     """Returns how many photos a threshold accepts and how many of those are right, for every threshold that matters.
-
-    Args:
-        y: True classes, shape (N,).
-        p: Calibrated probabilities, shape (N, C).
 
     Returns:
         One row per confidence that occurs, in rising order: `threshold`, `accepted` (photos), `coverage` (share
@@ -208,12 +185,7 @@ def _with_accuracy(columns: dict[str, np.ndarray], right: np.ndarray, photos: np
 
 
 def selective_metrics(y: np.ndarray, p: np.ndarray, threshold: float) -> dict[str, float | int]:
-    """Says what a threshold does to these photos.
-
-    Args:
-        y: True classes, shape (N,).
-        p: Calibrated probabilities, shape (N, C).
-        threshold: A photo is accepted if its confidence is at least this.
+    """Says what a threshold, which accepts confidences of at least its value, does to calibrated probabilities.
 
     Returns:
         `threshold`; `photos`, `accepted`, `right` (photos); `coverage`, `accuracy` (of the accepted) with 95 % Wilson

@@ -39,17 +39,7 @@ _IMAGENET = {
 
 
 def write_card(run: Run) -> Path:
-    """Writes the model card into the run's folder.
-
-    Args:
-        run: A complete run.
-
-    Returns:
-        Path of the card.
-
-    Raises:
-        GarbageError: If a file of the run cannot be used.
-    """
+    """Writes the model card into the run's folder. Raises GarbageError if a file of the run cannot be used."""
     return write_text(card_text(run), run.path / CARD_FILE)
 
 

@@ -156,23 +156,11 @@ def compare(
     resamples: int = 2000,
     seed: int = 0,
 ) -> Comparison:
-    """Compares two models on the photos that both have in a split.
+    """Compares two models on the photos that both have in a split; rows are sorted by file.
 
-    Args:
-        predictions_a: Table of the first model, as for `to_arrays`.
-        predictions_b: Table of the second.
-        classes: Names of the classes, in order; the same for both.
-        split: Name of the split. Photos that only one of the models has in it are left out: the other may have been
-            trained on them.
-        name_a: Name of the first for sentences.
-        name_b: Name of the second.
-        temperature_a: Fitted on the first model's val photos.
-        temperature_b: Fitted on the second's.
-        resamples: Number of resamples of the paired bootstrap.
-        seed: Seed of the resamples.
-
-    Returns:
-        A `Comparison`; its rows are sorted by file.
+    Predictions are tables as for `to_arrays`, with the same classes in order; each model has a name for sentences and
+    the temperature fitted on its val photos. Photos that only one of the models has in the split are left out: the
+    other may have been trained on them. The paired bootstrap draws resamples from a seed.
 
     Raises:
         GarbageError: If a table does not fit, or the two have no photo of the split in common or label one differently.
@@ -206,13 +194,8 @@ def compare(
 def compare_runs(a: Run, b: Run, split: str = "test") -> Comparison:
     """Compares two runs on the photos that both have in a split.
 
-    Args:
-        a: The first run.
-        b: The second, with the same classes in the same order: the columns of its network's outputs must mean the same.
-        split: Name of the split.
-
     Raises:
-        GarbageError: If the classes differ, or as in `compare`.
+        GarbageError: If the classes or their order differ: outputs must mean the same; or as in `compare`.
 
     Example:
         >>> from garbage_core import load_run
@@ -230,11 +213,7 @@ def compare_runs(a: Run, b: Run, split: str = "test") -> Comparison:
 def _same_photos(
     a: pd.DataFrame, b: pd.DataFrame, split: str, name_a: str, name_b: str
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Returns both tables' rows for the files both have in the split, sorted by file, and how many were left out.
-
-    Raises:
-        GarbageError: If there is no such file, or one has two labels.
-    """
+    """Returns both tables' rows for the files both have in the split, sorted by file, and how many were left out."""
     a, b = (t[t["split"] == split].drop_duplicates("file").set_index("file", drop=False) for t in (a, b))
     common = a.index.intersection(b.index).sort_values()
     if common.empty:
@@ -245,12 +224,11 @@ def _same_photos(
     left_out = len(a) + len(b) - 2 * len(common)
     a, b = (table.loc[common].reset_index(drop=True) for table in (a, b))
     for file, label_a, label_b in zip(a["file"], a["label"], b["label"], strict=True):
-        if label_a == label_b:
-            continue
-        raise GarbageError(
-            f"{file!r} is {label_a!r} for {name_a} but {label_b!r} for {name_b}; "
-            "compare runs that were trained on the same data set."
-        )
+        if label_a != label_b:
+            raise GarbageError(
+                f"{file!r} is {label_a!r} for {name_a} but {label_b!r} for {name_b}; "
+                "compare runs that were trained on the same data set."
+            )
     return a, b, left_out
 
 

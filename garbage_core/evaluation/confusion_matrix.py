@@ -15,16 +15,9 @@ from garbage_core.runs.predictions import probability_columns, to_arrays
 
 
 def confusions(labels: np.ndarray, predicted: np.ndarray, num_classes: int, weights: np.ndarray) -> np.ndarray:
-    """Counts confusion matrices.
+    """Counts confusion matrices, shape (R, C, C): true class in rows, predicted class in columns.
 
-    Args:
-        labels: True classes, shape (N,).
-        predicted: Predicted classes, shape (N,).
-        num_classes: C.
-        weights: How often each photo counts, shape (N, R).
-
-    Returns:
-        Shape (R, C, C): true class in rows, predicted class in columns.
+    Labels and predicted classes have the shape (N,), weights, which say how often each photo counts, (N, R).
     """
     cells = num_classes**2
     cell_of = np.zeros((cells, len(labels)))
@@ -129,13 +122,7 @@ def photo_table(
 def cell_photos(photos: pd.DataFrame, label: str | None = None, predicted: str | None = None) -> pd.DataFrame:
     """Returns the photos behind one cell of the confusion matrix, the most confident first, equal ones by file.
 
-    Args:
-        photos: A table from `photo_table`.
-        label: True class of the cell; None for its whole column.
-        predicted: Predicted class of the cell; None for its whole row.
-
-    Returns:
-        The matching rows of `photos`, with the same columns.
+    Photos are a `photo_table`; a `label` of None stands for the whole column, a `predicted` of None for the whole row.
     """
     for column, name in (("label", label), ("predicted", predicted)):
         if name is not None:

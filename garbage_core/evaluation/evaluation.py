@@ -137,14 +137,6 @@ def most_common_confusion(evaluation: Evaluation) -> tuple[str, str, int, int] |
     return evaluation.classes[true], evaluation.classes[predicted], int(counts[true, predicted]), int(support[true])
 
 
-def accuracy_sentence(evaluation: Evaluation, name: str) -> str:
-    """Says in one sentence how often the model called `name` is right, with the interval and the photos behind it."""
-    value, low, high = (100 * number for number in evaluation.metric("accuracy"))
-    photos = f"{evaluation.n:,} {evaluation.split} photo{'s' if evaluation.n != 1 else ''}"
-    interval = "" if np.isnan(low) else f" (95 % interval {low:.1f} to {high:.1f})"
-    return f"{name} is right on {value:.1f} % of the {photos}{interval}."
-
-
 def confusion_sentence(evaluation: Evaluation, name: str) -> str:
     """Says in one sentence where the model called `name` fails most often."""
     worst = most_common_confusion(evaluation)

@@ -76,9 +76,7 @@ class Metric(Quantity):
 class ClassMetric(Quantity):
     """One number per class, with an interval of its own.
 
-    Attributes:
-        compute: Computes value, lower and upper end from the confusion matrix, shape (C, C) with true classes in rows;
-            each of shape (C,).
+    `compute` makes value, lower and upper end, (C,) each, from the confusion matrix, (C, C) with true classes in rows.
     """
 
     compute: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -230,14 +228,9 @@ def metric_values(labels: np.ndarray, probabilities: np.ndarray, calibrated: np.
 def bootstrap(
     labels: np.ndarray, probabilities: np.ndarray, calibrated: np.ndarray, resamples: int, seed: int
 ) -> np.ndarray:
-    """Computes every metric on resamples of the photos, shape (M, R).
+    """Computes every metric on R resamples of the photos, shape (M, R); the first three arguments are as in `Sample`.
 
-    Args:
-        labels: As in `Sample`, like the next two.
-        probabilities: Uncalibrated.
-        calibrated: After temperature scaling.
-        resamples: R; 0 gives an array without columns.
-        seed: Seed of the resamples: models with equal photos and seed are resampled alike, hence in pairs.
+    Models with equal photos and seed are resampled alike, hence in pairs.
     """
     blocks = [
         compute_metrics(Sample(labels, probabilities, calibrated, weights))
@@ -277,13 +270,8 @@ def auc(positive: np.ndarray, score: np.ndarray, weights: np.ndarray) -> np.ndar
     It is the share of pairs of a positive and a negative photo in which the positive one has the higher score, ties
     counting one half (Hanley and McNeil 1982, https://doi.org/10.1148/radiology.143.1.7063747).
 
-    Args:
-        positive: Whether each photo has the class, shape (N,).
-        score: Its probability of the class, shape (N,).
-        weights: How often each photo counts, shape (N, R).
-
-    Returns:
-        Shape (R,); NaN where one of the two sides is empty.
+    From whether each photo has the class and its score, (N,), and how often it counts, (N, R), it returns (R,), NaN
+    where one of the two sides is empty.
     """
     negatives = np.flatnonzero(~positive)
     negatives = negatives[np.argsort(score[negatives], kind="stable")]

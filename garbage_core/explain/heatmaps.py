@@ -91,12 +91,13 @@ def heatmap(
 
 def explainable_layers(model: "Classifier | keras.Model") -> tuple[str, ...]:
     """Lists the layers worth a heat map: the end of every stack of blocks, and as the last the last feature map."""
-    network = _network_of(model)
-    ends = {}
+    from garbage_core.networks.resnet import last_feature_map
+
+    network, ends = _network_of(model), {}
     for layer in network.layers:
         if layer.name.startswith("conv") and layer.name.endswith("_out"):
             ends[layer.name.split("_")[0]] = layer.name  # later blocks of a stack take the place of earlier ones
-    return tuple(dict.fromkeys([*ends.values(), _last_feature_map(network)]))
+    return tuple(dict.fromkeys([*ends.values(), last_feature_map(network)]))
 
 
 def colorize(heat: np.ndarray) -> np.ndarray:
@@ -105,16 +106,10 @@ def colorize(heat: np.ndarray) -> np.ndarray:
 
 
 def overlay(photo: np.ndarray, heat: np.ndarray, opacity: float = 0.6) -> np.ndarray:
-    """Lays a heat map over its photo.
+    """Lays a heat map (h, w), 0..1, over its photo, uint8 (h, w, 3), and returns a picture of the photo's shape.
 
-    Args:
-        photo: RGB photo, uint8 of shape (h, w, 3).
-        heat: Heat map of shape (h, w), 0..1.
-        opacity: How strongly the map covers the photo where it is hottest, 0 (photo alone) to 1 (map alone). The
-            coldest places are covered by a third of that, so that the photo shows through.
-
-    Returns:
-        uint8 of shape (h, w, 3).
+    The opacity says how strongly the map covers the photo where it is hottest, 0 (photo alone) to 1 (map alone). The
+    coldest places are covered by a third of that, so that the photo shows through.
 
     Raises:
         GarbageError: If the opacity is out of range.
@@ -154,12 +149,6 @@ def _check_backend() -> None:
         )
 
 
-def _last_feature_map(network: "keras.Model") -> str:
-    from garbage_core.networks.resnet import last_feature_map
-
-    return last_feature_map(network)
-
-
 def _check_layer(network: "keras.Model", method: str, layer: str | None) -> str | None:
     """Returns the layer whose feature map is used, or None for a method that uses pixels."""
     if method == "saliency":
@@ -167,7 +156,7 @@ def _check_layer(network: "keras.Model", method: str, layer: str | None) -> str 
             raise GarbageError(f"The method 'saliency' uses pixels, not the layer {layer!r}: leave the layer out.")
         return None
     if layer is None:
-        return _last_feature_map(network)
+        return explainable_layers(network)[-1]
     maps = [known.name for known in network.layers if len(known.output.shape) == 4]
     if layer not in maps:
         suggestions = ", ".join(explainable_layers(network))

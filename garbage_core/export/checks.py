@@ -61,17 +61,8 @@ def check_export(
 ) -> dict[str, Check]:
     """Compares an exported network's predictions with the network's.
 
-    Args:
-        network: The network.
-        exported: The exported one.
-        run: Run of the network, whose val photos are taken.
-        dataset: Data set with these photos; None if they are not on this machine.
-        size: Height and width of the run's photos.
-        extras: Extra sets that the run has predictions for.
-
-    Returns:
-        `"generated"`: on generated pictures of several shapes; `"val"`, if the photos are there; and `"val of <set>"`
-        for each extra set.
+    It does so on `"generated"` pictures of several shapes around `size`, height and width; on the run's `"val"` photos,
+    if there is a data set with them on this machine; and on `"val of <set>"` of each extra set in `extras`.
     """
     checks = {"generated": compare(network, exported, generated_pictures(size), None, "generated")}
     if dataset is not None:

@@ -32,11 +32,7 @@ FLOATING = ("Add", "Mul", "Multiply", "ReduceMean", "GlobalAveragePool", "MatMul
 # first and of the last, in the order of the network. The first layers' errors go through all others: with conv1 and
 # conv2 in floating point the scratch run's probabilities are off by up to 0.013 instead of 0.09.
 PLANS = ((0, 0), (1, 0), (11, 0), (11, 10))
-NEEDED = {
-    "onnx": ("tf2onnx", "onnx", "onnxruntime"),
-    "openvino": ("openvino",),
-    "litert": ("ai_edge_litert",),
-}
+NEEDED = {"onnx": ("tf2onnx", "onnx", "onnxruntime"), "openvino": ("openvino",), "litert": ("ai_edge_litert",)}
 
 
 def check_packages(format: str, int8: bool) -> None:
@@ -57,14 +53,10 @@ def check_packages(format: str, int8: bool) -> None:
 
 
 def lost_by_rounding(kernel: np.ndarray) -> float:
-    """Returns the share of a kernel, without the largest weight of each output channel, that 8 bits round away.
+    """Returns the share of a kernel, without the largest weight of each output channel (last), that 8 bits round away.
 
-    Args:
-        kernel: Weights of a layer, output channels last.
-
-    Returns:
-        Energy of the rounding errors over the energy of all weights but the largest ones: 0.0001 to 0.001 for usual
-        layers, near 1 for one of which only the largest weights would be left; 0 if there are no others.
+    That is the energy of the rounding errors over the energy of all weights but the largest ones: 0.0001 to 0.001 for
+    usual layers, near 1 for one of which only the largest weights would be left; 0 if there are no others.
     """
     weights = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
     top = np.abs(weights).max(axis=0)

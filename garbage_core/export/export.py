@@ -42,7 +42,7 @@ from garbage_core.inference.runtimes import (
     runtime_name,
 )
 from garbage_core.runs.run import Run
-from garbage_core.utils.files import file_sha256, write_json
+from garbage_core.utils.files import check_folder, file_sha256, write_json
 from garbage_core.utils.system import available_cores, milliseconds
 
 if TYPE_CHECKING:
@@ -203,8 +203,7 @@ def _target(run: Run, runtime: Runtime, out: str | Path | None) -> Path:
         return path / runtime.file
     if path.suffix.lower() != suffix:
         raise GarbageError(f"A network for {runtime.title} is a file that ends in {suffix}, not {str(out)!r}.")
-    if not path.parent.is_dir():
-        raise GarbageError(f"There is no folder {str(path.parent)!r} to write {path.name!r} to: make it first.")
+    check_folder(path)
     return path
 
 

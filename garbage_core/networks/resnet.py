@@ -86,12 +86,6 @@ def build_resnet(
         zero_init_residual: Start each block as the identity, by a zero in the last layer of its branch (Goyal et al.
             2017, arXiv:1706.02677, section 5.1).
         name: Name of the model.
-
-    Returns:
-        A flat functional model.
-
-    Raises:
-        GarbageError: As `build_resnet50`.
     """
     _check(version, num_classes, dropout)
     make = _LayerFactory(batch_norm_momentum, zero_init_residual)
@@ -214,9 +208,7 @@ def pass_through(network: keras.Model, stack: str = "conv5") -> None:
     pooled, the difference of the two is the pooled feature itself. With residual branches that start at zero
     (`zero_init_residual`), the new network is at first no worse than a linear classifier on the old one's features.
 
-    Args:
-        network: A network of `build_resnet`, changed in place.
-        stack: The stack, `conv3` to `conv5`.
+    The network is one of `build_resnet`, changed in place; the stack is `conv3` to `conv5`.
     """
     shortcut = network.get_layer(f"{stack}_block1_0_conv")
     channels, filters = shortcut.kernel.shape[2:]
@@ -239,14 +231,9 @@ def freeze(network: keras.Model, train_from: str, train_batch_norms: bool = True
 
 
 def split_network(network: keras.Model, train_from: str) -> tuple[keras.Model, keras.Model]:
-    """Splits a network in two that share its layers: the part before `train_from`, and the rest.
+    """Splits a network before `train_from`, `conv2` to `conv5` or `head`, into two models that share its layers.
 
-    Args:
-        network: A network of `build_resnet`.
-        train_from: A stack `conv2` to `conv5`, or `head`.
-
-    Returns:
-        A model from photos to features, and one from features to logits.
+    The first goes from photos to features, the second from features to logits.
     """
     first = _rank_of(train_from)
     before = [layer for layer in network.layers if _rank(layer.name) < first]

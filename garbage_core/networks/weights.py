@@ -8,6 +8,7 @@ no measurable loss for inference. It is read back as float32, only if its SHA-25
 import io
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,12 +139,7 @@ def save_network(network: keras.Model, path: str | Path) -> str:
 def load_network(path: str | Path, sha256: str | None = None) -> keras.Model:
     """Reads a network that `save_network` wrote, as float32.
 
-    Args:
-        path: The `.keras` file.
-        sha256: The recorded hash; None skips the check, for a file of one's own.
-
-    Returns:
-        The network, not compiled.
+    It is not compiled. `sha256` is the recorded hash; None skips the check, for a file of one's own.
 
     Raises:
         GarbageError: If the file is missing, is not the recorded one, or cannot be read.
@@ -170,23 +166,13 @@ def _check_fit(network_layers: list, arrays: dict[str, list[np.ndarray]], source
     order = {name: position for position, name in enumerate(by_name)}
     fitting = []
     for name in sorted(arrays, key=lambda n: order.get(n, len(order))):
-        layer, values = by_name.get(name), arrays[name]
-        found = [tuple(v.shape) for v in values]
-        if layer is None:
-            if name == HEAD:
-                continue
-            raise GarbageError(
-                f"{source} is for another network: its layer {name!r} is not in this one; choose other weights."
-            )
-        wanted = [tuple(w.shape) for w in layer.weights]
-        if found != wanted:
-            if name == HEAD:
-                continue
-            raise GarbageError(
-                f"{source} is for another network: its layer {name!r} has weights of shapes {found}, "
-                f"this network needs {wanted}; choose other weights."
-            )
-        fitting.append(layer)
+        layer, found = by_name.get(name), [tuple(v.shape) for v in arrays[name]]
+        wanted = [tuple(w.shape) for w in layer.weights] if layer else None
+        if found == wanted:
+            fitting.append(layer)
+        elif name != HEAD:
+            needed = f"has weights of shapes {found}, this network needs {wanted}" if layer else "is not in this one"
+            raise GarbageError(f"{source} is for another network: its layer {name!r} {needed}; choose other weights.")
     if not fitting:
         raise GarbageError(f"{source} holds no layer of this network: choose other weights.")
     return fitting
@@ -221,11 +207,8 @@ def _read_arrays(path: Path, network_layers: list) -> dict[str, list[np.ndarray]
     arrays = {}
     for layer_class in sorted({_class_and_number(key)[0] for key in groups}):
         keys = sorted((k for k in groups if _class_and_number(k)[0] == layer_class), key=_class_and_number)
-        same = [
-            layer
-            for layer in network_layers
-            if keras.src.utils.naming.to_snake_case(type(layer).__name__) == layer_class
-        ]
+        snake_case = keras.src.utils.naming.to_snake_case
+        same = [layer for layer in network_layers if snake_case(type(layer).__name__) == layer_class]
         for position, key in enumerate(keys):
             arrays[same[position].name if position < len(same) else key] = groups[key][1]
     return arrays
@@ -285,8 +268,5 @@ def _halve(data: bytes) -> bytes:
 
 def _summary(names: tuple[str, ...]) -> str:
     """Shortens a list of layers to their stacks: `conv5 (21), post_bn, predictions`."""
-    stacks: dict[str, int] = {}
-    for name in names:
-        key = name.split("_block")[0]
-        stacks[key] = stacks.get(key, 0) + 1
+    stacks = Counter(name.split("_block")[0] for name in names)
     return ", ".join(f"{key} ({count})" if count > 1 else key for key, count in stacks.items())

@@ -34,15 +34,8 @@ ANSWERS, FAILED, BEGUN = "answers", "failed", "begun"
 class Job:
     """What a folder of results was made from; a restart must ask for the same.
 
-    Attributes:
-        source: Where the photos are.
-        model: Name of the run.
-        weights_sha256: SHA-256 of its weights.
-        runtime: What runs the network.
-        flip: Whether results are means over photo and mirror image.
-        block: Photos in one part.
-        photos: Photos in all.
-        classes: The model's classes in order.
+    `block` is the number of photos in one part, `photos` that of all, `flip` whether results are means over photo and
+    mirror image, `runtime` what runs the network of the run `model`.
     """
 
     source: str
@@ -163,7 +156,7 @@ def read_job(place: Place) -> Job | None:
         ) from error
 
 
-# Answers
+# Results
 
 
 def write_results(
@@ -171,14 +164,8 @@ def write_results(
 ) -> dict[str, int]:
     """Writes the results of a block: what failed first, then what did not, which marks the block as finished.
 
-    Args:
-        place: The folder of the job.
-        block: Number of the block.
-        classes: The model's classes in order.
-        results: Every photo's result, and whether the next run shall ask for it again: it could not be fetched.
-
-    Returns:
-        Photos by what came of them: `photos`, `failed`, `again` (of the failed), `unsure`, `is_ood`.
+    Results say of every photo, besides its own, whether the next run shall ask for it again: it could not be fetched.
+    Photos are counted by what came of them: `photos`, `failed`, `again` (of the failed), `unsure`, `is_ood`.
     """
     import pyarrow as pa
 
@@ -211,20 +198,12 @@ def _results_table(results: Sequence["Prediction"], classes: Sequence[str]) -> "
     """Returns the columns that the plain command writes as CSV, without the error."""
     import pyarrow as pa
 
-    shares = {
-        f"p_{name}": pa.array([result.probabilities[name] for result in results], pa.float64()) for name in classes
-    }
-    return pa.table(
-        {
-            "file": pa.array([result.file for result in results], pa.string()),
-            "label": pa.array([result.label for result in results], pa.string()),
-            "confidence": pa.array([result.confidence for result in results], pa.float64()),
-            "accepted": pa.array([result.accepted for result in results], pa.bool_()),
-            **shares,
-            "ood_p_value": pa.array([result.ood_p_value for result in results], pa.float64()),
-            "is_ood": pa.array([result.is_ood for result in results], pa.bool_()),
-        }
-    )
+    def columns(**kinds: pa.DataType) -> dict[str, pa.Array]:
+        return {name: pa.array([getattr(result, name) for result in results], kind) for name, kind in kinds.items()}
+
+    shares = {f"p_{name}": pa.array([r.probabilities[name] for r in results], pa.float64()) for name in classes}
+    first = columns(file=pa.string(), label=pa.string(), confidence=pa.float64(), accepted=pa.bool_())
+    return pa.table(first | shares | columns(ood_p_value=pa.float64(), is_ood=pa.bool_()))
 
 
 def unfinished(place: Place, blocks: int) -> list[int]:
@@ -235,17 +214,17 @@ def unfinished(place: Place, blocks: int) -> list[int]:
 
 
 def count_rows(place: Place) -> dict[str, int]:
-    """Counts what the folder holds, from the files themselves: `answered`, `failed`, and `again` of the failed."""
+    """Counts what the folder holds, from the files themselves: `predicted`, `failed`, and `again` of the failed."""
     import pyarrow.parquet as pq
 
-    answered = failed = again = 0
+    predicted = failed = again = 0
     for path in place.parts(ANSWERS).values():
         with place.fs.open(path, "rb") as file:
-            answered += pq.ParquetFile(file).metadata.num_rows
+            predicted += pq.ParquetFile(file).metadata.num_rows
     for _, table in _failed_parts(place):
         failed += table.num_rows
         again += sum(table["again"].to_pylist())
-    return {"answered": answered, "failed": failed, "again": again}
+    return {"predicted": predicted, "failed": failed, "again": again}
 
 
 def check_finished(place: Place, job: Job) -> dict[str, int]:
@@ -261,9 +240,9 @@ def check_finished(place: Place, job: Job) -> dict[str, int]:
             "the same command again; if it stops at the same block, one of the block's photos ends the worker."
         )
     counts = count_rows(place)
-    if counts["answered"] + counts["failed"] != job.photos:
+    if counts["predicted"] + counts["failed"] != job.photos:
         raise GarbageError(
-            f"{place.address!r} holds {counts['answered'] + counts['failed']:,} results for {job.photos:,} photos: "
+            f"{place.address!r} holds {counts['predicted'] + counts['failed']:,} results for {job.photos:,} photos: "
             "some of its files were changed; choose another folder."
         )
     return counts

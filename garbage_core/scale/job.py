@@ -17,6 +17,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +46,9 @@ GPU_BATCH = 64
 
 @dataclass(frozen=True)
 class BlockDone:
-    """Result of one block.
+    """Result of one block: its number, its photos by what came of them, and its worker's seconds and process number.
 
-    Attributes:
-        block: Number of the block.
-        photos: Photos in the block.
-        failed: Those without a prediction.
-        again: Those of the failed that could not be fetched; the next run fetches them again.
-        unsure: Those on which the classifier abstains ("not sure").
-        is_ood: Those out of distribution.
-        seconds: Seconds that its worker took.
-        process: Process number of its worker.
+    Of the failed, those to do `again` could not be fetched; on the unsure the classifier abstains.
     """
 
     block: int
@@ -93,7 +86,7 @@ def classify_at_scale(
         progress: Function called after every block, with the number of photos that are to be done in this run.
 
     Returns:
-        `source`, `out`, `model`, `runtime`, `workers`; `photos`, `answered`, `failed`, `again` as counted in the files;
+        `source`, `out`, `model`, `runtime`, `workers`; `photos`, `predicted`, `failed`, `again`, counted in the files;
         `blocks`, `blocks_before` (of an earlier run); `photos_now`, `seconds` (since the first worker was ready) and
         `photos_per_second` of this run; `replaced`, the number of workers that died.
 
@@ -163,18 +156,18 @@ def _run_blocks(
 
 def _prepare(place: Place, source: str, run: Run, runtime: str, flip: bool, block: int) -> Job:
     """Returns the job that a folder holds if it is this one; otherwise lists the photos and begins it."""
-    kept = read_job(place)
+    earlier = read_job(place)
     asked = (source, run.name, run.weights_sha256, runtime, flip, block)
-    if kept is not None:
-        before = (kept.source, kept.model, kept.weights_sha256, kept.runtime, kept.flip, kept.block)
+    if earlier is not None:
+        of_it = attrgetter("source", "model", "weights_sha256", "runtime", "flip", "block")
         names = ("the source", "the model", "the model's weights", "the runtime", "--flip", "the size of a block")
-        other = [name for name, a, b in zip(names, asked, before, strict=True) if a != b]
+        other = [name for name, a, b in zip(names, asked, of_it(earlier), strict=True) if a != b]
         if other:
             raise GarbageError(
                 f"{place.address!r} holds the results of another job, which differs in {' and '.join(other)}: choose "
                 "another folder, or ask for the same to go on with it."
             )
-        return kept
+        return earlier
     photos = list_photos(source)
     job = Job(source, run.name, run.weights_sha256, runtime, flip, block, len(photos), tuple(run.classes))
     try:
@@ -194,25 +187,25 @@ def _ray() -> Iterator[Any]:
     import ray.data
 
     begun = not ray.is_initialized()
-    kept = os.environ.get("PYTHONPATH")
+    before = os.environ.get("PYTHONPATH")
     # The workers must find this package, wherever the driver was started.
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), kept]))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[2]), before]))
     try:
         if begun:
             _start(ray)
         context = ray.data.DataContext.get_current()
-        before = context.enable_progress_bars, context.max_errored_blocks
+        settings = context.enable_progress_bars, context.max_errored_blocks
         context.enable_progress_bars, context.max_errored_blocks = False, -1  # one bad block does not stop the rest
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         yield ray
-        context.enable_progress_bars, context.max_errored_blocks = before
+        context.enable_progress_bars, context.max_errored_blocks = settings
     finally:
         if begun:
             ray.shutdown()
-        if kept is None:
+        if before is None:
             os.environ.pop("PYTHONPATH", None)
         else:
-            os.environ["PYTHONPATH"] = kept
+            os.environ["PYTHONPATH"] = before
 
 
 def _start(ray: Any, tries: int = 3) -> None:

@@ -19,14 +19,9 @@ _SYLLABLES = ("an", "be", "con", "de", "er", "for", "in", "la", "men", "no", "or
 
 
 def drawn(kind: str, seed: int) -> np.ndarray:
-    """Draws a picture that shows no object.
+    """Draws a picture that shows no object: RGB, uint8 (height, width, 3), 300 to 700 pixels a side.
 
-    Args:
-        kind: One of `KINDS`: a plain color or a gradient, noise of some grain, a page of text, a program's window.
-        seed: Seed of the picture.
-
-    Returns:
-        uint8 (height, width, 3), RGB, 300 to 700 pixels a side.
+    The kind is one of `KINDS`: a plain color or a gradient, noise of some grain, a page of text, a program's window.
 
     Raises:
         GarbageError: For an unknown kind.
@@ -39,16 +34,9 @@ def drawn(kind: str, seed: int) -> np.ndarray:
 
 
 def altered(rgb: np.ndarray, seed: int) -> np.ndarray:
-    """Changes a photo as another camera, light and hand would have: the object stays what it is.
+    """Changes a photo, uint8 (H, W, 3), as another camera, light and hand would have: the object stays what it is.
 
     A crop of 75 to 100 % of each side, upright, level or square; exposure, white balance, blur, sensor noise and JPEG.
-
-    Args:
-        rgb: uint8 (H, W, 3).
-        seed: Seed of the change.
-
-    Returns:
-        uint8 (h, w, 3).
     """
     rng = np.random.default_rng([99, seed])
     height, width = rgb.shape[:2]

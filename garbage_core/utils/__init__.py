@@ -1,1 +1,1 @@
-"""garbage_core.utils."""
+"""Files that are written whole, numbers and tables as words, threads, timing."""

@@ -18,9 +18,9 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&^=\"'])")
 
 def percent(share: float | None, digits: int = 1, plain: bool = False) -> str:
     """Returns a share as a percentage: 0.9213 as "92.1 %"."""
-    return (
-        _unknown(plain) if share is None or math.isnan(share) else f"{100 * share:.{digits}f}{' ' if plain else NBSP}%"
-    )
+    if share is None or math.isnan(share):
+        return _unknown(plain)
+    return f"{100 * share:.{digits}f}{' ' if plain else NBSP}%"
 
 
 def chance(probability: float) -> str:

@@ -27,7 +27,7 @@ def test_what_a_photo_needs_is_timed(dataset):
     files = dataset.photos["file"].tolist()[:4]
     assert list(photo_times(dataset, files, 48, 64, replaced=False)) == ["decode"]
     found = photo_times(dataset, files, 48, 64, replaced=True)
-    assert list(found) == ["decode", "cut out", "draw a ground", "put on it"]
+    assert list(found) == ["decode", "foreground mask", "draw a background", "put on it"]
     assert min(found.values()) > 0
 
 

@@ -13,7 +13,6 @@ from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature, reliability_table, selective_metrics
 from garbage_core.evaluation.confusion_matrix import accuracy, cell_photos, confusions, macro_f1, photo_table
 from garbage_core.evaluation.evaluation import (
-    accuracy_sentence,
     area_table,
     confusion_sentence,
     evaluate,
@@ -289,10 +288,6 @@ def test_without_a_mistake_there_is_no_confusion():
     evaluation = evaluate(small_table([("a", "a"), ("b", "b")]), ("a", "b", "c"), resamples=10)
     assert most_common_confusion(evaluation) is None
     assert confusion_sentence(evaluation, "Transfer") == "Transfer makes no mistake on the 2 test photos."
-    assert (
-        accuracy_sentence(evaluation, "Transfer")
-        == "Transfer is right on 100.0 % of the 2 test photos (95 % interval 100.0 to 100.0)."
-    )
 
 
 def test_a_cell_of_the_confusion_matrix_leads_to_its_photos():

@@ -216,13 +216,13 @@ def test_block_written_twice_counts_once_and_what_could_not_be_fetched_stays_to_
     assert unfinished(place, 2) == [0, 1]
     for _ in range(2):
         write_results(place, 0, CLASSES, [(result("a"), False), (result("b", "torn"), False)])
-    assert count_rows(place) == {"answered": 1, "failed": 1, "again": 0}
+    assert count_rows(place) == {"predicted": 1, "failed": 1, "again": 0}
     assert unfinished(place, 2) == [1]
     write_results(place, 1, CLASSES, [(result("c", "the network is slow"), True)])
     assert unfinished(place, 2) == [1]
     counts = write_results(place, 1, CLASSES, [(result("c"), False)])
     assert counts == {"photos": 1, "failed": 0, "again": 0, "unsure": 0, "is_ood": 0}
-    assert count_rows(place) == {"answered": 2, "failed": 1, "again": 0}
+    assert count_rows(place) == {"predicted": 2, "failed": 1, "again": 0}
     assert unfinished(place, 2) == []
 
 
@@ -246,7 +246,7 @@ def test_answers_may_lie_elsewhere():
     place = Place("memory://answers")
     write_results(place, 3, CLASSES, [(result("a"), False)])
     assert list(place.parts("answers")) == [3]
-    assert count_rows(place)["answered"] == 1
+    assert count_rows(place)["predicted"] == 1
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_two_workers_one_killed_give_the_answers_of_the_plain_command(run, tmp_p
 
     summary = classify_at_scale(str(folder), str(out), run, workers=2, block=64, progress=kill_once)
     assert summary["replaced"] >= 1
-    assert (summary["photos"], summary["answered"], summary["failed"], summary["again"]) == (5000, 4998, 2, 0)
+    assert (summary["photos"], summary["predicted"], summary["failed"], summary["again"]) == (5000, 4998, 2, 0)
 
     found = {row["file"]: row for row in read_rows(out, "answers")}
     failed = {row["file"]: row["error"] for row in read_rows(out, "failed")}
@@ -304,7 +304,7 @@ def test_two_workers_one_killed_give_the_answers_of_the_plain_command(run, tmp_p
     (out / "answers" / "part-00000003.parquet").unlink()
     before = {path.name: path.stat().st_mtime_ns for path in (out / "answers").iterdir()}
     again = classify_at_scale(str(folder), str(out), run, workers=1, block=64)
-    assert (again["blocks_before"], again["photos_now"], again["answered"]) == (78, 64, 4998)
+    assert (again["blocks_before"], again["photos_now"], again["predicted"]) == (78, 64, 4998)
     after = {path.name: path.stat().st_mtime_ns for path in (out / "answers").iterdir()}
     assert before.items() < after.items()
     assert set(after) - set(before) == {"part-00000003.parquet"}
@@ -324,7 +324,7 @@ def test_command_prints_a_summary_and_says_by_its_exit_code_that_photos_failed(f
     assert "cores for 99 workers" in capsys.readouterr().err
     assert main([*arguments, "--workers", "1"]) == 1
     summary = json.loads(capsys.readouterr().out)
-    assert (summary["answered"], summary["failed"], summary["workers"]) == (20, 2, 1)
+    assert (summary["predicted"], summary["failed"], summary["workers"]) == (20, 2, 1)
 
 
 def test_what_differs_from_one_process_is_counted():
