@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from garbage_core.config.training_config import Stage
 from garbage_core.data.splits import official_splits
 from garbage_core.evaluation.by_set import by_set, by_set_markdown, set_title
 from garbage_core.evaluation.calibration import ALWAYS_ABSTAINS, apply_temperature, selective_metrics
@@ -63,8 +62,7 @@ def card_text(run: Run) -> str:
 def _summary(run: Run, evaluations: Sequence[Evaluation]) -> str:
     names = ", ".join(run.classes)
     lines = [
-        f"# {run.title}",
-        "",
+        f"# {run.title}\n",
         f"{run.config.network} that sorts a photo of one thing into {len(run.classes)} classes: {names}. "
         f"It started from {_origin(run)}.",
     ]
@@ -109,21 +107,16 @@ def _data(run: Run) -> str:
 def _extra_sets(run: Run) -> list[str]:
     """Names the sets that were trained on beside the data set."""
     lines = []
+    hints = "; hints that may be wrong; those that the linear probe contradicted were left out"
     for extra in run.info.get("extra_sets") or []:
         numbers = [f"{sum(n.values()):,} {split}" for split, n in extra["splits"].items()]
-        labels = (
-            "hints that may be wrong; those that the linear probe contradicted were left out" if extra["weak"] else ""
-        )
         lines.append(
             f"- {extra['name']} ({', '.join(numbers)}; each training photo shown {extra['share']:g} times an epoch"
-            f"{'; ' + labels if labels else ''}). Fingerprint: `{extra['fingerprint'][:16]}`."
+            f"{hints if extra['weak'] else ''}). Fingerprint: `{extra['fingerprint'][:16]}`."
         )
+    title = "Trained on other sets as well, whose photos are not part of this project:"
     note = "Photos of things that are none of the classes were not learned; they teach the OOD detector."
-    return (
-        ["", "Trained on other sets as well, whose photos are not part of this project:", "", *lines, "", note]
-        if lines
-        else []
-    )
+    return ["", title, "", *lines, "", note] if lines else []
 
 
 def _facts(predictions: pd.DataFrame, files: set[str]) -> list[str]:
@@ -137,9 +130,8 @@ def _facts(predictions: pd.DataFrame, files: set[str]) -> list[str]:
     test = predictions.loc[predictions["split"] == "test", "label"].value_counts()
     if len(test):
         name, n = test.index[-1], int(test.iloc[-1])
-        facts.append(
-            f"Only {n} of the test photos are {name}, so its recall moves {100 / n:.1f} points with every photo."
-        )
+        points = f"{100 / n:.1f} points"
+        facts.append(f"Only {n} of the test photos are {name}, so its recall moves {points} with every photo.")
     return facts
 
 
@@ -154,16 +146,16 @@ def _training(run: Run) -> str:
             " x ".join(map(str, config.size(stage))),
             f"{stage.learning_rate:g}",
             str(stage.batch_size),
-            _augmentation(stage),
+            stage.augmentation + (f", {100 * share:g} % on drawn backgrounds" if share else ""),
         ]
         for stage in config.stages
+        for share in [stage.background_replacement]
     ]
     best = run.history.loc[run.history["epoch"] == info.get("best_epoch"), "val_macro_f1"]
     value = info.get("best_val_macro_f1", best.iloc[0] if len(best) else math.nan)
     reached = "" if math.isnan(value) else f", val macro-F1 {percent(value, plain=True)}"
     lines = [
-        "## Training",
-        "",
+        "## Training\n",
         f"- Time: {duration(info.get('duration_seconds'))} on {info.get('device', 'an unknown machine')}, "
         f"{info.get('precision', 'unknown precision')}; {count(info.get('epochs', len(run.history)), 'epoch')}.",
         f"- Best epoch, by macro-F1 on val: {info.get('best_epoch', 'unknown')}{reached}. Its weights are the model"
@@ -185,11 +177,6 @@ def _training(run: Run) -> str:
         header = ["stage", "epochs", "learns from", "height x width", "learning rate", "batch", "augmentation"]
         lines += ["", markdown_table(header, stages)]
     return "\n".join(lines)
-
-
-def _augmentation(stage: Stage) -> str:
-    share = stage.background_replacement
-    return stage.augmentation + (f", {100 * share:g} % on drawn backgrounds" if share else "")
 
 
 def _origin(run: Run) -> str:
@@ -265,13 +252,8 @@ def _by_set(run: Run) -> list[str]:
     table = by_set(run)
     if len(table) < 2:
         return []
-    text = [
-        "## Where it works",
-        "",
-        f"On the test photos of {listing([set_title(name) for name in table['set']])}:",
-        "",
-    ]
-    return ["\n".join([*text, by_set_markdown(table)])]
+    names = listing([set_title(name) for name in table["set"]])
+    return [f"## Where it works\n\nOn the test photos of {names}:\n\n{by_set_markdown(table)}"]
 
 
 def _calibration(run: Run, splits: Sequence[str]) -> str:
@@ -297,28 +279,22 @@ def _use(run: Run) -> str:
     if run.ood_path.is_file():
         refused = "photos that its OOD detector finds unlike the training photos"
         doubt = f"- It refuses {refused}. For others it predicts {rest}."
-    return "\n".join(
-        [
-            "## Use and limits",
-            "",
-            "Made for learning, for comparing trainings, and as a hint at which bin a thing belongs in. Not made for "
-            "sorting machines, hazardous waste or anything where a wrong prediction does harm.",
-            "",
-            doubt,
-            "- It knows single things photographed from near, as in its training photos; other backgrounds, light, "
-            "distances and countries' packaging will be predicted worse than the figures above say.",
-            "- Which bin is right is decided by the local collection, not by the material alone.",
-        ]
-    )
+    lines = [
+        "## Use and limits\n",
+        "Made for learning, for comparing trainings, and as a hint at which bin a thing belongs in. Not made for "
+        "sorting machines, hazardous waste or anything where a wrong prediction does harm.\n",
+        doubt,
+        "- It knows single things photographed from near, as in its training photos; other backgrounds, light, "
+        "distances and countries' packaging will be predicted worse than the figures above say.",
+        "- Which bin is right is decided by the local collection, not by the material alone.",
+    ]
+    return "\n".join(lines)
 
 
 def _reproduce(run: Run) -> str:
     command, toml = train_command(run.config, run.name)
-    lines = ["## Reproduce", ""]
-    if toml:
-        lines += [f"Save this as `{run.name}.toml`:", "", "```toml", toml.rstrip(), "```", ""]
-    lines += ["```sh", command, f"python -m garbage_core evaluate {run.name}", "```", ""]
-    lines += [
+    file = f"Save this as `{run.name}.toml`:\n\n```toml\n{toml.rstrip()}\n```\n\n" if toml else ""
+    return (
+        f"## Reproduce\n\n{file}```sh\n{command}\npython -m garbage_core evaluate {run.name}\n```\n\n"
         "The same seed gives the same course on the same machine with the same software, and nearly so elsewhere."
-    ]
-    return "\n".join(lines)
+    )
