@@ -23,8 +23,8 @@ from garbage_core.audit.findings import findings_of, findings_path, load_finding
 from garbage_core.errors import GarbageError
 from garbage_core.runs.predictions import probability_columns
 from garbage_core.runs.run import Run
+from garbage_core.synthetic.foreground import placed
 from garbage_core.synthetic.pictures import drawn
-from garbage_core.synthetic.surfaces import placed
 from garbage_core.utils.text import escape
 
 if TYPE_CHECKING:
