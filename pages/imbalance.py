@@ -1,27 +1,28 @@
-"""The imbalance study: what each strategy against class imbalance gains, over all classes and for each."""
+"""Class imbalance: a lab in which the reader makes classes rare, and what the studies of strategies found."""
 
-from garbage_app.imbalance.strategies import (
-    write_classes,
-    write_descriptions,
-    write_method,
-    write_networks,
-    write_numbers,
-    write_strategies,
-)
-from garbage_app.imbalance.study import choose_split, findings_of, study_or_stop
+import streamlit as st
+
+from garbage_app.imbalance.adjustment import write_adjustment
+from garbage_app.imbalance.lab import choose, files_or_none
+from garbage_app.imbalance.outcome import write_outcome
+from garbage_app.imbalance.rarity import headline, write_rarity
+from garbage_app.imbalance.strategies import write_descriptions, write_networks, write_study
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.page_header import answer, question
 
 ensure_routed()
 
-place = question("What does a strategy against class imbalance gain?")
-study, path = study_or_stop()
-split = choose_split(study)
-found = findings_of(path, split, study)
-answer(place, found.sentence, found.note)
-write_strategies(study, path, split, found.rarest)
-write_classes(study, path, split, found.classes)
-write_numbers(found.numbers)
-write_networks(split)
+place = question("What does imbalance do?")
+files = files_or_none()
+if files is not None:
+    answer(place, *headline(files))
+    quick, curve = st.container(), st.container()
+    st.subheader("Make any class rare: imbalance lab", anchor=False)
+    sliders = st.container()
+    choice = choose(files.lab, quick, sliders)
+    with curve:
+        write_rarity(files, choice)
+    write_outcome(files, choice)
+write_adjustment()
+write_networks(write_study(place if files is None else None))
 write_descriptions()
-write_method()

@@ -1,31 +1,62 @@
-"""What each strategy reaches, and how far from no strategy: over all classes, for each, and in whole networks."""
+"""What each strategy gains with all photos, in heads on frozen features and in whole networks."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from garbage_app.imbalance.study import COMMAND, findings_of, read_study, recalls
+from garbage_app.imbalance.study import COMMAND, choose_split, findings_of, read_study, recalls, study_or_none
 from garbage_app.widgets.charts import drawn, show, show_table
+from garbage_app.widgets.page_header import answer
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.metrics import METRICS
-from garbage_core.figures.studies import recall_by_strategy, strategy_differences, strategy_values, training_photos
+from garbage_core.figures.studies import recall_by_strategy, strategy_differences, strategy_values
 from garbage_core.studies import tables as studies
 from garbage_core.training.imbalance import STRATEGIES
 from garbage_core.utils.text import NBSP, escape
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+
+def write_study(place: "DeltaGenerator | None") -> str:
+    """Says and shows what the study of the strategies found.
+
+    Args:
+        place: Of the page's answer, where the study is all that there is to answer with.
+
+    Returns:
+        The split that the reader chose, "test" where there is no study.
+    """
+    read = study_or_none()
+    if read is None:
+        return "test"
+    study, path = read
+    st.subheader("With all photos: what does a strategy gain?", anchor=False)
+    split = choose_split(study)
+    found = findings_of(path, split, study)
+    if place is None:
+        st.markdown(f"**{found.sentence}**")
+        st.caption(found.note)
+    else:
+        answer(place, found.sentence, found.note)
+    _write_strategies(study, path, split, found.rarest)
+    _write_numbers(found.numbers)
+    _write_method()
+    return split
+
 
 @st.fragment
-def write_strategies(study: pd.DataFrame, path: Path, split: str, rarest: str) -> None:
+def _write_strategies(study: pd.DataFrame, path: Path, split: str, rarest: str) -> None:
     """Draws one metric for every strategy, and how far each is from no strategy.
 
     Args:
-        study: From `study_or_stop`.
+        study: From `study_or_none`.
         path: File of the study; tells its figures from those of others.
         split: Photos to show, "test" or "val".
         rarest: Class with the fewest training photos.
     """
-    st.subheader("What each strategy gains", anchor=False)
     metrics = {
         "macro_f1": ("Macro-F1", "", "Macro-F1: high only where every class, rare or common, has high F1."),
         "rarest": (
@@ -64,28 +95,7 @@ def write_strategies(study: pd.DataFrame, path: Path, split: str, rarest: str) -
         show(figure, f"differences-{metric}", data=rows)
 
 
-def write_classes(study: pd.DataFrame, path: Path, split: str, classes: pd.DataFrame) -> None:
-    """Draws the class distribution next to the recall of every class.
-
-    Args:
-        study: From `study_or_stop`.
-        path: File of the study; tells its figures from those of others.
-        split: Photos to show, "test" or "val".
-        classes: From `studies.classes_of`.
-    """
-    st.subheader("Which classes gain and which lose", anchor=False)
-    st.caption("Recall: of the photos of a class, how many are found. Under each class its training photos.")
-    left, right = st.columns([2, 3], gap="medium")
-    with left:
-        st.markdown("**Training photos**")
-        show(drawn(lambda: training_photos(classes), "training photos", path), "training-photos", data=classes)
-    with right:
-        st.markdown("**Recall**")
-        figure = drawn(lambda: recall_by_strategy(study, classes, split), "recall by strategy", path, split)
-        show(figure, "recall-by-strategy", data=lambda: recalls(study, split))
-
-
-def write_numbers(numbers: pd.DataFrame) -> None:
+def _write_numbers(numbers: pd.DataFrame) -> None:
     """Writes the most important metrics of every strategy as a table."""
     with st.expander("All numbers"):
         show_table(numbers, "strategies-table")
@@ -105,7 +115,7 @@ def write_networks(split: str) -> None:
     if split not in set(study["split"]):
         return
     found = findings_of(path, split, study)
-    st.subheader("In whole networks", anchor=False)
+    st.subheader("In whole networks: what does a strategy gain?", anchor=False)
     st.markdown(f"{found.sentence} {found.precision}")
     st.caption(
         f"Networks trained {escape(studies.strategies_setting(study))}; they differ in the strategy alone, which here "
@@ -123,7 +133,7 @@ def write_descriptions() -> None:
     st.markdown("\n".join(f"- **{strategy.title}.** {strategy.description}" for strategy in STRATEGIES.values()))
 
 
-def write_method() -> None:
+def _write_method() -> None:
     """Says how the study was made, and what it cannot tell."""
     with st.expander("How this was measured, and what it cannot tell"):
         st.markdown(

@@ -27,7 +27,7 @@ class Findings:
     """What the study found on a split. Shared by all sessions: the tables must not be changed.
 
     Attributes:
-        sentence: The answer to the page's question.
+        sentence: What the strategies gain.
         note: What it rests on.
         precision: How much precision the rarest class loses for its recall.
         rarest: The class with the fewest training photos.
@@ -60,18 +60,18 @@ def findings_of(path: Path, split: str, _study: pd.DataFrame) -> Findings:
     )
 
 
-def study_or_stop() -> tuple[pd.DataFrame, Path]:
-    """Returns the study's table and its file; without it, says how to make it and ends the page."""
+def study_or_none() -> tuple[pd.DataFrame, Path] | None:
+    """Returns the study's table and its file; without it, says how to make it."""
     path = studies.study_path("imbalance")
-    if not path.is_file():
-        st.info(
-            f"The study has not been made yet: there is no {escape(str(path), 200)}. It takes the data set's photos "
-            "and, without a GPU, about half an hour. Make it, then reload this page:",
-            icon=":material/experiment:",
-        )
-        st.code(COMMAND, language="bash")
-        st.stop()
-    return read_study(path), path
+    if path.is_file():
+        return read_study(path), path
+    st.info(
+        f"The study has not been made yet: there is no {escape(str(path), 200)}. It takes the data set's photos "
+        "and, without a GPU, about half an hour. Make it, then reload this page:",
+        icon=":material/experiment:",
+    )
+    st.code(COMMAND, language="bash")
+    return None
 
 
 def choose_split(study: pd.DataFrame) -> str:
