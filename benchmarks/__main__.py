@@ -1,7 +1,8 @@
 """Speed as ratios, measured in turns, for the page Speed: `python -m benchmarks [ROW ...]`.
 
 Writes each row into models/studies/bench.json as soon as it is measured. The longer benchmarks are programs of their
-own beside this file, such as `python benchmarks/soak.py`.
+own beside this file, such as `python benchmarks/soak.py`; `python -m benchmarks hostile` sends files through `classify`
+that are built to be slow.
 """
 
 import argparse
@@ -20,6 +21,11 @@ from garbage_core.utils.text import text_table
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measures rows and prints them; returns the exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["hostile"]:
+        from benchmarks import hostile
+
+        return hostile.main(given[1:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", metavar="ROW", nargs="*", help=f"{', '.join(ROWS)} (default: all)")
     parser.add_argument(
@@ -31,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=positive, metavar="N", help="rounds that are timed (default: each row's own)")
     parser.add_argument("--dry-run", action="store_true", help="do not store the result in bench.json")
     add_common(parser, "--json")
-    args = parser.parse_args(argv)
+    args = parser.parse_args(given)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     out = sys.stdout
     try:

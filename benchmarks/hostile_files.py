@@ -1,35 +1,33 @@
 """Files that are made to cost a decoder far more than they weigh, in every accepted format, all made here.
 
-Each is made when it is asked for: `HOSTILE[name]()` returns its bytes. The format is the first word of its name.
+Here are the parts and the ways of putting them together; `hostile_cases.py` lists the files.
 """
 
+import io
 import struct
 import zlib
-from collections.abc import Callable, Iterable
-from functools import cache, partial
+from collections.abc import Iterable
+from functools import cache
 
+import pillow_heif
 from PIL import Image
 
 from tests.fixtures.photos import encode, picture
 
-SIDE = 7_700  # of 59 megapixels, just within the limit
-TOOK = 24_000_000  # bytes of the largest files, which are small enough to be accepted
-
-
 # PNG
 
 
-def png(
-    width: int, height: int, chunks: Iterable[bytes] = (), bits: int = 8, color: int = 0, interlaced: int = 0
-) -> bytes:
+def png(width: int, height: int, chunks: Iterable[bytes] = (), bits: int = 8, color: int = 0, lace: int = 0) -> bytes:
     """A black PNG with chunks between its header and its pixels; as many rows as its size needs."""
     row = (width * bits * {0: 1, 2: 3, 4: 2, 6: 4}[color] + 7) // 8
     deflate = zlib.compressobj(1)
     rows = max(min(2**20 // (row + 1), height), 1)
     block = bytes((row + 1) * rows)
-    pixels = [deflate.compress(block) for _ in range(height // rows)]
+    pixels = [
+        deflate.compress(block) for _ in range((height + lace * height // 8) // rows)
+    ]  # its passes have more rows
     pixels += [deflate.compress(bytes((row + 1) * (height % rows))), deflate.flush()]
-    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, interlaced)
+    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, lace)
     parts = [chunk(b"IHDR", header), *chunks, chunk(b"IDAT", b"".join(pixels)), chunk(b"IEND")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
@@ -131,7 +129,7 @@ def tiff_picture(
     **options,
 ) -> bytes:
     """A TIFF in one strip, with further tags or others in place of its own."""
-    entries: dict[int, Entry] = {
+    own: dict[int, Entry] = {
         256: (256, 4, 1, width),
         257: (257, 4, 1, height),
         258: (258, 3, samples, struct.pack("<H", bits) * samples),
@@ -141,9 +139,11 @@ def tiff_picture(
         277: (277, 3, 1, samples),
         278: (278, 4, 1, height),
         279: (279, 4, 1, len(options.get("pixels", b"")) or width * height),
-    } | ({338: (338, 3, 1, 2)} if samples == 4 else {})
-    entries |= {entry[0]: entry for entry in more}
-    return tiff(entries.values(), options.pop("pixels", bytes(256)), **options)
+    }
+    if samples == 4:
+        own[338] = (338, 3, 1, 2)
+    own |= {entry[0]: entry for entry in more}
+    return tiff(own.values(), options.pop("pixels", bytes(256)), **options)
 
 
 def tiff_tile(side: int) -> bytes:
@@ -223,8 +223,12 @@ def frame(width: int, height: int, stream: bytes) -> bytes:
 @cache
 def heif(kind: str, width: int, height: int) -> bytes:
     """An AVIF or HEIC of one color."""
-    options = {"speed": 10, "quality": 20} if kind == "AVIF" else {}
-    return encode(Image.new("L" if kind == "AVIF" else "RGB", (width, height), 90), kind, **options)
+    if kind == "AVIF":
+        return encode(Image.new("L", (width, height), 90), kind, speed=10, quality=20)
+    buffer = io.BytesIO()
+    image = pillow_heif.from_pillow(Image.new("RGB", (width, height), (90, 120, 60)))
+    image.save(buffer, format="HEIF", quality=20, enc_params={"preset": "ultrafast"})
+    return buffer.getvalue()
 
 
 def renamed(data: bytes, width: int, height: int) -> bytes:
@@ -248,12 +252,3 @@ def bmp(width: int, height: int, bits: int = 24, compression: int = 0, pixels: b
     header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(pixels), 0, 0, 0, 0)
     start = 14 + len(header) + len(palette)
     return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + palette + pixels
-
-
-_EMPTY_CHUNKS = chunk(b"teSt") * (TOOK // 12)
-_FAN = overlapping(4_000, 65_000)  # 260 MB in 65 kB
-
-HOSTILE: dict[str, Callable[[], bytes]] = {
-    "PNG 1x59m": partial(png, 1, 59_000_000, color=0),
-    "PNG 59mx1": partial(png, 59_000_000, 1),
-}

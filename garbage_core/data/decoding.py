@@ -32,6 +32,7 @@ MAX_PIXELS_OF = {"JPEG": 200_000_000, "WebP": 24_000_000, "AVIF": 36_000_000, "H
 # What costs so little, by its structure, that a process of its own would cost more: pixels that a JPEG of one pass
 # leaves once it is decoded at a smaller scale, pixels times passes of other JPEGs, and pixels.
 LIGHT_JPEG, LIGHT_SCANNED, LIGHT_PNG, LIGHT_WEBP = 16_000_000, 40_000_000, 4_000_000, 1_000_000
+LARGE = 20_000_000  # pixels, from which on a failure may be one of memory
 MAX_SIDE = 32_768
 MAX_ASPECT = 200  # times as long as wide
 ACCEPTED_FORMATS: tuple[str, ...] = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "HEIC")
@@ -50,11 +51,15 @@ def decode_here(data: bytes, name: str = "photo", at_least: tuple[int, int] | No
         opened = _open(data, name)
         try:
             return _decode(opened, at_least)
-        except OSError:
-            whole = completed(data) if isinstance(opened, JpegImageFile) else None
-            if whole is None:
-                raise
-            return _decode(_open(whole, name), at_least)
+        except Exception as error:
+            whole = completed(data) if isinstance(opened, JpegImageFile) and isinstance(error, OSError) else None
+            if whole is not None:
+                return _decode(_open(whole, name), at_least)
+            # Not every decoder says that it got no memory.
+            width, height = opened.size
+            if width * height > LARGE and "truncated" not in str(error).lower():
+                raise MemoryError from error
+            raise
 
 
 def is_light(data: bytes, name: str = "photo", at_least: tuple[int, int] | None = None) -> bool:
@@ -104,7 +109,9 @@ def _refusing(data: bytes, name: str) -> Iterator[None]:
         ) from error
     except Exception as error:  # Decoders fail in many ways on damaged files: OSError, struct.error, SyntaxError, ...
         if isinstance(error, MemoryError) or "memory" in str(error).lower():
-            raise GarbageError(f"{shown(name)} needs too much memory: {_SMALLER}") from error
+            raise GarbageError(
+                f"{shown(name)} needs too much memory, or is damaged: save it as JPEG or smaller and try again."
+            ) from error
         state = "is cut off" if "truncated" in str(error).lower() else "is damaged"
         raise GarbageError(
             f"{shown(name)} {state}: it starts as {photo_format(data)} but cannot be decoded to its end; "

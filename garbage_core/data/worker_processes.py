@@ -25,6 +25,7 @@ import warnings
 import weakref
 from collections import Counter, deque
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,11 @@ def stop_processes() -> None:
 
 
 class _Process:
-    """One process, started when it is needed."""
+    """One process, started when it is needed, and anew as soon as it had to be ended."""
 
     def __init__(self) -> None:
         self._executor: Any = None
+        self._ready: Future[int] | None = None
         self._last = 0.0  # time of its last photo
 
     def decode(self, data: bytes, name: str, at_least: tuple[int, int] | None) -> np.ndarray | str:
@@ -90,16 +92,20 @@ class _Process:
         try:
             if self._executor is None or time.monotonic() - self._last > IDLE / 2:
                 self._start()
+            assert self._ready is not None
+            self._ready.result(STARTING)  # its start counts for no photo
             found: np.ndarray | str = self._executor.submit(_decode, data, name, at_least, SECONDS).result(SECONDS)
             return found
         except BaseException:  # also of a session that is ended
             self.stop()
+            with contextlib.suppress(Exception):  # the next photo tries again
+                self._start()
             raise
         finally:
             self._last = time.monotonic()
 
     def _start(self) -> None:
-        """Starts the process, if it has not been started or has ended, so that its start counts for no photo."""
+        """Starts the process, if it has not been started or has ended; waits for nothing."""
         from loky.backend import get_context
         from loky.process_executor import ProcessPoolExecutor
 
@@ -112,7 +118,7 @@ class _Process:
                 initargs=(MEGABYTES,),
                 env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
-        self._executor.submit(os.getpid).result(STARTING)
+        self._ready = self._executor.submit(os.getpid)
 
     def stop(self) -> None:
         """Ends the process at once."""
