@@ -44,7 +44,7 @@ _COLUMNS = ("accuracy", "macro_f1", "log_loss_calibrated", "ece_calibrated")
 # What `results_table` calls each study, and its file.
 _STUDIES = {
     "study": "imbalance.csv",
-    "ood": "novelty.csv",
+    "ood": "ood.csv",
     "folds": "crossval.csv",
     "whole": f"{STRATEGY_RUNS}.csv",
 }
@@ -163,27 +163,27 @@ def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
     for run in runs:
         same = study["weights"].astype(str) == (run.weights_sha256 or "")[:12]
         rows = study[same & (study["run"] == run.name) & (study["kept"].astype(str) == "True")]
-        rows = rows[rows["half"] == "report"]
+        rows = rows[(rows["split"] == "test") & (rows["method"] == "head")]
         if rows.empty:
             continue
-        kinds = rows.set_index("kind")
-        photo = kinds.loc["photo"]
-        text = (
-            f"{run.title} tells {photo['pictures']:,} ordinary photos from waste with an AUROC of "
-            f"{photo['auroc']:.3f} and lets {percent(photo['let_through'], plain=True)} of them pass; it refuses "
-            f"{percent(photo['test_refused'], plain=True)} of the test photos as they are"
-        )
-        if "altered waste" in kinds.index:
-            text += (
-                f", {percent(1 - kinds.loc['altered waste', 'let_through'], plain=True)} altered as by another camera"
-            )
-        if "placed waste" in kinds.index:
-            placed = kinds.loc["placed waste"]
-            text += (
-                f", and {percent(1 - placed['let_through'], plain=True)} with the thing put on wood, tiles, cloth or "
-                f"stone, where the network would be right about {percent(placed['right'], plain=True)}"
-            )
-        sentences.append(text + ".")
+        told = []
+        for kind, words in (("photo", "ordinary photos"), ("other things", "things of other kinds")):
+            of_kind = rows[rows["kind"] == kind]
+            if len(of_kind):
+                against = [f"{row.auroc:.3f} against {set_title(row.waste)}" for row in of_kind.itertuples()]
+                first = of_kind.iloc[0]
+                refused = percent(first["refused"], plain=True)
+                told.append(f"{refused} of {first['pictures']:,} {words} (AUROC {listing(against)})")
+        wrong = [
+            f"{percent(row.waste_refused, plain=True)} of the test photos of {set_title(row.waste)}"
+            for row in rows.drop_duplicates("waste").itertuples()
+        ]
+        for kind, words in (
+            ("altered waste", "altered as by another camera"),
+            ("placed waste", "with the thing put on wood, tiles, cloth or stone"),
+        ):
+            wrong += [f"{percent(share, plain=True)} {words}" for share in rows.loc[rows["kind"] == kind, "refused"]]
+        sentences.append(f"{run.title} refuses {listing(told)}, and of waste {listing(wrong)}.")
     return ["Out of distribution: " + " ".join(sentences)] if sentences else []
 
 

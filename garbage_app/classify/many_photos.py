@@ -144,9 +144,8 @@ def _columns(runs: list[Run]) -> dict:
         config[f"{run.title}: accepted"] = st.column_config.TextColumn(
             "Accepted",
             width="small",
-            help="Whether the confidence reaches the decision threshold chosen on the validation photos; a photo that "
-            "does not look like waste is unlike those the model learned from, so the prediction is doubtful at any "
-            "confidence.",
+            help="Whether the confidence reaches the decision threshold chosen on the validation photos; where "
+            "a photo shows none of the materials that the model knows, the prediction is doubtful at any confidence.",
         )
     return config
 
@@ -164,6 +163,7 @@ def _export(
                 f"{run.name}_confidence": round(prediction.confidence, 6),
                 f"{run.name}_accepted": prediction.accepted,
                 f"{run.name}_is_ood": prediction.is_ood,
+                f"{run.name}_verdict": prediction.verdict or "",
             }
         lines.append(line)
     return pd.DataFrame(lines)

@@ -97,6 +97,8 @@ def write_verdict(photo: Photo, predictions: "dict[str, Prediction]", runs: list
         st.markdown(hint)
     elif not best.accepted:
         st.markdown("For a better answer, go closer, with good light, on a plain background.")
+    if best.verdict and not best.is_ood:
+        st.markdown(f"{best.verdict}.")
     if said := disagreement({run.title: predictions[run.name] for run in runs}):
         st.markdown(f":material/call_split: {said}")
 
@@ -137,9 +139,8 @@ def write_model(
     st.markdown(f"**{sentence(prediction)}**")
     if prediction.is_ood and prediction.ood_p_value is not None:
         st.caption(
-            f"Of the validation photos, taken as they are and altered as other cameras and places would, "
-            f"{ood_share(prediction.ood_p_value)} are at least as unlike its training photos. "
-            f"{if_waste(prediction)}"
+            f"Of the validation photos of waste, {ood_share(prediction.ood_p_value)} look at least as much like "
+            f"something else. {if_waste(prediction)}"
         )
     threshold = chosen_threshold(run)
     show(figures.probability_bars(prediction.probabilities, threshold=threshold), f"bars-{run.name}", toolbar=False)

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         _write_csv(args.csv, classifier.classes, results)
         warn(
             f"{counts.total():,} photos: {counts['failed']:,} could not be read, {counts['abstained']:,} not sure, "
-            f"{counts['is_ood']:,} do not look like waste; written to {args.csv}."
+            f"{counts['is_ood']:,} none of the materials; written to {args.csv}."
         )
     elif args.json:
         _write_json(results, out)
@@ -117,13 +117,12 @@ def prediction_line(result: "Prediction | Failure", width: int = 0) -> str:
     name = printable(result.file).ljust(width)
     if isinstance(result, Failure):
         return f"{name}  error: {printable(result.error)}"
-    confidence = percent(result.confidence, plain=True)
-    if result.is_ood:
-        return f"{name}  does not look like waste; at most: {result.label} {confidence}"
+    doubt = f"  ({result.verdict})" if result.verdict else ""
     if result.accepted:
-        return f"{name}  {result.label}  {confidence}"
+        return f"{name}  {result.label}  {percent(result.confidence, plain=True)}{doubt}"
     likely = sorted(result.probabilities.items(), key=lambda item: -item[1])[:2]
-    return f"{name}  not sure: " + " or ".join(f"{label} {percent(share, plain=True)}" for label, share in likely)
+    either = " or ".join(f"{label} {percent(share, plain=True)}" for label, share in likely)
+    return f"{name}  not sure: {either}{doubt}"
 
 
 def _counted(results: Iterable["Prediction | Failure"], counts: Counter[str]) -> Iterator["Prediction | Failure"]:
@@ -158,10 +157,11 @@ def _write_json(results: Iterable["Prediction | Failure"], out: TextIO) -> None:
 
 def _write_csv(path: str, classes: tuple[str, ...], results: Iterable["Prediction | Failure"]) -> None:
     """Writes a table, row by row."""
+    from garbage_core.inference.results import DETECTED
     from garbage_core.utils.files import whole_file
 
     shares = [f"p_{name}" for name in classes]
-    columns = ("file", "label", "confidence", "accepted", *shares, "error", "ood_p_value", "is_ood")
+    columns = ("file", "label", "confidence", "accepted", *shares, "error", *DETECTED)
     with (
         whole_file(Path(path)) as temporary,
         open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,

@@ -274,11 +274,11 @@ def _calibration(run: Run, splits: Sequence[str]) -> str:
 
 
 def _use(run: Run) -> str:
-    rest = "one of its classes, also for a photo with no waste or several things on it"
-    doubt = f"- It always predicts {rest}: it has no OOD detector."
+    rest = "also for a photo with no waste or several things on it"
+    doubt = f"- It always predicts one of its classes, {rest}: it has no OOD detector."
     if run.ood_path.is_file():
-        refused = "photos that its OOD detector finds unlike the training photos"
-        doubt = f"- It refuses {refused}. For others it predicts {rest}."
+        says = "says where it finds none of the classes, or few photos like this among those it was fitted to"
+        doubt = f"- It predicts one of its classes in any case, {rest}; its OOD detector {says}."
     lines = [
         "## Use and limits\n",
         "Made for learning, for comparing trainings, and as a hint at which bin a thing belongs in. Not made for "

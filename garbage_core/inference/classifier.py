@@ -12,10 +12,10 @@ of `model.predict` for a single photo. Importing this module does not load Keras
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,8 +23,9 @@ from garbage_core.data.images import Owner, PhotoFile, load_photo
 from garbage_core.data.sources import read_file
 from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import CompiledNetwork, Outputs, Runner, keras_network, softmax, to_heat
-from garbage_core.inference.ood_detector import OODDetector
+from garbage_core.inference.ood_detector import OODDetector, verdict
 from garbage_core.inference.ood_detector import load as load_detector
+from garbage_core.inference.results import Failure, Prediction
 from garbage_core.inference.runtimes import KERAS, ExportedNetwork, choose
 from garbage_core.runs.run import Run
 from garbage_core.utils.system import in_batches, map_photos
@@ -36,55 +37,6 @@ BATCH_SIZE = 16  # larger batches are no faster on a processor, and hold more me
 
 # The bytes of an image file, the file itself, its path, or what fetches it; called by a thread, may raise GarbageError.
 AnyPhoto = bytes | PhotoFile | Path | Callable[[], bytes | PhotoFile]
-# One row of a JSON or CSV file, of a prediction or of a failure.
-_KEYS = ("file", "label", "confidence", "probabilities", "accepted", "error", "ood_p_value", "is_ood")
-_ROW: dict[str, Any] = dict.fromkeys(_KEYS) | {"probabilities": {}, "accepted": False, "is_ood": False}
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a classifier says of one photo.
-
-    Attributes:
-        file: Name of the photo as it was given.
-        label: Predicted class, the one with the largest probability.
-        confidence: Calibrated probability of that class, 0..1.
-        probabilities: Calibrated probability of each class, in the run's order.
-        accepted: Whether the confidence reaches the run's decision threshold; if not, the classifier abstains.
-        ood_p_value: Share of the run's val photos, as they are and as another camera might have shown them, that lie at
-            least as far from the training photos as this one, above 0 to 1; None if the run has no OOD detector.
-        is_ood: Whether the photo is out of distribution. Networks are often confident about photos of something else,
-            so the prediction is then doubtful even if it is accepted.
-    """
-
-    file: str
-    label: str
-    confidence: float
-    probabilities: dict[str, float]
-    accepted: bool
-    ood_p_value: float | None = None
-    is_ood: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields in order, ready for JSON; the same keys as those of a `Failure`."""
-        return _ROW | asdict(self)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A photo that could not be read.
-
-    Attributes:
-        file: Name of the photo as it was given.
-        error: One sentence that says why.
-    """
-
-    file: str
-    error: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the fields of a `Prediction`, empty, and the error, ready for JSON."""
-        return _ROW | asdict(self)
 
 
 class Classifier:
@@ -223,6 +175,10 @@ class Classifier:
         """Returns what describes each photo as a whole, float32 (N, channels); see `engine.Outputs`."""
         return self._forward.predict(photos, batch_size=batch_size)[1]
 
+    def outputs(self, photos: Iterable[np.ndarray], batch_size: int = BATCH_SIZE) -> Outputs:
+        """Returns logits and features of photos, without maps; arguments as `features`."""
+        return self._forward.outputs(photos, batch_size)
+
     @property
     def feature_widths(self) -> tuple[int, ...]:
         """Number of features of each layer in `features`, in order."""
@@ -242,15 +198,16 @@ class Classifier:
         return self._predictions([name for name, _ in photos], probabilities, features)
 
     def _predictions(self, names: list[str], probabilities: np.ndarray, features: np.ndarray) -> list[Prediction]:
-        p_values: list[float | None] = [None] * len(names)
-        if self.detector is not None:
-            p_values = self.detector.ood_p_value(features).tolist()
+        judgments = self.detector.judge(features) if self.detector is not None else [None] * len(names)
         found = []
-        for name, row, p_value in zip(names, probabilities, p_values, strict=True):
+        for name, row, judged in zip(names, probabilities, judgments, strict=True):
             label, confidence = self.classes[int(row.argmax())], float(row.max())
             by_class = dict(zip(self.classes, map(float, row), strict=True))
-            is_ood = self.detector is not None and p_value is not None and self.detector.is_ood(p_value)
-            found.append(Prediction(name, label, confidence, by_class, confidence >= self.threshold, p_value, is_ood))
+            prediction = Prediction(name, label, confidence, by_class, confidence >= self.threshold)
+            if judged is not None:
+                said = verdict(judged.is_ood, judged.is_far, len(self.classes))
+                prediction = replace(prediction, **judged._asdict(), verdict=said)
+            found.append(prediction)
         return found
 
 

@@ -126,6 +126,18 @@ class Runner:
             return np.empty((0, self.number_of_classes)), np.empty((0, sum(self.feature_widths)), np.float32)
         return found[0], found[1]
 
+    def outputs(self, photos: Iterable[np.ndarray], batch_size: int = 32) -> Outputs:
+        """Returns logits and features of photos of any sizes, without maps; arguments as `predict`."""
+
+        def call(batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return self(batch)[:2]
+
+        found = run_over(call, photos, min(batch_size, self._largest_batch or batch_size))
+        if not found:
+            widths = (self.number_of_classes, sum(self.feature_widths))
+            found = tuple(np.empty((0, width), np.float32) for width in widths)
+        return Outputs(found[0], found[1], None)
+
 
 class CompiledNetwork(Runner):
     """A `Runner` by Keras, on whichever backend it has."""

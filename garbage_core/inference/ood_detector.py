@@ -1,12 +1,14 @@
-"""The OOD detector: photos unlike the training photos are told by their features (out-of-distribution detection).
+"""The OOD detector tells photos of something else than the classes by their features (out-of-distribution detection).
 
-    detector = fit(train_features, val_features, classifier.feature_widths, run.weights_sha256)
-    detector.ood_p_value(features)  # (N,), 0..1: the share of val photos at least as far from the training photos
+    detector = fit(train_features, val_features, classifier.feature_widths, run.weights_sha256, head=head)
+    detector.judge(features)        # a Judgment per photo
     save(detector, run)             # models/<name>/ood.npz
     load(run)                       # None where there is no such file for these weights
 
-Features are those of `engine.Outputs`: they come with the prediction, so detection costs a small matrix product. Which
-of the known methods is used here, and why, is measured by `garbage_core.studies.ood`.
+It has two opinions. The head (`ood_head`) has learned what is waste and what is not, and says "Not one of the six
+materials I know". The distance from the training photos knows waste alone, and says "I have not seen many things like
+this". Features are those of `engine.Outputs`: they come with the prediction, so detection costs a small matrix product.
+Which of the known methods are used here, and why, is measured by `garbage_core.studies.ood`.
 
 The distance of a photo is Mahalanobis' to one Gaussian over the training photos' features (Lee et al. 2018,
 arXiv:1807.03888; without a mean for each class, as Kamoi and Kobayashi 2020, arXiv:2003.00402, found to do as well).
@@ -26,21 +28,50 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from garbage_core.errors import GarbageError
+from garbage_core.inference.ood_head import OODHead, equal_shares, weighted_p_values
 from garbage_core.runs.run import OOD_FILE, Run
 from garbage_core.utils.files import write_bytes
 
-LEVEL = 0.05  # share of the val photos, half of them altered, that may be called out of distribution
+LEVEL = 0.05  # share of the val photos of waste, mean over the sets, that each of the two opinions may be wrong about
+NOT_KNOWN = "Not one of the {} I know"  # what the head says
+FAR = "I have not seen many things like this"  # what the distance says
 LAYERS = ("conv4",)  # of `LAYER_NAMES`; each gets the same weight, whatever its range
 COMPONENTS = 64  # directions with a variance of their own; 32 to 128 do equally well
 LAYER_NAMES = ("conv3", "conv4", "conv5")  # where the parts of `Outputs.features` come from, in a ResNet-50
 MAX_BYTES = 16 * 2**20  # of a file's content; more was not written by `save`
 
 _ARRAYS = ("mean", "scale", "directions", "variances", "val_distances")
+_HEAD = "head_"  # before the names of the head's arrays in the file
 _LOG = logging.getLogger(__name__)
+
+
+class Judgment(NamedTuple):
+    """What a detector finds about one photo.
+
+    Attributes:
+        ood_p_value: Share of the val photos of waste that the head finds at least as unlike waste, above 0 to 1; None
+            without a head.
+        is_ood: Whether the head says that the photo shows none of the classes.
+        far_p_value: Share of the val photos of waste at least as far from the training photos, above 0 to 1.
+        is_far: Whether the photo is far from the training photos.
+    """
+
+    ood_p_value: float | None
+    is_ood: bool
+    far_p_value: float
+    is_far: bool
+
+
+def verdict(is_ood: bool, is_far: bool, number_of_classes: int) -> str | None:
+    """Returns what a detector says about a photo: the head's sentence, else the distance's, or None for neither."""
+    if is_ood:
+        return NOT_KNOWN.format("six materials" if number_of_classes == 6 else f"{number_of_classes} classes")
+    return FAR if is_far else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +87,9 @@ class OODDetector:
         rest: Variance along any other direction.
         val_distances: Distances of the val photos, ascending, float32 (M,).
         weights_sha256: SHA-256 of the network's file that gave the features.
-        level: P-value below which a photo is out of distribution.
+        level: P-value below which a photo is out of distribution, or far.
+        val_shares: What each of the val distances counts, float32 (M,), together 1.
+        head: The head; None in files of earlier versions.
     """
 
     columns: np.ndarray = field(repr=False)
@@ -67,7 +100,9 @@ class OODDetector:
     rest: float
     val_distances: np.ndarray = field(repr=False)
     weights_sha256: str
-    level: float = LEVEL
+    level: float
+    val_shares: np.ndarray = field(repr=False)
+    head: OODHead | None = None
 
     def distance(self, features: np.ndarray) -> np.ndarray:
         """Returns the squared Mahalanobis distance, divided by D, float64 (N,), of all features of N photos."""
@@ -76,19 +111,26 @@ class OODDetector:
         beside = np.maximum((centered**2).sum(axis=1) - (along**2).sum(axis=1), 0)
         return ((along**2 / self.variances).sum(axis=1) + beside / self.rest) / len(self.mean)
 
-    def ood_p_value(self, features: np.ndarray) -> np.ndarray:
+    def far_p_value(self, features: np.ndarray) -> np.ndarray:
         """Returns the share of val photos at least as far out, counting the photo itself: float64 (N,), above 0 to 1.
 
         Not a number among the features counts as the largest distance.
         """
-        largest = float(np.finfo(np.float32).max)
-        distances = np.clip(np.nan_to_num(self.distance(features), nan=largest), 0, largest).astype(np.float32)
-        farther = len(self.val_distances) - np.searchsorted(self.val_distances, distances)
-        return (1 + farther) / (1 + len(self.val_distances))
+        return weighted_p_values(self.distance(features), self.val_distances, self.val_shares)
 
-    def is_ood(self, ood_p_value: float) -> bool:
-        """Returns whether a photo of such a p-value is out of distribution."""
-        return ood_p_value < self.level
+    def judge(self, features: np.ndarray) -> list[Judgment]:
+        """Returns what the head and the distance say about N photos, from all their features, (N, channels)."""
+        far = self.far_p_value(features).tolist()
+        if self.head is None:
+            return [Judgment(None, False, p_value, p_value < self.level) for p_value in far]
+        ood = self.head.ood_p_value(features).tolist()
+        return [Judgment(p, p < self.level, q, q < self.level) for p, q in zip(ood, far, strict=True)]
+
+
+def layer_columns(widths: Sequence[int], layers: Sequence[str]) -> list[np.ndarray]:
+    """Returns the places of the features of each layer, of `LAYER_NAMES`, given the number of features of each."""
+    ends = np.cumsum(widths)
+    return [np.arange(ends[i] - widths[i], ends[i]) for i in map(LAYER_NAMES.index, layers)]
 
 
 def fit(
@@ -98,8 +140,10 @@ def fit(
     weights_sha256: str,
     layers: Sequence[str] = LAYERS,
     level: float = LEVEL,
+    val_sets: np.ndarray | None = None,
+    head: OODHead | None = None,
 ) -> OODDetector:
-    """Fits a detector.
+    """Fits the distance of a detector, and gives it its head.
 
     Args:
         train: Features of the training photos, (N, D), as in `engine.Outputs`.
@@ -107,7 +151,9 @@ def fit(
         widths: Number of features of each of `LAYER_NAMES`, in order.
         weights_sha256: SHA-256 of the network's file.
         layers: Names of the layers to use, of `LAYER_NAMES`; each gets the same weight, whatever its features' range.
-        level: Share of val photos that may be called out of distribution, 0 to below 1.
+        level: Share of val photos that may be called out of distribution, or far, 0 to below 1.
+        val_sets: Name of each val photo's set, (M,): each counts the same. None for one set.
+        head: The head, see `ood_head.fit_head`.
 
     Raises:
         GarbageError: If there are fewer than two photos to learn from or none to compare with, or the features are not
@@ -117,8 +163,7 @@ def fit(
         raise GarbageError(
             f"{len(train)} training and {len(val)} val photos are too few to fit an OOD detector: take 2 and 1."
         )
-    ends = np.cumsum(widths)
-    parts = [np.arange(ends[i] - widths[i], ends[i]) for i in map(LAYER_NAMES.index, layers)]
+    parts = layer_columns(widths, layers)
     columns = np.concatenate(parts)
     used = len(columns)
     train, val = np.asarray(train[:, columns], dtype=np.float64), np.asarray(val)
@@ -142,12 +187,16 @@ def fit(
         directions,
         variances.astype(np.float32),
     )
-    draft = OODDetector(*arrays, float(rest), np.empty(0, np.float32), weights_sha256, level)
-    return OODDetector(*arrays, float(rest), np.sort(draft.distance(val).astype(np.float32)), weights_sha256, level)
+    rest, shares = float(rest), equal_shares(np.zeros(len(val)) if val_sets is None else val_sets).astype(np.float32)
+    draft = OODDetector(*arrays, rest, np.empty(0, np.float32), weights_sha256, level, shares)
+    distances = draft.distance(val).astype(np.float32)
+    order = np.argsort(distances, kind="stable")
+    return OODDetector(*arrays, rest, distances[order], weights_sha256, level, shares[order], head)
 
 
 def save(detector: OODDetector, run: Run) -> Path:
     """Writes a detector into the folder of its run, atomically. Returns the path."""
+    head = {} if detector.head is None else {_HEAD + name: value for name, value in vars(detector.head).items()}
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
@@ -158,6 +207,8 @@ def save(detector: OODDetector, run: Run) -> Path:
         variances=detector.variances,
         rest=np.float64(detector.rest),
         val_distances=detector.val_distances,
+        val_shares=detector.val_shares,
+        **head,
         level=np.float64(detector.level),
         weights_sha256=np.array(detector.weights_sha256),
     )
@@ -202,10 +253,33 @@ def _read(path: Path) -> OODDetector:
     shapes = columns.shape == scale.shape == mean.shape and directions.shape == (*mean.shape, *variances.shape)
     if not shapes or mean.ndim != 1 or distances.ndim != 1 or not len(distances):
         raise ValueError("its arrays do not fit together")
+    shares = np.asarray(arrays.get("val_shares", np.full(len(distances), 1 / len(distances))), np.float32)
     numbers = all(np.isfinite(part).all() for part in (mean, scale, directions, variances, distances))
     numbers = numbers and 0 <= level < 1
     positive = min(rest, *scale, *variances) > 0 <= columns.min(initial=0)
-    if not (numbers and positive and np.diff(distances).min(initial=0) >= 0):
+    if not (numbers and positive and _are_scores(distances, shares)):
         raise ValueError("its numbers are out of range")
     weights = str(arrays["weights_sha256"])
-    return OODDetector(columns, mean, scale, directions, variances, rest, distances, weights, level)
+    head = _read_head(arrays) if _HEAD + "weights" in arrays else None  # files of earlier versions have none
+    return OODDetector(columns, mean, scale, directions, variances, rest, distances, weights, level, shares, head)
+
+
+def _read_head(arrays: dict[str, np.ndarray]) -> OODHead:
+    weights, scores, shares = (
+        np.asarray(arrays[_HEAD + name], np.float32) for name in ("weights", "val_scores", "val_shares")
+    )
+    columns, bias = np.asarray(arrays[_HEAD + "columns"], dtype=np.int32), float(arrays[_HEAD + "bias"])
+    fits = weights.ndim == 1 and columns.shape == weights.shape and columns.min(initial=0) >= 0
+    if not (fits and np.isfinite([bias, *weights]).all() and _are_scores(scores, shares)):
+        raise ValueError("its head's numbers are out of range")
+    return OODHead(columns, weights, bias, scores, shares)
+
+
+def _are_scores(scores: np.ndarray, shares: np.ndarray) -> bool:
+    """Whether these are ascending scores of val photos, and shares that belong to them."""
+    ascending = (
+        scores.ndim == 1 and len(scores) > 0 and bool(np.isfinite(scores).all() and (np.diff(scores) >= 0).all())
+    )
+    return (
+        ascending and shares.shape == scores.shape and bool((shares > 0).all()) and abs(float(shares.sum()) - 1) < 1e-3
+    )

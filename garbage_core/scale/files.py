@@ -203,7 +203,8 @@ def _results_table(results: Sequence["Prediction"], classes: Sequence[str]) -> "
 
     shares = {f"p_{name}": pa.array([r.probabilities[name] for r in results], pa.float64()) for name in classes}
     first = columns(file=pa.string(), label=pa.string(), confidence=pa.float64(), accepted=pa.bool_())
-    return pa.table(first | shares | columns(ood_p_value=pa.float64(), is_ood=pa.bool_()))
+    found = columns(ood_p_value=pa.float64(), is_ood=pa.bool_(), far_p_value=pa.float64(), is_far=pa.bool_())
+    return pa.table(first | shares | found | columns(verdict=pa.string()))
 
 
 def unfinished(place: Place, blocks: int) -> list[int]:

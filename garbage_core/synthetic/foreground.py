@@ -94,6 +94,25 @@ def draw_surface(rng: np.random.Generator, height: int, width: int) -> np.ndarra
     return np.array(image)
 
 
+def draw_plate(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Draws a dark plate, tray or table: one dark color, unevenly lit, round or to the edges; uint8 (height, width, 3).
+
+    A round plate lies on one of the surfaces of `draw_surface`.
+    """
+    color = rng.uniform(8, 70) + rng.normal(0, 6, 3)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    light = 1 + rng.uniform(0, 0.5) * (np.cos(angle := rng.uniform(0, 2 * np.pi)) * x + np.sin(angle) * y)
+    plate = color * light[..., np.newaxis] + rng.normal(0, rng.uniform(0, 5), (height, width, 1))
+    plate = plate + clouds(rng, height, width, 40, 40, rng.uniform(0, 6))[..., np.newaxis]
+    if rng.random() < 0.4:
+        radius = np.hypot(x * width, y * height) / min(height, width) / rng.uniform(0.7, 1.2)
+        rim = 25 * np.exp(-(((radius - 0.93) / 0.03) ** 2))
+        inside = (radius < 1)[..., np.newaxis]
+        plate = np.where(inside, plate + rim[..., np.newaxis], draw_surface(rng, height, width))
+    image = Image.fromarray(np.clip(plate, 0, 255).astype(np.uint8))
+    return np.array(image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.5))))
+
+
 def _wood(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Boards with a long grain and dark joints."""
     board = int(rng.uniform(40, 140))

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from garbage_core.inference import ood_detector as novelty
+from garbage_core.inference import ood_detector as detectors
 from garbage_core.inference.classifier import Classifier
+from garbage_core.inference.ood_head import fit_head
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import open_page, place, upload, verdict, words  # noqa: F401, a fixture among them
 from tests.fixtures.networks import miniature_run
@@ -52,8 +53,10 @@ def fit_detectors(pair, folder, strange: bool) -> None:
         seen = classifier.features([classifier.prepare(draw(seed)) for seed in range(40)])
         if strange:  # as if the training photos had looked quite different
             seen = 100 + np.random.default_rng(0).normal(size=seen.shape).astype(np.float32)
-        layers = novelty.LAYER_NAMES[-1:]
-        novelty.save(novelty.fit(seen[:20], seen[20:], classifier.feature_widths, run.weights_sha256, layers), run)
+        layers, widths = detectors.LAYER_NAMES[-1:], classifier.feature_widths
+        others = seen + (-100 if strange else 100)
+        head = fit_head(seen[:20], others, seen[20:], np.zeros(20), detectors.layer_columns(widths, layers)[0])
+        detectors.save(detectors.fit(seen[:20], seen[20:], widths, run.weights_sha256, layers, head=head), run)
 
 
 @pytest.mark.parametrize("strange", [True, False])

@@ -221,7 +221,8 @@ def test_classify_as_json(models, photos, capsys):
     code, out, _ = run(capsys, "classify", photos / "a.jpg", missing, photos / "notes.txt", "--json")
     assert code == 1
     answers = json.loads(out)
-    fields = ["file", "label", "confidence", "probabilities", "accepted", "error", "ood_p_value", "is_ood"]
+    detected = ["ood_p_value", "is_ood", "far_p_value", "is_far", "verdict"]
+    fields = ["file", "label", "confidence", "probabilities", "accepted", "error", *detected]
     assert [list(answer) for answer in answers] == [fields] * 3
     good, absent, text = answers
     assert good["label"] == max(good["probabilities"], key=good["probabilities"].get)
@@ -283,7 +284,7 @@ def test_classify_as_a_table(models, photos, tmp_path, capsys):
     assert "4 photos: 1 could not be read, 0 not sure" in err
     rows = list(csv.DictReader(target.open(encoding="utf-8")))
     documented = ["file", "label", "confidence", "accepted", *(f"p_{c}" for c in CLASS_NAMES), "error"]
-    assert list(rows[0]) == [*documented, "ood_p_value", "is_ood"]
+    assert list(rows[0]) == [*documented, "ood_p_value", "is_ood", "far_p_value", "is_far", "verdict"]
     assert [row["error"] != "" for row in rows] == [False, False, False, True]
     by_file = {os.path.basename(row["file"]): row for row in rows}
     assert by_file["d, broken.jpg"]["label"] == ""

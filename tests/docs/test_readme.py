@@ -66,21 +66,27 @@ def test_whole_networks_with_and_without_a_strategy_are_summed_up(models, page):
     assert re.search(words, page.read_text(encoding="utf-8"))
 
 
-def test_ood_detectors_are_told_by_the_half_that_chose_nothing(models):
+def test_ood_detectors_are_told_by_the_split_that_chose_nothing(models):
     runs = list_runs(models)[:2]
-    row = {"run": "transfer", "weights": runs[1].weights_sha256[:12], "kept": True, "half": "report", "kind": "photo"}
-    row |= {"pictures": 464, "auroc": 0.98765, "let_through": 0.1, "right": float("nan"), "test_refused": 0.02}
-    altered = row | {"kind": "altered waste", "let_through": 0.75}
+    row = {"run": "transfer", "weights": runs[1].weights_sha256[:12], "kept": True, "split": "test", "kind": "photo"}
+    row |= {"method": "head", "waste": "trashnet", "pictures": 464, "auroc": 0.98765, "refused": 0.9}
+    row |= {"right": float("nan"), "waste_refused": 0.02}
+    home = row | {"waste": "home", "auroc": 0.95, "waste_refused": 0.07}
+    altered = row | {"kind": "altered waste", "refused": 0.25}
     others = [
-        row | {"half": "develop", "auroc": 0.5},
-        row | {"kept": False},
+        row | {"split": "val", "auroc": 0.5},
+        row | {"kept": False, "auroc": 0.5},
+        row | {"method": "one Gaussian", "auroc": 0.5},
         row | {"run": "scratch", "weights": "0" * 12},
     ]
-    (text,) = readme.ood_photos(pd.DataFrame([*others, row, altered]), runs)
-    assert "Transfer tells 464 ordinary photos from waste with an AUROC of 0.988" in text
-    assert "lets 10.0" in text
-    assert "refuses 2.0" in text
-    assert "25.0" in text
+    (text,) = readme.ood_photos(pd.DataFrame([*others, row, home, altered]), runs)
+    assert "Transfer refuses 90.0" in text
+    assert "of 464 ordinary photos (AUROC 0.988 against" in text
+    assert "and 0.950 against" in text
+    assert "of waste 2.0" in text
+    assert "7.0" in text
+    assert "25.0 % altered as by another camera" in text.replace("\u00a0", " ")
+    assert "0.500" not in text
     assert "Scratch" not in text  # its weights are not those of the study
 
 

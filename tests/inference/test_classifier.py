@@ -122,6 +122,9 @@ def test_files_are_answered_in_order_and_broken_ones_do_not_stop_the_rest(classi
         "error": f"There is no file '{paths[7]}': give the path of a photo.",
         "ood_p_value": None,
         "is_ood": False,
+        "far_p_value": None,
+        "is_far": False,
+        "verdict": None,
     }
     for number in (0, 4, 10):
         alone = classifier.classify_bytes(picture(number))
@@ -232,6 +235,9 @@ def test_a_prediction_is_plain_json():
         "error": None,
         "ood_p_value": None,
         "is_ood": False,
+        "far_p_value": None,
+        "is_far": False,
+        "verdict": None,
     }
 
 
