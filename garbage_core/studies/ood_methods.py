@@ -16,7 +16,7 @@ from garbage_core.inference.ood_head import HEAD_LAYERS, STRENGTH, OODHead, fit_
 from garbage_core.runs.run import Run
 
 NEIGHBORS = 10
-STRENGTHS = tuple(sorted({0.0003, 0.001, 0.003, 0.01, STRENGTH}))  # of heads that are compared
+STRENGTHS = tuple(sorted({0.0003, 0.003, 0.03, STRENGTH}))  # of heads that are compared
 WASTE, ALTERED, PLACED = "waste", "altered waste", "placed waste"  # kinds of waste
 WASTE_ON_BACKGROUND = "waste on a drawn background"
 THINGS, THINGS_ON_BACKGROUND = "other things", "other things on a drawn background"  # of extra sets
