@@ -140,11 +140,9 @@ class Run:
     def predictions_of(self, name: str) -> pd.DataFrame:
         """Returns the photos of every split of one of `sets`, as `predictions`. Raises GarbageError."""
         if name not in self.sets:
-            raise GarbageError(
-                f"The run {self.name!r} has no predictions for a set {name!r}: it has {', '.join(self.sets)}."
-            )
-        table = self._all_predictions
-        table = table[table["set"] == name].drop(columns="set").reset_index(drop=True)
+            known = ", ".join(self.sets)
+            raise GarbageError(f"The run {self.name!r} has no predictions for a set {name!r}: it has {known}.")
+        table = self._all_predictions.query("set == @name").drop(columns="set").reset_index(drop=True)
         return table.assign(file=table["file"].str.removeprefix(f"{name}:"))
 
     @property
@@ -170,9 +168,7 @@ class Run:
         """Returns the path of the network after testing that it is the file that was recorded. Raises GarbageError."""
         path = self.model_path
         if not path.is_file():
-            raise GarbageError(
-                f"The network of the run {self.name!r} is missing at {path}; train it or fetch the file."
-            )
+            raise GarbageError(f"The network of the run {self.name!r} is missing at {path}; train or fetch it.")
         expected = self.weights_sha256
         if expected and (found := file_sha256(path)) != expected:
             raise GarbageError(
@@ -195,10 +191,8 @@ def models_dir() -> Path:
 def check_name(name: str) -> str:
     """Returns the name of a run if it can be one folder's name on every system. Raises GarbageError."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise GarbageError(
-            f"A run cannot be called {name!r}; use letters, digits, dash, underscore and dot, "
-            "at most 64 and beginning with a letter or a digit."
-        )
+        rule = "use letters, digits, dash, underscore and dot, at most 64 and beginning with a letter or a digit."
+        raise GarbageError(f"A run cannot be called {name!r}; {rule}")
     return name
 
 
@@ -208,8 +202,7 @@ def list_runs(root: str | Path | None = None) -> list[Run]:
     A folder without all its files (a training under way, something else) is passed over in silence; one whose
     `run.json` cannot be used is passed over with a warning in the log, so that a broken run does not hide the others.
 
-    Args:
-        root: Folder of the runs; `models_dir()` if None.
+    `root` is the folder of the runs, `models_dir()` if None.
 
     Example:
         >>> [run.name for run in list_runs()][:2]
@@ -234,9 +227,7 @@ def list_runs(root: str | Path | None = None) -> list[Run]:
 def load_run(name: str, root: str | Path | None = None) -> Run:
     """Returns one run by name.
 
-    Args:
-        name: Name of its folder.
-        root: Folder of the runs; `models_dir()` if None.
+    `name` is that of its folder, `root` the folder of the runs, `models_dir()` if None.
 
     Raises:
         GarbageError: If there is no such run (names those there are), or it is incomplete or unreadable.
