@@ -175,7 +175,7 @@ def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
                 refused = percent(first["refused"], plain=True)
                 told.append(f"{refused} of {first['pictures']:,} {words} (AUROC {listing(against)})")
         wrong = [
-            f"{percent(row.waste_refused, plain=True)} of the test photos of {set_title(row.waste)}"
+            f"{percent(row.waste_refused, plain=True)} on {set_title(row.waste)}"
             for row in rows.drop_duplicates("waste").itertuples()
         ]
         for kind, words in (
