@@ -56,7 +56,7 @@ class Watch:
         self.megabytes = max(self._most - self._start, 0) / 1e6
 
     def _look(self) -> None:
-        while not self._ended.wait(0.01):
+        while not self._ended.wait(0.05):
             self._most = max(self._most, _resident())
 
 

@@ -31,7 +31,7 @@ MAX_PIXELS = 60_000_000
 MAX_PIXELS_OF = {"JPEG": 200_000_000, "WebP": 24_000_000, "AVIF": 36_000_000, "HEIC": 51_000_000}
 # What costs so little, by its structure, that a process of its own would cost more: pixels that a JPEG of one pass
 # leaves once it is decoded at a smaller scale, pixels times passes of other JPEGs, and pixels.
-LIGHT_JPEG, LIGHT_SCANNED, LIGHT_PNG, LIGHT_WEBP = 16_000_000, 40_000_000, 4_000_000, 1_000_000
+LIGHT_JPEG, LIGHT_SCANNED, LIGHT_PNG, LIGHT_WEBP = 16_000_000, 40_000_000, 4_000_000, 2_000_000
 LARGE = 20_000_000  # pixels, from which on a failure may be one of memory
 MAX_SIDE = 32_768
 MAX_ASPECT = 200  # times as long as wide
@@ -65,7 +65,7 @@ def decode_here(data: bytes, name: str = "photo", at_least: tuple[int, int] | No
 def is_light(data: bytes, name: str = "photo", at_least: tuple[int, int] | None = None) -> bool:
     """Looks at the structure of a photo; returns whether `decode_here` will cost little, whatever else the file holds.
 
-    That holds for JPEG, for PNG up to 4 megapixels, and for WebP up to 1. The other formats are rare and have decoders
+    That holds for JPEG, for PNG up to 4 megapixels, and for WebP up to 2. The other formats are rare and have decoders
     that believe more of what a file says. Raises GarbageError as `decode_here` does.
     """
     with _refusing(data, name):
