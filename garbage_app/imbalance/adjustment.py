@@ -11,7 +11,7 @@ from garbage_core.errors import GarbageError
 from garbage_core.figures.imbalance_lab import adjustment_curves
 from garbage_core.runs.run import Run, list_runs, models_dir
 from garbage_core.studies.imbalance_findings import TAUS, adjustment_curve, adjustment_sentence
-from garbage_core.studies.tables import strategy_name
+from garbage_core.studies.tables import BASELINE, strategy_name
 from garbage_core.utils.text import capital, escape, small
 
 # Where a study keeps runs that differ from those of the app in their strategy alone, without their networks.
@@ -65,17 +65,21 @@ def write_adjustment() -> None:
             max(TAUS),
             1.0,
             0.1,
+            format="%.1f",
             key="tau",
             bind="query-params",
             help="0: as trained. 1: the frequencies of the classes are taken out.",
         )
         table, label = _curve(run)
         st.markdown(f"**{said(adjustment_sentence(table, label, _title(run), tau))}**")
-        st.caption(
-            f"{escape(_title(run))} was trained with {small(strategy_name(run.config.imbalance))}"
-            + ("." if run.config.imbalance == "none" else ", which has done a part of this already.")
-            + f" One test photo of {escape(label)} is {100 / table['photos'].iloc[0]:.1f} points of recall."
+        strategy = run.config.imbalance
+        trained = (
+            "Trained without a strategy."
+            if strategy == BASELINE
+            else f"Trained with {small(strategy_name(strategy))}, so that a part of this is done already."
         )
+        one = 100 / table["photos"].iloc[0]
+        st.caption(f"{trained} One test photo of {escape(label)} is {one:.1f} points of recall.")
     with right:
         figure = drawn(lambda: adjustment_curves(table, label, tau), "adjustment", run, tau)
         show(figure, "adjustment", data=table)

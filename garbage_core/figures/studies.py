@@ -14,8 +14,6 @@ from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.style import (
     LINE,
     NEUTRAL,
-    bar_marker,
-    class_colors,
     dots,
     figure,
     model_color,
@@ -30,7 +28,7 @@ from garbage_core.utils.text import MINUS, NBSP, number, percent
 
 _ROW = 40  # pixels of a strategy
 _CLASS_ROW = 74  # pixels of a class, with all strategies in it
-# Room for the axis and two lines of legend, also where there is no legend, so that rows stand beside rows.
+# Room for the axis and two lines of legend.
 _FOOT = 112
 _CLASS_MARGIN = {"l": 4, "r": 12, "t": 12, "b": _FOOT - 12}
 
@@ -96,37 +94,6 @@ def strategy_differences(table: pd.DataFrame, metric: str, split: str, label: st
     texts = [f"{mark:+g}".replace("-", MINUS) if mark else "0" for mark in (round(mark, 1) for mark in marks)]
     axis = {"title": "Points more than without", "range": [-reach, reach], "tickvals": marks, "ticktext": texts}
     return _by_strategy(traces, alt, names, xaxis=axis, shapes=[upright(0)])
-
-
-def training_photos(classes: pd.DataFrame) -> go.Figure:
-    """Draws `train_photos` of each `class`: bars in the classes' colors, with the rows of `recall_by_strategy`."""
-    names, counts = [str(name) for name in classes["class"]], classes["train_photos"].to_numpy()
-    fills, edges = class_colors(names)
-    bars = go.Bar(
-        x=counts,
-        y=names,
-        orientation="h",
-        marker=bar_marker(fills, edges, 1.0, ""),
-        text=[number(count) for count in counts],
-        textposition="outside",
-        cliponaxis=False,
-        hovertemplate="%{y}: %{x:,} training photos<extra></extra>",
-        showlegend=False,
-    )
-    most, least = int(counts.argmax()), int(counts.argmin())
-    alt = (
-        f"Bar chart of {number(counts.sum())} training photos by class: {names[most]} has the most with "
-        f"{number(counts[most])}, {names[least]} the fewest with {number(counts[least])}."
-    )
-    return figure(
-        [bars],
-        alt,
-        height=_FOOT + _CLASS_ROW * len(names),
-        margin=_CLASS_MARGIN,
-        bargap=0.45,
-        xaxis={"range": [0, 1.25 * max(counts.max(), 1)], "tickformat": ",d", "nticks": 4},
-        yaxis=_rows(names),
-    )
 
 
 def recall_by_strategy(table: pd.DataFrame, classes: pd.DataFrame, split: str) -> go.Figure:

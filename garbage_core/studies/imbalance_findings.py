@@ -172,10 +172,12 @@ def adjustment_sentence(curve: pd.DataFrame, label: str, title: str, tau: float)
     wrong = int((row["given"] - row["found"]) - (start["given"] - start["found"]))
     return (
         f"{title} now finds {now}, {_more(gained)} than as trained; {precision} instead of "
-        f"{percent(start['precision'])}. The price: {_more(wrong)} of other classes predicted as {label}, and accuracy "
-        f"{points(row['accuracy'] - start['accuracy'])} points."
+        f"{percent(start['precision'])}. The price: {_more(wrong, 'photos of other classes')} predicted as {label}; "
+        f"accuracy {points(row['accuracy'] - start['accuracy'])} points."
     )
 
 
-def _more(photos: int) -> str:
-    return "no more" if photos == 0 else f"{photos} more" if photos > 0 else f"{-photos} fewer"
+def _more(photos: int, what: str = "") -> str:
+    """Returns "3 more", or "2 fewer photos"."""
+    amount = "no more" if photos == 0 else f"{photos} more" if photos > 0 else f"{-photos} fewer"
+    return f"{amount} {what}".rstrip()

@@ -240,3 +240,29 @@ def test_committed_curve_is_what_the_committed_features_give(shipped):
             # Another processor adds in another order, which may tip a photo that lies between two classes.
             assert found.per_class()["recall"][place, lab.rarest] == pytest.approx(row["recall"], abs=1.01 / tested)
             assert found.overall()["accuracy"][place] == pytest.approx(row["accuracy"], abs=2.01 / 431)
+
+
+def test_command_writes_features_and_curve_and_says_the_recall(lab, tmp_path, monkeypatch, capsys):
+    from garbage_core import cli
+
+    asked = []
+
+    def make(dataset, maker):
+        asked.append((len(dataset.photos), maker))
+        return lab
+
+    monkeypatch.setattr("garbage_core.cli.study.start_keras", lambda: None)
+    monkeypatch.setattr("garbage_core.studies.features.FeatureMaker", lambda dataset, recipe, cache: (recipe, cache))
+    monkeypatch.setattr(labs, "make_lab", make)
+    (tmp_path / "photos").mkdir()
+    photos = write_colors(tmp_path / "photos", {"blue": 4, "red": 4})
+    options = ["--data-dir", photos, "--weights", "some.h5", "--seeds", 2, "-o", tmp_path / "own.csv"]
+    assert cli.main(list(map(str, ["study", "imbalance-lab", *options]))) == 0
+    assert asked[0][0] == 8
+    assert asked[0][1][0].weights == "some.h5"
+    table = labs.read_curve(tmp_path / "own.csv")
+    assert set(table["seed"]) == {0, 1}
+    assert labs.load_lab(tmp_path / "own.npz").files.tolist() == lab.files.tolist()
+    said = capsys.readouterr().out
+    assert said.startswith("Recall of NA by its training photos, mean over 2 seeds")
+    assert f"Written to {tmp_path / 'own.csv'}" in said
