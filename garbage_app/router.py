@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from garbage_app.garbage_collector import settle
+from garbage_app.photo_download import start_download
 from garbage_app.theme import follow_theme
 from garbage_app.uploads import forget_photos_elsewhere, keep_in_memory
 from garbage_core.data.worker_processes import use_processes
@@ -48,6 +49,7 @@ def route() -> None:
     """Draws the frame and runs the page that was asked for in it."""
     keep_in_memory()  # before any page has something to upload with
     use_processes(PROCESSES_OF_SERVER)
+    start_download()
     # First, or the browser would fetch the chosen page's icon from Google for its tab.
     st.set_page_config(
         page_title="Garbage classification",

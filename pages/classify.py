@@ -9,7 +9,7 @@ from garbage_app.classify.many_photos import write_batch
 from garbage_app.classify.one_photo import write_prediction
 from garbage_app.classify.photo_input import ask_for_another, choose_photos
 from garbage_app.router import ensure_routed
-from garbage_app.uploads import forget_photos, keep_photo
+from garbage_app.uploads import forget_photos
 from garbage_app.widgets.choosers import runs_or_stop, shared_runs
 
 ensure_routed()
@@ -40,7 +40,6 @@ with top:
         write_title(runs)
         write_findings(runs)
     elif len(photos) == 1:
-        keep_photo(photos[0])
         write_prediction(photos[0], runs)
     else:
         write_batch(photos, runs)

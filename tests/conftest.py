@@ -1,8 +1,12 @@
 """Fixtures that several test modules share."""
 
+import os
+
 import pytest
 
 from tests.fixtures.runs import fake_run
+
+os.environ["GARBAGE_DOWNLOAD"] = "0"  # no test fetches the data set; servers that tests start inherit it
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ They are test photos of the data set where it is on this machine, else drawings.
 
 import base64
 import io
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image
 
 from garbage_app import cache
 from garbage_app.photo import Photo, photo_of
+from garbage_app.photo_download import write_download
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import dataset_or_none
 from garbage_core.audit.findings import findings_of, findings_path, load_findings
@@ -109,7 +111,7 @@ def _common_tests(first: Run, last: Run) -> pd.DataFrame:
         predicted = np.asarray(run.classes)[odds.argmax(axis=1)]
         right = predicted == table["label"].to_numpy()
         tables.append(table[["label"]].assign(right=right, confidence=odds.max(axis=1)))
-    joined = tables[0].join(tables[1], rsuffix="_last", how="inner").reset_index()
+    joined = tables[0].join(tables[1].add_suffix("_last"), how="inner").reset_index()
     return pd.DataFrame(
         {
             "file": joined["file"],
@@ -265,4 +267,8 @@ def show_examples(runs: list[Run], forget: Callable[[], None]) -> None:
             forget()
             st.query_params[EXAMPLE] = chosen
 
+    if dataset is None:
+        st.caption("Drawn by the app, because TrashNet's photos are not on this machine yet.")
     _strip(key="examples", data={"examples": examples}, on_chosen_change=follow)
+    if dataset is None and not os.environ.get("GARBAGE_DATA"):
+        write_download()

@@ -7,27 +7,28 @@ import numpy as np
 import streamlit as st
 
 from garbage_app.classifiers import is_loaded, leading_first, predict_with_heatmap, predict_with_mirror_image
+from garbage_app.classify.alike import write_alike
 from garbage_app.classify.decision import (
-    beside,
     chosen_threshold,
-    correctness,
-    disagreement,
     headline,
     if_waste,
-    is_verdict,
     ood_share,
     sentence,
     uses_mirror_image,
     with_threshold,
     write_settings,
 )
+from garbage_app.classify.fool import write_fooling
+from garbage_app.classify.verdict import write_models, write_verdict
 from garbage_app.photo import Photo, preview_of
+from garbage_app.uploads import keep_photo
 from garbage_app.widgets.charts import show
 from garbage_app.widgets.heat_view import show_heat_view
-from garbage_core.data.classes import LOCAL_RULES, class_hint
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import chance, escape, percent
+
+ALIKE, FOOL = "Photos like it", "Try to fool it"
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
@@ -48,6 +49,7 @@ def write_prediction(photo: Photo, runs: list[Run], heading: Callable[..., objec
     except GarbageError as error:
         st.error(escape(str(error), 500), icon=":material/broken_image:")
         return
+    keep_photo(photo)
     found = _predict(photo, leading_first(runs))
     runs = [run for run in leading_first(runs) if run.name in found]
     if not runs:
@@ -65,6 +67,7 @@ def write_prediction(photo: Photo, runs: list[Run], heading: Callable[..., objec
     with right:
         show_heat_view(photo, runs[0], found[runs[0].name][1], alone[runs[0].name].label)
     write_models(photo, predictions, runs)
+    write_next_steps(photo, runs)
     with st.expander("What each model saw, and all probabilities", icon=":material/visibility:"):
         # A single model takes half the width too: its heat map would fill the screen.
         for column, run in zip(st.columns(max(2, len(runs))), runs, strict=False):
@@ -85,36 +88,31 @@ def _predict(photo: Photo, runs: list[Run]) -> "Found":
     return found
 
 
-def write_verdict(photo: Photo, predictions: "dict[str, Prediction]", runs: list[Run]) -> None:
-    """Writes whether the first model is right where that is known, what to do with the thing, and whether all agree."""
-    best = predictions[runs[0].name]
-    if photo.label:
-        st.markdown(f"**{correctness(best, photo.label)}**")
-    hint = class_hint(best.label) if is_verdict(best) else None
-    if best.is_ood:
-        st.markdown(f"{if_waste(best)} For a better answer, show one object on a plain, light background, from close.")
-    elif hint:
-        st.markdown(hint)
-    elif not best.accepted:
-        st.markdown("For a better answer, go closer, with good light, on a plain background.")
-    if best.verdict and not best.is_ood:
-        st.markdown(f"{best.verdict}.")
-    if said := disagreement({run.title: predictions[run.name] for run in runs}):
-        st.markdown(f":material/call_split: {said}")
-
-
-def write_models(photo: Photo, predictions: "dict[str, Prediction]", runs: list[Run]) -> None:
-    """Writes what each model says, one row each."""
-    lines = ["| Model | Verdict |", "| --- | --- |"]
-    for run in runs:
-        one = predictions[run.name]
-        right = correctness(one, photo.label).partition(": it")[0] if photo.label and is_verdict(one) else ""
-        parts = [headline(one), beside(one), right and f"{right.rstrip(']')}]"]
-        lines.append(f"| **{escape(run.title)}** | {' &nbsp; '.join(filter(None, parts))} |")
-    st.markdown("\n".join(lines))
-    rules = LOCAL_RULES if is_verdict(predictions[runs[0].name]) else ""
-    if said := " ".join(filter(None, [photo.note, rules])):
-        st.caption(said)
+def write_next_steps(photo: Photo, runs: list[Run]) -> None:
+    """Offers what can be asked of a photo next, and shows what was chosen."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.page_link(
+            "pages/explanations.py",
+            label="Why?",
+            icon=":material/visibility:",
+            help="What in this photo speaks for the prediction: heat maps of this very photo, by several methods.",
+            query_params={"photo": "Own photo"},
+        )
+        step = st.pills(
+            "What next",
+            [ALIKE, FOOL],
+            key="next_step",
+            bind="query-params",
+            label_visibility="collapsed",
+            width="content",
+        )
+    try:
+        if step == ALIKE:
+            write_alike(photo, runs[0])
+        elif step == FOOL:
+            write_fooling(photo, runs)
+    except GarbageError as error:
+        st.error(escape(str(error), 500), icon=":material/error:")
 
 
 def write_changes(runs: list[Run], before: "dict[str, Prediction]", after: "dict[str, Prediction]") -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from PIL import Image, ImageDraw
 
 from garbage_app import cache
+from garbage_app.photo_download import write_download
 from garbage_core.data.classes import class_edge
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
@@ -41,8 +42,8 @@ def dataset_or_none() -> "Dataset | None":
 
 
 def offer_download(why: str) -> None:
-    """Says what the photos are needed for and fetches them on request, 43 MB, with progress."""
-    from garbage_core.data.dataset import download_dataset, find_dataset
+    """Says what the photos are needed for, and how far their download is; on request it begins."""
+    from garbage_core.data.dataset import find_dataset
 
     with st.container(border=True):
         st.markdown(why)
@@ -52,15 +53,7 @@ def offer_download(why: str) -> None:
             except GarbageError as error:
                 st.error(escape(str(error), 500), icon=":material/error:")
                 return
-        if not st.button("Download the photos, 43 MB", icon=":material/download:", key="download_photos"):
-            return
-        try:
-            with st.spinner("Downloading and unpacking 2,527 photos", show_time=True):
-                download_dataset()
-        except GarbageError as error:
-            st.error(escape(str(error), 500), icon=":material/error:")
-            return
-    st.rerun()
+        write_download()
 
 
 def tile(rgb: np.ndarray, height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:

@@ -8,6 +8,7 @@ from PIL import Image
 
 from garbage_app import cache
 from garbage_app.photo import Photo, photo_of
+from garbage_app.uploads import kept_photo
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import dataset_or_none, offer_download
@@ -48,7 +49,7 @@ def pick_photo(runs: list[Run]) -> Photo | None:
             max_upload_size=MAX_BYTES // 2**20,
             help="JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF. The photo stays in memory and is never stored.",
         )
-        return photo_of(file.name, file.getvalue(), private=True) if file else None
+        return photo_of(file.name, file.getvalue(), private=True) if file else kept_photo()
     if source == "Drawing":
         name = right.segmented_control(
             "Of a",

@@ -3,18 +3,31 @@
 import json
 import shutil
 from functools import cache
+from threading import Event
 
 import numpy as np
 import pandas as pd
 import pytest
+from streamlit.testing.v1 import AppTest
 
+<<<<<<< HEAD
 from garbage_core.inference import ood_detector as detectors
 from garbage_core.inference.classifier import Classifier
 from garbage_core.inference.ood_head import fit_head
+=======
+from garbage_app.classify.alike import nearest
+from garbage_app.classify.decision import disagreement
+from garbage_app.classify.examples import choose_examples
+from garbage_app.classify.fool import changed
+from garbage_core.errors import GarbageError
+from garbage_core.inference import ood_detector as novelty
+from garbage_core.inference.classifier import Classifier, Prediction
+>>>>>>> d1e3e86 (Photos are fetched in the background; from a verdict on to the reasons, to photos like it and to trying to fool it)
 from garbage_core.runs.run import load_run
-from tests.app.test_pages import open_page, place, upload, verdict, words  # noqa: F401, a fixture among them
+from tests.app.test_pages import ROOT, open_page, place, upload, verdict, words  # noqa: F401, a fixture among them
 from tests.fixtures.networks import miniature_run
 from tests.fixtures.networks import picture as draw
+from tests.fixtures.runs import fake_run
 
 NOT_WASTE = "Not one of the six materials I know"
 PHOTOS = [(f"{seed}.jpg", draw(seed)) for seed in range(4)]
@@ -230,12 +243,12 @@ def test_a_folder_with_nothing_to_see_says_so(runs):
     assert "There is no photo in this folder" in app.info[0].value
 
 
-def test_a_session_keeps_none_of_many_photos_on_other_pages(runs):
+def test_a_session_keeps_no_batch_on_other_pages(runs):
     app = upload(open_page("classify"), *PHOTOS)
     assert {"predictions", "thumbnails", "preview"} <= set(app.session_state)
     app.switch_page("pages/models.py").run()
     assert not app.exception
-    assert not {"predictions", "thumbnails", "preview", "pasted", "kept_photo"} & set(app.session_state)
+    assert not {"predictions", "thumbnails", "preview", "pasted"} & set(app.session_state)
 
 
 def test_one_photo_lives_for_the_session_until_it_is_forgotten(runs):
@@ -301,3 +314,149 @@ def test_a_photo_is_decoded_once_for_all_that_see_it_in_one_size(place, monkeypa
     assert decodes() == [1, 1, 1, 1]  # for both models and the table; the first one's details are still known
     app.run()
     assert decodes() == [0, 0, 0, 0]
+
+
+def test_what_next_with_a_photo(runs):
+    app = upload(open_page("classify"), PHOTOS[0])
+    app.button_group(key="next_step").set_value("Try to fool it").run()
+    assert not app.exception
+    before = [line.value for line in app.markdown if line.value.startswith("| Model | Verdict |")]
+    assert len(before) == 2
+    assert before[0].splitlines()[2:] == before[1].splitlines()[2:]  # nothing is changed yet
+    app.slider(key="fool_light").set_value(20).run()
+    assert not app.exception
+    after = [line.value for line in app.markdown if line.value.startswith("| Model | Verdict |")]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+    app.button_group(key="next_step").set_value("Photos like it").run()
+    assert "The photos to compare it with are not on this machine." in words(app)
+    app.switch_page("pages/explanations.py")
+    app.query_params["photo"] = "Own photo"
+    app.run()
+    assert not app.exception
+    assert "The photo" in [heading.value for heading in app.subheader]
+    assert "0.jpg" in words(app)
+
+
+def test_the_nearest_photo_is_the_one_with_its_features():
+    features = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
+    order = nearest(features[7] + 0.01, features)
+    assert order[0] == 7
+    assert sorted(order) == list(range(20))
+
+
+def test_changes_of_a_photo_do_what_they_say():
+    photo = np.full((48, 64, 3), 100, np.uint8)
+    photo[:24] = 200
+    unchanged = {"turn": 0, "light": 1.0, "blur": 0, "zoom": 1.0, "elsewhere": False}
+    assert (changed(photo, **unchanged) == photo).all()
+    assert abs(int(changed(photo, **unchanged | {"light": 0.5})[40, 10, 0]) - 50) <= 1
+    assert changed(photo, **unchanged | {"turn": 180})[40, 32, 0] > 190
+    assert len(np.unique(changed(photo, **unchanged | {"blur": 4}))) > 2
+    assert changed(photo, **unchanged | {"zoom": 2.0}).shape == photo.shape
+    assert changed(photo, **unchanged | {"elsewhere": True}).shape == photo.shape
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        (("glass", True, False), ("metal", True, False), True),
+        (("glass", True, False), ("glass", True, False), False),
+        (("glass", True, False), ("metal", False, False), False),  # one abstains
+        (("glass", True, False), ("metal", True, True), False),  # one says that it is none of them
+    ],
+)
+def test_models_disagree_only_where_two_verdicts_differ(one, other, said):
+    def prediction(label, accepted, is_ood):
+        odds = {"glass": 0.1, "metal": 0.1} | {label: 0.9}
+        return Prediction("a.jpg", label, 0.9, odds, accepted, 0.5, is_ood)
+
+    found = disagreement({"Transfer": prediction(*one), "Scratch": prediction(*other)})
+    assert (found is not None) == said
+    if said:
+        assert found == "**The models disagree.** Transfer says glass and Scratch says metal."
+
+
+def test_examples_show_what_the_study_found(tmp_path):
+    labels = ["glass", "metal", "paper", "plastic"] * 10
+    files = [f"{label}/{label}{number}.jpg" for number, label in enumerate(labels)]
+    runs = []
+    for name, wrong in (("transfer", range(32, 40)), ("scratch", [*range(20, 30), *range(32, 40)])):
+        fake_run(tmp_path, name, counts={"train": 8, "val": 4, "test": 6})
+        odds = np.full((40, 6), 0.02)
+        classes = load_run(name, tmp_path).classes
+        for number, label in enumerate(labels):
+            right = classes.index(label)
+            odds[number, (right + 1) % 6 if number in wrong else right] = 0.9
+        table = pd.DataFrame(odds, columns=[f"p_{label}" for label in classes])
+        table.insert(0, "file", files)
+        table.insert(1, "split", "test")
+        table.insert(2, "label", labels)
+        table.to_csv(tmp_path / name / "predictions.csv", index=False)
+        runs.append(load_run(name, tmp_path))
+    pair = {"finding": 1, "kind": "identical", "score": 1.0, "contradictory": True, "leak": False, "split": "test"}
+    findings = pd.DataFrame([pair | {"file": files[0], "label": "glass"}, pair | {"file": "x.jpg", "label": "metal"}])
+    here = set(files[1:]) | {files[0]}
+    found = choose_examples(runs, here, findings)
+    assert len(found) == 12
+    assert len({example.key for example in found}) == 12
+    number_of = {file: number for number, file in enumerate(files)}
+    for example in found:
+        number = number_of[example.file]
+        if example.tag == "Only Transfer is right":
+            assert 20 <= number < 30
+        elif example.tag == "Both are wrong":
+            assert number >= 32
+        elif example.tag == "One photo, two labels":
+            assert (number, example.label) == (0, None)
+            assert "**glass** and as **metal**" in example.note
+        else:
+            assert number < 20 or number in (30, 31)
+    assert len({example.tag for example in found}) == 5
+    assert all(example.file != files[1] for example in choose_examples(runs, here - {files[1]}, None))
+
+
+def test_a_drawn_example_stands_in_the_address(runs):
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
+    app.switch_page("pages/classify.py")
+    app.query_params["example"] = "bottle"
+    app.run()
+    assert not app.exception
+    assert "Drawn by the app; the models learned from photos alone." in words(app)
+    app.button(key="another").click().run()
+    assert app.title[0].value == "Garbage classification"
+    assert "example" not in app.query_params
+
+
+def test_photos_are_fetched_in_the_background_and_a_failure_can_be_tried_again(runs, monkeypatch):
+    from garbage_app import photo_download
+    from garbage_core.data import dataset
+
+    going, tried = Event(), []
+
+    def fetch(progress):
+        tried.append(progress)
+        progress(21_000_000, 42_000_000)
+        going.wait(60)
+        raise GarbageError("No connection.")
+
+    monkeypatch.setattr(dataset, "download_dataset", fetch)
+    monkeypatch.setattr(photo_download, "AT_ONCE", 0)
+    open_page("classify")
+    assert not tried  # GARBAGE_DOWNLOAD=0
+    monkeypatch.setenv("GARBAGE_DOWNLOAD", "1")
+    app = open_page("classify")
+    assert app.title[0].value == "Garbage classification"
+    photo_download.DOWNLOAD.start()  # does nothing, as it is under way
+    assert photo_download.DOWNLOAD.is_running
+    assert len(tried) == 1
+    assert photo_download.DOWNLOAD.received == 21_000_000
+    going.set()
+    photo_download.DOWNLOAD._thread.join(60)
+    app.run()
+    assert "No connection." in words(app)
+    assert len(tried) == 1  # a failure is not tried again by itself
+    going.clear()
+    app.button(key="download_photos").click().run()
+    assert len(tried) == 2
+    going.set()

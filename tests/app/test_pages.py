@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from garbage_app import photo_download
 from garbage_core.config.training_config import load_config
 from garbage_core.utils.text import markdown_table
 from tests.fixtures.photos import small_dataset, write_folder
@@ -30,6 +31,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("GARBAGE_DATA", raising=False)
+    monkeypatch.setattr(photo_download, "DOWNLOAD", photo_download.Download())
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path
 
@@ -157,7 +159,7 @@ def test_download_that_fails_says_so_in_place(place, monkeypatch):
     from garbage_core.data import dataset
     from garbage_core.errors import GarbageError
 
-    def refuse():
+    def refuse(**_options):
         raise GarbageError("No network; check your connection.")
 
     monkeypatch.setattr(dataset, "download_dataset", refuse)
