@@ -53,16 +53,20 @@ def choose(page, *files: tuple[str, bytes]) -> None:
 
 def wait_for_answer(page):
     """Waits until both models have answered; returns the headline."""
+    page.get_by_alt_text("Heat map of").wait_for()
     for title in ("Transfer", "Scratch"):
-        page.get_by_alt_text(f"Heat map of {title}").wait_for()
-    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-    return page.get_by_role("heading", level=2).first
+        page.get_by_role("cell", name=title).first.wait_for()
+    page.wait_for_function(
+        "[...document.images].filter(image => image.checkVisibility())"
+        ".every(image => image.complete && image.naturalWidth > 0)"
+    )
+    return page.get_by_role("heading", level=1).first
 
 
 def pixels(page, picture) -> Image.Image:
     """Returns what the browser got as one of its pictures."""
-    response = page.request.get(picture.evaluate("image => image.src"))
-    return Image.open(io.BytesIO(response.body())).convert("RGB")
+    content = picture.evaluate("image => image.src").partition(",")[2]
+    return Image.open(io.BytesIO(base64.b64decode(content))).convert("RGB")
 
 
 @pytest.mark.parametrize("window", [{"width": 1440, "height": 900}, PHONE], ids=["desk", "phone"])
@@ -99,7 +103,7 @@ def test_a_batch_with_broken_files_is_answered_and_downloaded(open_page):
     page.get_by_text("torn.jpg is cut off").wait_for()
     page.get_by_text("renamed program.png is not a photo of a known format").wait_for()
     wait_for_answer(page)
-    totals = page.get_by_role("heading", level=2).first.inner_text()
+    totals = page.get_by_role("heading", level=1).first.inner_text()
     assert sum(int(word) for word in totals.replace(",", "").split() if word.isdigit()) == 10
     lines = table(page)
     assert [line["file"] for line in lines] == [name for name, _ in sound]
@@ -214,3 +218,79 @@ def test_the_camera_s_picture_is_answered(address, chromium):
         assert box["y"] + box["height"] <= 900
     finally:
         browser.close()
+
+
+# The first screen
+
+
+def whole(page, place, name: str) -> None:
+    """Checks that an element stands in the window with all of it."""
+    place.wait_for()
+    box, window = place.bounding_box(), page.viewport_size
+    assert box["x"] >= 0, name
+    assert box["y"] >= 0, name
+    assert box["x"] + box["width"] <= window["width"], name
+    assert box["y"] + box["height"] <= window["height"], name
+
+
+NOT_CUT_OFF = """link => [link, ...link.querySelectorAll("*")].every(
+    part => getComputedStyle(part).display === "inline" || part.scrollWidth <= part.clientWidth + 1
+)"""
+WINDOWS = pytest.mark.parametrize("window", [{"width": 1440, "height": 900}, PHONE], ids=["desk", "phone"])
+
+
+@WINDOWS
+def test_the_first_screen_says_what_this_is_and_what_to_do(open_page, window):
+    page = open_page(**window)
+    page.get_by_role("button", name="Drawn bottle").wait_for()
+    whole(page, page.get_by_role("heading", name="Garbage classification"), "name")
+    whole(page, page.get_by_text("A ResNet-50 tells cardboard"), "sentence")
+    for link in ("from scratch", "1 photo in", "of trash is found", "What happens to it"):
+        for found in page.get_by_role("link").filter(has_text=link).all():
+            whole(page, found, link)
+            assert found.evaluate(NOT_CUT_OFF), f"{link} is cut off"
+    assert page.get_by_role("link").filter(has_text="1 photo in").count() == 1
+    whole(page, page.get_by_test_id("stFileUploaderDropzone"), "drop zone")
+    whole(page, page.get_by_text("stay in memory and are never stored"), "promise")
+    whole(page, page.get_by_role("button", name="Drawn bottle"), "first example")
+    assert page.evaluate("document.documentElement.scrollWidth") <= window["width"]
+
+
+@WINDOWS
+@pytest.mark.parametrize("shape", [(900, 1200), (1200, 900)], ids=["upright", "level"])
+def test_the_verdict_is_whole_in_the_first_screen(open_page, window, shape):
+    page = open_page(**window)
+    choose(page, ("a.jpg", encoded(bottle(*shape), "JPEG")))
+    whole(page, wait_for_answer(page), "material")
+    whole(page, page.get_by_alt_text("The photo a.jpg", exact=True), "photo")
+    whole(page, page.get_by_role("slider", name="Opacity of the heat map"), "slider")
+    for title in ("Transfer", "Scratch"):
+        whole(page, page.get_by_role("cell", name=title).first, title)
+    assert page.evaluate("document.documentElement.scrollWidth") <= window["width"]
+
+
+def test_the_slider_fades_the_heat_map(open_page):
+    page = open_page()
+    choose(page, ("a.jpg", encoded(bottle(), "JPEG")))
+    wait_for_answer(page)
+    heat = page.get_by_alt_text("Heat map of")
+    assert heat.evaluate("image => getComputedStyle(image).opacity") == "0.75"
+    page.get_by_role("slider", name="Opacity of the heat map").fill("0")
+    assert heat.evaluate("image => getComputedStyle(image).opacity") == "0"
+
+
+def test_an_example_is_one_click_and_goes_on_to_other_pages(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Drawn can").click()
+    wait_for_answer(page)
+    page.get_by_alt_text("The photo Drawn can", exact=True).wait_for()
+    assert page.url.endswith("example=can")
+    said = page.get_by_role("heading", level=1).inner_text()
+    page.get_by_role("link", name="Why?").click()
+    page.get_by_role("heading", name="Which part of the photo decides?").wait_for()
+    page.get_by_alt_text("The photo Drawn can", exact=True).wait_for()
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Classify").click()
+    wait_for_answer(page)
+    assert page.get_by_role("heading", level=1).inner_text() == said
+    page.get_by_role("button", name="Another photo").click()
+    page.get_by_role("heading", name="Garbage classification").wait_for()
