@@ -1,5 +1,7 @@
 """Photos like it: the training photos whose features are nearest to those of a photo."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -8,7 +10,9 @@ from garbage_app import cache
 from garbage_app.classifiers import classifier_of
 from garbage_app.photo import Photo
 from garbage_app.widgets.gallery import chip, dataset_or_none, gallery, offer_download
+from garbage_core.audit.embeddings import EMBEDDINGS_FILE, load_embeddings
 from garbage_core.data.dataset import Dataset, read_photos
+from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import escape
 
@@ -24,17 +28,20 @@ def write_alike(photo: Photo, run: Run) -> None:
     if dataset is None:
         offer_download("The photos to compare it with are not on this machine.")
         return
-    photos, features = _features(run, dataset)
-    classifier = classifier_of(run)
-    own = _deep(classifier.features([photo.file.prepared(*classifier.size)]), classifier.feature_widths)
-    order = [row for row in nearest(own[0], features) if photos["file"].iloc[row] != photo.name][:SHOWN]
-    shown = photos.iloc[order]
+    found = None if photo.private else _stored(photo.name, run, run.path / EMBEDDINGS_FILE)
+    if found is None:
+        photos, features = _features(run, dataset)
+        classifier = classifier_of(run)
+        own = _deep(classifier.features([photo.file.prepared(*classifier.size)]), classifier.feature_widths)[0]
+    else:
+        photos, features, own = found
+    shown = photos.iloc[nearest(own, features)[:SHOWN]]
     places = {name: place for place, name in enumerate(run.classes)}
     captions = [f"{chip(label, places.get(label, 0))} {escape(label)}" for label in shown["label"]]
     gallery(shown["file"].tolist(), captions, dataset)
     st.caption(
-        f"The nearest of {len(photos)} training photos, {PER_CLASS} of each class at most, by the features of "
-        f"{escape(run.title)}: what it takes to be alike."
+        f"The nearest of {len(photos):,} training photos by the features of {escape(run.title)}: what it takes to be "
+        "alike."
     )
 
 
@@ -49,6 +56,21 @@ def nearest(own: np.ndarray, features: np.ndarray) -> np.ndarray:
     others, one = (features - mean) / deviation, (own - mean) / deviation
     cosine = others @ one / (np.linalg.norm(others, axis=1) * np.linalg.norm(one) + 1e-9)
     return np.argsort(-cosine, kind="stable")
+
+
+@cache.data(max_entries=64)
+def _stored(file: str, run: Run, embeddings: Path) -> tuple[pd.DataFrame, np.ndarray, np.ndarray] | None:
+    """Returns the training photos, their embeddings and that of a photo of the data set, if they were computed."""
+    if not embeddings.is_file():
+        return None
+    try:
+        stored = load_embeddings(run)
+        own = stored.vectors[stored.places([file])[0]]
+    except GarbageError:
+        return None
+    rows = run.predictions[(run.predictions["split"] == "train") & run.predictions["file"].isin(stored.files)]
+    photos = rows[rows["file"] != file][["file", "label"]].reset_index(drop=True)
+    return photos, stored.vectors[stored.places(photos["file"])], own
 
 
 def _deep(features: np.ndarray, widths: tuple[int, ...]) -> np.ndarray:

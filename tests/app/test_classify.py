@@ -8,21 +8,17 @@ from threading import Event
 import numpy as np
 import pandas as pd
 import pytest
+from garbage_core.inference.results import Prediction
 from streamlit.testing.v1 import AppTest
 
-<<<<<<< HEAD
-from garbage_core.inference import ood_detector as detectors
-from garbage_core.inference.classifier import Classifier
-from garbage_core.inference.ood_head import fit_head
-=======
 from garbage_app.classify.alike import nearest
 from garbage_app.classify.decision import disagreement
 from garbage_app.classify.examples import choose_examples
 from garbage_app.classify.fool import changed
 from garbage_core.errors import GarbageError
-from garbage_core.inference import ood_detector as novelty
-from garbage_core.inference.classifier import Classifier, Prediction
->>>>>>> d1e3e86 (Photos are fetched in the background; from a verdict on to the reasons, to photos like it and to trying to fool it)
+from garbage_core.inference import ood_detector as detectors
+from garbage_core.inference.classifier import Classifier
+from garbage_core.inference.ood_head import fit_head
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, open_page, place, upload, verdict, words  # noqa: F401, a fixture among them
 from tests.fixtures.networks import miniature_run
