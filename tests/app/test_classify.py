@@ -8,7 +8,6 @@ from threading import Event
 import numpy as np
 import pandas as pd
 import pytest
-from garbage_core.inference.results import Prediction
 from streamlit.testing.v1 import AppTest
 
 from garbage_app.classify.alike import nearest
@@ -19,6 +18,7 @@ from garbage_core.errors import GarbageError
 from garbage_core.inference import ood_detector as detectors
 from garbage_core.inference.classifier import Classifier
 from garbage_core.inference.ood_head import fit_head
+from garbage_core.inference.results import Prediction
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, open_page, place, upload, verdict, words  # noqa: F401, a fixture among them
 from tests.fixtures.networks import miniature_run
