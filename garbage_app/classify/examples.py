@@ -267,8 +267,8 @@ def show_examples(runs: list[Run], forget: Callable[[], None]) -> None:
             forget()
             st.query_params[EXAMPLE] = chosen
 
+    _strip(key="examples", data={"examples": examples}, on_chosen_change=follow)
     if dataset is None:
         st.caption("Drawn by the app, because TrashNet's photos are not on this machine yet.")
-    _strip(key="examples", data={"examples": examples}, on_chosen_change=follow)
     if dataset is None and not os.environ.get("GARBAGE_DATA"):
         write_download()

@@ -42,7 +42,7 @@ def write_findings(runs: list[Run]) -> None:
     """Writes what the study found, one link each to the page that shows it."""
     found = list(_findings(runs))
     widths = [12 + len(label) for _, _, label in found]  # a link that does not fit is cut off
-    for column, (page, icon, label) in zip(st.columns(widths, border=True), found, strict=True):
+    for column, (page, icon, label) in zip(st.columns(widths, gap="xxsmall"), found, strict=True):
         column.page_link(f"pages/{page}.py", label=label, icon=f":material/{icon}:", width="stretch")
 
 
