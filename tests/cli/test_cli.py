@@ -339,7 +339,7 @@ def training(monkeypatch, tmp_path):
 
     class Training:
         @staticmethod
-        def train(config, dataset, root=None, resume=False, limit=None, extend=None):
+        def train(config, dataset, root=None, resume=False, limit=None, extend=None, extras=()):
             calls.append((config, dataset, root, resume, limit))
             return fake_run(tmp_path / "models", config.name, classes=dataset.classes)
 
