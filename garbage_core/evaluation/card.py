@@ -292,7 +292,7 @@ def _use(run: Run) -> str:
 
 
 def _reproduce(run: Run) -> str:
-    command, toml = train_command(run.config, run.name)
+    command, toml = train_command(run.config, run.name, run.info.get("extra_sets") or [])
     file = f"Save this as `{run.name}.toml`:\n\n```toml\n{toml.rstrip()}\n```\n\n" if toml else ""
     return (
         f"## Reproduce\n\n{file}```sh\n{command}\npython -m garbage_core evaluate {run.name}\n```\n\n"

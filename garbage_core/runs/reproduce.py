@@ -2,17 +2,21 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from garbage_core.config.training_config import PRESETS, TrainingConfig, load_config
 
 
-def train_command(config: TrainingConfig, name: str) -> tuple[str, str | None]:
+def train_command(
+    config: TrainingConfig, name: str, extra_sets: Sequence[dict[str, Any]] = ()
+) -> tuple[str, str | None]:
     """Returns the command that trains with a configuration.
 
     Args:
         config: Configuration of the run.
         name: Name of the run.
+        extra_sets: Extra sets as `run.json` records them, of which only the names are known.
 
     Returns:
         The command, and None if it starts from a preset, or the TOML text it needs as `<name>.toml`.
@@ -25,6 +29,7 @@ def train_command(config: TrainingConfig, name: str) -> tuple[str, str | None]:
     command = "python -m garbage_core train"
     # Of a file only the name was recorded.
     weights = f" --weights {shlex.quote(config.weights)}" if config.weights else ""
+    weights += "".join(f" --extra {shlex.quote(_named(extra))}" for extra in extra_sets)
     if not options:
         return f"{command} {shlex.quote(f'{name}.toml')}{weights}", toml_text(config, name)
     _, preset, changes = min(options)
@@ -32,6 +37,10 @@ def train_command(config: TrainingConfig, name: str) -> tuple[str, str | None]:
     seed = f" --seed {config.seed}" if "seed" in changes else ""
     sets = [f" --set {shlex.quote(f'{key}={_value(value)}')}" for key, value in changes.items() if key != "seed"]
     return f"{command} {preset}{named}{weights}{seed}{''.join(sets)}", None
+
+
+def _named(extra: dict[str, Any]) -> str:
+    return f"{extra['name']}.zip" + ("" if extra["share"] == 1 else f"={extra['share']:g}")
 
 
 def toml_text(config: TrainingConfig, name: str) -> str:
