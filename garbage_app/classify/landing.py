@@ -32,9 +32,11 @@ def write_title(runs: list[Run]) -> None:
     photos = f"{number(_photos_by_class(runs[0]).sum())} " if runs else ""
     classes = runs[0].classes if runs else CLASS_NAMES
     name = "TrashNet's " if set(classes) == set(CLASS_NAMES) else ""
+    more = any(run.info.get("extra_sets") for run in runs)
     st.markdown(
         f"Which bin? A ResNet-50 tells {listing([escape(one) for one in classes])} apart. It learned from "
-        f"{name}{photos}unevenly spread photos: once from scratch, once pretrained on ImageNet."
+        f"{name}{photos}unevenly spread photos: once from scratch, once pretrained on ImageNet"
+        f"{', and once with photos as people take them' if more else ''}."
     )
 
 
