@@ -33,8 +33,8 @@ def write_where_it_works(runs: list[Run], chosen: Run, split: str) -> None:
         return
     st.subheader("Where it works", anchor=False)
     own = measured[chosen.title][1]
-    said = [f"{percent(own[name].metric('accuracy')[0])} of {set_title(name)}" for name in names if name in own]
-    st.markdown(f"{escape(chosen.title)} is right on {listing(said)}.")
+    said = [f"{percent(own[name].metric('accuracy')[0])} on {set_title(name)}" for name in names if name in own]
+    st.markdown(f"How often {escape(chosen.title)} is right: {listing(said)}.")
     grid = st.grid(2, min_column_width=330, gap="medium")
     for name in names:
         with grid.cell():

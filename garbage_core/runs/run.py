@@ -85,10 +85,10 @@ class Run:
     @property
     def start(self) -> str:
         """What its training started from, in two words: "random weights", "ImageNet", or the name of a file."""
-        source = (self.info.get("starting_weights") or {}).get("source")
-        if not source:
+        started = self.info.get("starting_weights") or {}
+        if not (source := started.get("source")):
             return "random weights"
-        return "ImageNet" if "imagenet" in str(source).lower() else str(source)
+        return "ImageNet" if "imagenet" in f"{source} {started.get('origin', '')}".lower() else str(source)
 
     @property
     def temperature(self) -> float:

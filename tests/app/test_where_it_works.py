@@ -49,6 +49,6 @@ def test_each_set_has_its_figures_and_the_rest_of_the_page_is_about_the_data_set
     text = words(page)
     assert "Where it works" in text
     board, everyday = (f"{100 * table.loc[name, 'accuracy']:.1f}" for name in ("trashnet", "everyday"))
-    assert f"{board} % of TrashNet's white board and {everyday} % of everyday photos" in text
+    assert f"{board} % on TrashNet's white board and {everyday} % on everyday photos" in text
     assert "**Everyday photos**, 60 photos" in text
     assert "40 test photos" in text  # those of the data set itself
