@@ -52,7 +52,7 @@ def write_where_it_works(runs: list[Run], chosen: Run, split: str) -> None:
 
 def _mistake(evaluation: Evaluation, run: Run) -> str:
     """Says where a run fails most often on a set."""
-    return escape(confusion_sentence(evaluation, run.title))
+    return escape(confusion_sentence(evaluation, run.title), 200)
 
 
 def _table(measured: dict[str, tuple[pd.DataFrame, dict[str, Evaluation]]]) -> pd.DataFrame:
