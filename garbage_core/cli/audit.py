@@ -16,7 +16,8 @@ _SHOWN = 10  # findings of each kind that are listed on a terminal
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    add_common(parser, "--data-dir", "--model")
+    add_common(parser, "--data-dir")
+    parser.add_argument("--model", metavar="NAME", default="transfer", help="name of a run (default: %(default)s)")
     parser.add_argument("--duplicates-only", action="store_true", help="without a model, by the photos alone")
     parser.add_argument("-o", "--out", metavar="FILE", help="table to write (default: audit/findings.csv in models)")
     add_common(parser, "--json")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_common, positive, progress_bar, start_keras, warn, write_result
+from garbage_core.cli.options import add_common, positive, progress_bar, run_for_photos, start_keras, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, printable
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         check_folder(args.csv)
     if len(paths) >= MANY:
         give_back_large_blocks()
-    classifier = load_classifier(args.model, args.runtime)
+    classifier = load_classifier(run_for_photos(args.model), args.runtime)
     results: Iterable[Prediction | Failure] = classifier.classify_paths(paths, flip=args.flip)
     if args.csv or args.json:
         results = progress_bar("classify", len(paths), results=results)
@@ -204,7 +204,7 @@ def _classify_at_scale(args: argparse.Namespace, out: TextIO) -> int:
         summary = classify_at_scale(
             args.photos[0],
             args.out,
-            load_run(args.model),
+            load_run(run_for_photos(args.model)),
             args.runtime,
             workers=args.workers,
             gpus=args.gpus,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TextIO
 
 from garbage_core.cli.classify import load_classifier, prediction_line
-from garbage_core.cli.options import add_common
+from garbage_core.cli.options import add_common, run_for_photos
 from garbage_core.errors import GarbageError
 
 HELP = "a heat map of what speaks for a class"
@@ -38,7 +38,9 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     check_folder(target)
     data = read_file(Path(args.photo))
     # Every method but the first needs layers or gradients, so another runtime would only be loaded in vain.
-    classifier = load_classifier(args.model, args.runtime or (None if args.method == METHODS[0] else KERAS))
+    classifier = load_classifier(
+        run_for_photos(args.model), args.runtime or (None if args.method == METHODS[0] else KERAS)
+    )
     photo = classifier.prepare(data, args.photo)
     prediction = classifier.classify_photo(photo, args.photo)
     label = args.label or prediction.label

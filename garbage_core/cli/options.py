@@ -20,7 +20,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
         "help": "folder of class folders, or a zip of it (default: $GARBAGE_DATA, ./data, the user's cache)",
     },
     "--split": {"choices": ("train", "val", "test"), "default": "test", "help": "default: %(default)s"},
-    "--model": {"metavar": "NAME", "default": "transfer", "help": "name of a run (default: %(default)s)"},
+    "--model": {"metavar": "NAME", "help": "name of a run (default: everyday, or transfer where that is missing)"},
     "--runtime": {
         "choices": RUNTIMES,
         "help": "what runs the network (default: $GARBAGE_RUNTIME, else the fastest that the run was exported to)",
@@ -50,6 +50,13 @@ def add_common(parser: argparse._ActionsContainer, *names: str) -> None:
     """Adds arguments that several commands have, in the order given: `name`, `--data-dir`, ..., `--json`."""
     for name in names:
         parser.add_argument(name, **_ARGUMENTS[name])
+
+
+def run_for_photos(name: str | None) -> str:
+    """Returns the name of the run that was asked for, else of the one for people's own photos."""
+    from garbage_core.runs.run import RUN_FILE, models_dir
+
+    return name or ("everyday" if (models_dir() / "everyday" / RUN_FILE).is_file() else "transfer")
 
 
 def positive(text: str) -> int:

@@ -69,3 +69,16 @@ def test_data_lists_an_extra_set_and_its_leaks(tmp_path, monkeypatch, capsys):
     text = capsys.readouterr().out
     assert "The set kitchen: 7 photos, with val and test of its own." in text
     assert f"kitchen:glass/stolen.jpg = {held}" in text
+
+
+def test_own_photos_are_answered_by_everyday_where_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
+    (tmp_path / "a.jpg").write_bytes(picture(1))
+    miniature_run(tmp_path / "models", "transfer", classes=CLASSES, threshold=0.0)
+    assert main(["classify", str(tmp_path / "a.jpg"), "--json"]) == 0
+    capsys.readouterr()
+    miniature_run(tmp_path / "models", "everyday", classes=("bag", "cup"), threshold=0.0, seed=1)
+    assert main(["classify", str(tmp_path / "a.jpg"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["label"] in ("bag", "cup")
+    assert main(["classify", str(tmp_path / "a.jpg"), "--model", "transfer", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["label"] in CLASSES
