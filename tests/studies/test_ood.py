@@ -451,7 +451,11 @@ def test_measures_of_perfect_and_of_useless_scores():
     assert row["refused_at_5"] == pytest.approx(0.05, abs=0.08)
 
 
-@pytest.mark.parametrize(("method", "layers", "strength", "function"), METHODS, ids=str)
+@pytest.mark.parametrize(
+    ("method", "layers", "strength", "function"),
+    METHODS,
+    ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", str(value)),
+)
 def test_every_method_gives_ood_pictures_higher_scores(method, layers, strength, function):
     pictures = made_up_study()
     scores = function(pictures, layers, strength)
