@@ -263,12 +263,12 @@ def _crop_sides(rng: np.random.Generator, crop: float, count: int) -> np.ndarray
     return np.minimum(np.stack([np.sqrt(area * ratio), np.sqrt(area / ratio)], axis=1), 1)
 
 
-def _affine(angle, shear, scale, shift, flips, height, width, stretch) -> np.ndarray:
+def _affine(angle, shear, scale, shift, flips, height, width, stretch=1.0) -> np.ndarray:
     """Returns the maps (N, 8) from output to input pixels, about the photo's center."""
     cos, sin, tan = np.cos(angle), np.sin(angle), np.tan(shear)
     # Inverse of: flip, then shear, then scale, then rotate.
     a = np.stack([cos + tan * sin, tan * cos - sin, sin, cos], axis=1).reshape(-1, 2, 2) / scale[:, None, None]
-    a = a * np.stack(flips, axis=1)[:, :, None] * stretch[:, None, :]
+    a = a * np.stack(flips, axis=1)[:, :, None] * np.broadcast_to(stretch, (len(a), 2))[:, None, :]
     center = np.array([(width - 1) / 2, (height - 1) / 2])
     origin = center - a @ center - (a @ (shift * [width, height])[..., None])[..., 0]
     zeros = np.zeros(len(a))

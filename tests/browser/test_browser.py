@@ -65,18 +65,19 @@ def test_an_uploaded_photo_gets_both_answers_and_both_heat_maps(open_page, windo
     page = open_page(**window)
     file = {"name": "bottle <1>.jpg", "mimeType": "image/jpeg", "buffer": drawing()}
     page.set_input_files("input[type=file]", files=[file])
+    page.get_by_text("What each model saw").click()
     for title in ("Transfer", "Scratch"):
         page.get_by_role("heading", name=title, exact=True).wait_for()
-        page.get_by_alt_text(f"Heat map of {title}").wait_for()
-    answer = page.get_by_role("heading", level=2).first
+        page.get_by_alt_text(f"What {title} saw").wait_for()
+    answer = page.get_by_role("heading").first
     assert "%" in answer.inner_text()
     # The answer is on the screen without scrolling past the photo.
     box = answer.bounding_box()
     assert box["y"] + box["height"] < window["height"]
     # Both pictures have arrived, and the maps are not the photo.
     page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-    sources = page.evaluate("[...document.images].map(image => image.src)")
-    assert len(set(sources)) == 3
+    shown = "[...document.images].filter(image => /^(What|The photo)/.test(image.alt)).map(image => image.src)"
+    assert len(set(page.evaluate(shown))) == 3
     page.locator(".js-plotly-plot").nth(1).wait_for()
     assert fits(page)
 

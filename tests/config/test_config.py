@@ -32,7 +32,7 @@ def test_the_config_of_every_committed_run_is_read_under_todays_names(path):
     recorded = json.loads(path.read_text("utf-8"))["config"]
     config = TrainingConfig.from_dict(recorded, path.parent.name)
     assert [stage.background_replacement for stage in config.stages] == [
-        s.get("grounds", 0) for s in recorded["stages"]
+        s.get("background_replacement", s.get("grounds", 0)) for s in recorded["stages"]
     ]
     assert TrainingConfig.from_dict(config.to_dict()) == config
     assert config.name == recorded["name"]
