@@ -8,8 +8,8 @@ import streamlit as st
 from garbage_app import cache
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_core import figures
-from garbage_core.evaluation.by_set import METRICS_BY_SET, by_set, set_title
-from garbage_core.evaluation.evaluation import Evaluation, confusion_sentence, evaluate
+from garbage_core.evaluation.by_set import METRICS_BY_SET, evaluate_sets, set_title, sets_table
+from garbage_core.evaluation.evaluation import Evaluation, confusion_sentence
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import capital, escape, interval, listing, percent
@@ -18,11 +18,8 @@ from garbage_core.utils.text import capital, escape, interval, listing, percent
 @cache.data(max_entries=32, show_spinner="Computing intervals")
 def _measured(run: Run, split: str) -> tuple[pd.DataFrame, dict[str, Evaluation]]:
     """Returns a run's table of sets, and its evaluation on each. Raises GarbageError."""
-    table = by_set(run, split)
-    names = table["set"].tolist() if len(table) else []
-    return table, {
-        n: evaluate(run.predictions_of(n), run.classes, split, run.temperature, resamples=500) for n in names
-    }
+    evaluations = evaluate_sets(run, split)
+    return sets_table(run, evaluations), evaluations
 
 
 def write_where_it_works(runs: list[Run], chosen: Run, split: str) -> None:

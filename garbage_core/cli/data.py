@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_common, progress_bar, warn, write_result
+from garbage_core.cli.options import add_common, add_extra, progress_bar, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, printable, text_table
 
@@ -19,13 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--download", action="store_true", help="fetch the official archive first, into DIR or the user's cache"
     )
-    parser.add_argument(
-        "--extra",
-        action="append",
-        default=[],
-        metavar="DIR|ZIP",
-        help="also list this set of photos to train on, and which of its photos lie in val or test; may be repeated",
-    )
+    add_extra(parser, "also list this set of photos to train on, and which of its photos lie in val or test")
     parser.add_argument(
         "--statistics", action="store_true", help="also measure every photo, into photos.csv in models/studies"
     )

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any, TextIO
 
-from garbage_core.cli.options import add_common, start_keras, warn, write_result
+from garbage_core.cli.options import add_common, add_extra, start_keras, warn, write_result
 from garbage_core.utils.text import percent
 
 HELP = "a network for another runtime, checked against the original"
@@ -18,13 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", metavar="OUT", help="file or folder to write to (default: the run's folder, where it is used)"
     )
-    parser.add_argument(
-        "--extra",
-        action="append",
-        default=[],
-        metavar="DIR|ZIP",
-        help="check on the val photos of this set as well; may be given several times",
-    )
+    add_extra(parser, "check on the val photos of this set as well")
     add_common(parser, "--data-dir", "--json")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from garbage_core.cli.classify import load_classifier
-from garbage_core.cli.options import add_common, progress_bar, start_keras, write_result
+from garbage_core.cli.options import add_common, add_extra, progress_bar, start_keras, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, text_table
 
@@ -35,12 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     parser.add_argument("name", metavar="NAME", help="name of a run; the detector is written into its folder")
     add_common(parser, "--data-dir", "--runtime")
-    parser.add_argument(
-        "--extra",
-        metavar="DIR|ZIP",
-        action="append",
-        default=[],
-        help="a further set of photos, as for `train`: its waste is let through, its `other-*` things are refused",
+    add_extra(
+        parser, "a further set of photos, as for `train`: its waste is let through, its `other-*` things are refused"
     )
     parser.add_argument(
         "--strange",

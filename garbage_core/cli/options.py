@@ -52,6 +52,12 @@ def add_common(parser: argparse._ActionsContainer, *names: str) -> None:
         parser.add_argument(name, **_ARGUMENTS[name])
 
 
+def add_extra(parser: argparse.ArgumentParser, text: str, metavar: str = "DIR|ZIP") -> None:
+    """Adds `--extra`, which names further sets of photos; `text` says what the command does with one."""
+    words = f"{text}; may be given several times"
+    parser.add_argument("--extra", action="append", default=[], metavar=metavar, help=words)
+
+
 def run_for_photos(name: str | None) -> str:
     """Returns the name of the run that was asked for, else of the one for people's own photos."""
     from garbage_core.runs.run import RUN_FILE, models_dir

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TextIO
 
-from garbage_core.cli.options import add_common, positive, start_keras
+from garbage_core.cli.options import add_common, add_extra, positive, start_keras
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent
 
@@ -14,13 +14,7 @@ HELP = "teach conv5 by EfficientNet-Lite2, on photos without their labels"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
     add_common(parser, "--data-dir")
-    parser.add_argument(
-        "--extra",
-        action="append",
-        default=[],
-        metavar="DIR|ZIP",
-        help="take the training photos of this set as well; may be given several times",
-    )
+    add_extra(parser, "take the training photos of this set as well")
     parser.add_argument("--weights", required=True, metavar="PATH", help="ImageNet weights of conv1 to conv4")
     parser.add_argument("--out", required=True, metavar="FILE.weights.h5", help="where the taught weights go")
     parser.add_argument("--views", type=positive, default=2, metavar="N", help="views of each photo (default: 2)")

