@@ -1,5 +1,13 @@
-"""The app: `streamlit run streamlit_app.py`. Routes to the files in pages/ and does nothing else."""
+"""The app: `streamlit run streamlit_app.py`. The server imports this file once, and runs it for each visit."""
 
-from garbage_app.router import route
+import streamlit as st
+from starlette.middleware import Middleware
 
-route()
+from garbage_app.server import SafeHeaders, lifespan
+
+if __name__ == "__main__":  # a visit
+    from garbage_app.router import route
+
+    route()
+else:
+    app = st.App(__file__, lifespan=lifespan, middleware=[Middleware(SafeHeaders)])

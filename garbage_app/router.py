@@ -33,10 +33,15 @@ _ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
 
 
+def page_file(name: str) -> str:
+    """Returns what `st.page_link` wants of a page. As a relative path it would be looked for beside the entry file."""
+    return str(_ROOT / "pages" / f"{name}.py")
+
+
 def page(title: str, icon: str, name: str, *, default: bool = False, hidden: bool = False) -> "StreamlitPage":
     """Declares the page in pages/NAME.py, with the address /NAME, or the bare address if it is the default."""
     return st.Page(
-        _ROOT / "pages" / f"{name}.py",
+        page_file(name),
         title=title,
         icon=f":material/{icon}:",
         url_path="" if default else name,

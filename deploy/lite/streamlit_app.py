@@ -5,6 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the library and the app
 
-from garbage_app.router import route
+import streamlit as st
+from starlette.middleware import Middleware
 
-route()
+from garbage_app.server import SafeHeaders, lifespan
+
+if __name__ == "__main__":  # a visit
+    from garbage_app.router import route
+
+    route()
+else:
+    app = st.App(__file__, lifespan=lifespan, middleware=[Middleware(SafeHeaders)])

@@ -8,6 +8,7 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.classifiers import accuracy
+from garbage_app.router import page_file
 from garbage_app.widgets.gallery import class_icon
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.errors import GarbageError
@@ -45,7 +46,7 @@ def write_findings(runs: list[Run]) -> None:
     found = list(_findings(runs))
     widths = [12 + len(label) for _, _, label in found]  # a link that does not fit is cut off
     for column, (page, icon, label) in zip(st.columns(widths, gap="xxsmall"), found, strict=True):
-        column.page_link(f"pages/{page}.py", label=label, icon=f":material/{icon}:", width="stretch")
+        column.page_link(page_file(page), label=label, icon=f":material/{icon}:", width="stretch")
 
 
 def _findings(runs: list[Run]) -> Iterator[tuple[str, str, str]]:

@@ -21,6 +21,7 @@ from garbage_app.classify.decision import (
 from garbage_app.classify.fool import write_fooling
 from garbage_app.classify.verdict import write_models, write_verdict
 from garbage_app.photo import Photo, preview_of
+from garbage_app.router import page_file
 from garbage_app.uploads import keep_photo
 from garbage_app.widgets.charts import show
 from garbage_app.widgets.heat_view import show_heat_view
@@ -92,7 +93,7 @@ def write_next_steps(photo: Photo, runs: list[Run]) -> None:
     """Offers what can be asked of a photo next, and shows what was chosen."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.page_link(
-            "pages/explanations.py",
+            page_file("explanations"),
             label="Why?",
             icon=":material/visibility:",
             help="What in this photo speaks for the prediction: heat maps of this very photo, by several methods.",

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from garbage_app import cache
 from garbage_app.photo_download import write_download
+from garbage_app.router import page_file
 from garbage_core.data.classes import class_edge
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
@@ -128,7 +129,7 @@ def gallery(
             )
             if heat_maps and photo is not None:
                 st.page_link(
-                    "pages/explanations.py",
+                    page_file("explanations"),
                     label="Heat maps",
                     icon=":material/visibility:",
                     help="What in this photo speaks for the prediction?",

@@ -249,7 +249,9 @@ def _check_extends(config: TrainingConfig, run: Run, sets: PhotoSets, protocol: 
             raise GarbageError(
                 f"The run {run.name!r} was trained with {field.name} = {its!r}, not {mine!r}: extend it with the same."
             )
-    if not run.trained_on(sets.main, protocol) or run.info.get("extra_sets", []) != [e.describe() for e in sets.extras]:
+    # How often an extra set is shown may change.
+    its = [extra | {"share": None} for extra in run.info.get("extra_sets", [])]
+    if not run.trained_on(sets.main, protocol) or its != [e.describe() | {"share": None} for e in sets.extras]:
         raise GarbageError(
             f"The run {run.name!r} was trained on other photos or another split than {protocol!r}: "
             "extend it with the same."

@@ -20,6 +20,13 @@ def test_entry_for_community_cloud_opens_the_app(tmp_path, monkeypatch):
     assert app.title[0].value == "Garbage classification"
 
 
+def test_its_links_to_other_pages_hold(monkeypatch):
+    monkeypatch.delenv("GARBAGE_MODELS", raising=False)  # the findings need the committed runs
+    app = AppTest.from_file(str(ROOT / "deploy" / "lite" / "streamlit_app.py"), default_timeout=250).run()
+    assert not app.exception, app.exception[0].message
+    assert len(app.get("page_link")) >= 3
+
+
 def test_requirements_beside_the_entry_are_those_of_lite_mode():
     (line,) = [line for line in lines("deploy/lite/requirements.txt") if not line.startswith("#")]
     target = (ROOT / "deploy" / "lite" / line.removeprefix("-r ")).resolve()

@@ -84,6 +84,19 @@ def test_wrong_hints_are_found_by_the_linear_probe(tmp_path, run, capfd):
     assert 4 <= count <= 12  # the eight red photos called yellow; a miniature may err on a few
 
 
+def test_a_longer_training_may_show_the_same_sets_more_or_less_often(tmp_path, run):
+    root = run.path.parent
+    more = '[[stages]]\nname = "more"\nepochs = 1\nlearning_rate = 0.001\nbatch_size = 8\n'
+    (tmp_path / "mini.toml").write_text((root / "mini.toml").read_text() + more)
+    config, dataset = load_config(tmp_path / "mini.toml"), load_dataset(root / "main")
+    extras = [load_extra_set(str(root / name), CLASSES) for name in ("kitchen=0.5", "weak=0.25")]
+    longer = train(config, dataset, tmp_path, extras=extras, extend=run)
+    assert list(longer.history["stage"]) == [*run.history["stage"], "more"]
+    assert [extra["share"] for extra in longer.info["extra_sets"]] == [0.5, 0.25]
+    with pytest.raises(GarbageError, match="trained on other photos"):
+        train(config, dataset, tmp_path / "other", extras=extras[:1], extend=run)
+
+
 def test_partial_labels_share_their_loss_and_mix_like_others():
     members = label_members(["a", "b", "c", "a_or_b"], ("a", "b", "c"))
     loss = partial_labels.loss("none", members, 0.0)
