@@ -181,6 +181,17 @@ class PhotoSets:
         extras = [f"{extra.name}={extra.share}:{extra.dataset.fingerprint}" for extra in self.extras]
         return "/".join([self.main.fingerprint, *extras])
 
+    def describe(self, before: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+        """Returns what `run.json` records of the extra sets; `before` is what the run recorded that was extended."""
+        shares = {extra["name"]: [*extra.get("earlier_shares", []), extra["share"]] for extra in before}
+        return [e.describe() | ({"earlier_shares": shares[e.name]} if e.name in shares else {}) for e in self.extras]
+
+    def are_those_of(self, before: Sequence[dict[str, Any]]) -> bool:
+        """Returns whether `run.json` recorded these extra sets; how often they are shown may differ."""
+        shown = ("share", "earlier_shares")
+        mine, its = ([{k: v for k, v in e.items() if k not in shown} for e in s] for s in (self.describe(), before))
+        return mine == its
+
     def read_bytes(self, file: str) -> bytes:
         """Reads a photo, of an extra set by "set:class/name.jpg". Raises GarbageError if it cannot be read."""
         name, colon, rest = file.partition(":")

@@ -106,17 +106,17 @@ def _data(run: Run) -> str:
 
 def _extra_sets(run: Run) -> list[str]:
     """Names the sets that were trained on beside the data set."""
-    lines = []
+    lines, extras = [], run.info.get("extra_sets") or []
     hints = "; hints that may be wrong; those that the linear probe contradicted were left out"
-    for extra in run.info.get("extra_sets") or []:
+    for extra in extras:
         numbers = [f"{sum(n.values()):,} {split}" for split, n in extra["splits"].items()]
+        shares = ", then ".join(f"{share:g}" for share in [*extra.get("earlier_shares", []), extra["share"]])
         lines.append(
-            f"- {extra['name']} ({', '.join(numbers)}; each training photo shown {extra['share']:g} times an epoch"
+            f"- {extra['name']} ({', '.join(numbers)}; each training photo shown {shares} times an epoch"
             f"{hints if extra['weak'] else ''}). Fingerprint: `{extra['fingerprint'][:16]}`."
         )
-    title = "Trained on other sets as well, whose photos are not part of this project:"
-    note = "Photos of things that are none of the classes were not learned; they teach the OOD detector."
-    return ["", title, "", *lines, "", note] if lines else []
+    lines += ["", "Photos of things that are none of the classes were not learned; they teach the OOD detector."]
+    return ["", "Trained on other sets as well, whose photos are not part of this project:", "", *lines] * bool(extras)
 
 
 def _facts(predictions: pd.DataFrame, files: set[str]) -> list[str]:

@@ -102,7 +102,7 @@ def train(
             )
             while checkpoint.state.stage < len(config.stages):
                 train_stage(training)
-        return _finish(training) if machines.is_first else None
+        return _finish(training, extend) if machines.is_first else None
 
 
 def _check_names(config: TrainingConfig) -> None:
@@ -163,7 +163,7 @@ def _starting_network(
     return network, started
 
 
-def _finish(training: Training) -> Run:
+def _finish(training: Training, extend: Run | None) -> Run:
     """Writes weights, predictions, `run.json` and card; `run.json` last but one, because it makes the run complete."""
     config, dataset, checkpoint = training.config, training.sets.main, training.checkpoint
     folder = checkpoint.folder.parent
@@ -191,7 +191,7 @@ def _finish(training: Training) -> Run:
         "splits": {s: {c: int(counts.get((s, c), 0)) for c in dataset.classes} for s in SPLITS},
         "data_fingerprint": dataset.fingerprint,
         "data_problems": len(dataset.problems),
-        "extra_sets": [extra.describe() for extra in training.sets.extras],
+        "extra_sets": training.sets.describe(extend.info.get("extra_sets", []) if extend else []),
         "starting_weights": vars(training.started),
         "teacher": describe_teacher(training.teacher_run) if training.teacher_run else None,
         "software": devices.software() | versions,
@@ -249,9 +249,8 @@ def _check_extends(config: TrainingConfig, run: Run, sets: PhotoSets, protocol: 
             raise GarbageError(
                 f"The run {run.name!r} was trained with {field.name} = {its!r}, not {mine!r}: extend it with the same."
             )
-    # How often an extra set is shown may change.
-    its = [extra | {"share": None} for extra in run.info.get("extra_sets", [])]
-    if not run.trained_on(sets.main, protocol) or its != [e.describe() | {"share": None} for e in sets.extras]:
+    its = run.info.get("extra_sets", [])
+    if not run.trained_on(sets.main, protocol) or not sets.are_those_of(its):
         raise GarbageError(
             f"The run {run.name!r} was trained on other photos or another split than {protocol!r}: "
             "extend it with the same."

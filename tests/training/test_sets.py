@@ -93,6 +93,7 @@ def test_a_longer_training_may_show_the_same_sets_more_or_less_often(tmp_path, r
     longer = train(config, dataset, tmp_path, extras=extras, extend=run)
     assert list(longer.history["stage"]) == [*run.history["stage"], "more"]
     assert [extra["share"] for extra in longer.info["extra_sets"]] == [0.5, 0.25]
+    assert "each training photo shown 0.5, then 0.25 times an epoch" in (longer.path / "card.md").read_text()
     with pytest.raises(GarbageError, match="trained on other photos"):
         train(config, dataset, tmp_path / "other", extras=extras[:1], extend=run)
 
