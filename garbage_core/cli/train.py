@@ -9,6 +9,7 @@ from garbage_core.cli.options import add_common, add_extra, positive, start_kera
 from garbage_core.utils.text import printable, text_table
 
 if TYPE_CHECKING:
+    from garbage_core.config.training_config import TrainingConfig
     from garbage_core.runs.run import Run
 
 HELP = "train a network and write its run"
@@ -44,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--extend", metavar="NAME", help="begin behind the stages of a finished run, which are its own")
     parser.add_argument("--resume", action="store_true", help="go on from the last finished epoch")
     parser.add_argument("--out", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
+    parser.add_argument(
+        "--probe-speed",
+        action="store_true",
+        help="train nothing: say how fast this would be here, by backend and precision",
+    )
     parser.add_argument("--limit", type=positive, metavar="N", help="at most N photos of each split, to try things out")
     parser.set_defaults(after_stop="Go on from the last finished epoch with the same command and --resume.")
 
@@ -64,6 +70,9 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         config = config.until(args.until)
     if args.epochs:
         config = config.with_epochs(args.epochs)
+    if args.probe_speed:
+        out.write(_speed(config))
+        return 0
     dataset = load_dataset(args.data_dir)
     if len(dataset.problems):
         warn(f"{len(dataset.problems)} files cannot be used; the command data names them.")
@@ -78,6 +87,28 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     if trained:  # on several machines one alone writes the run
         out.write(_text(trained, evaluate_run(trained, "test")))
     return 0
+
+
+def _speed(config: "TrainingConfig") -> str:
+    """Says how fast a training would be here, and by what."""
+    from garbage_core.training.speed_probe import longest_stage, probe_speed
+
+    stage, speeds = longest_stage(config), probe_speed(config)
+    height, width = config.size(stage)
+    rows = [
+        [str(backend), str(precision), str(problem) or f"{speed:,.1f}"]
+        for backend, precision, speed, problem in speeds.itertuples(index=False)
+    ]
+    title = f"Stage {stage.name!r} of {config.name!r}, batches of {stage.batch_size} photos of {width}x{height}:\n"
+    text = f"{title}\n{text_table(['backend', 'precision', 'photos/s'], rows)}"
+    works = speeds.dropna()
+    if not len(works):
+        return f"{text}\nNone of them works here.\n"
+    best = works.iloc[0]
+    text += f"\nFastest here: KERAS_BACKEND={best.backend} and --set precision={best.precision}"
+    if len(works) > 1:
+        text += f", {best.photos_per_second / works.iloc[1].photos_per_second:.2f} times as fast as the next"
+    return f"{text}.\n"
 
 
 def _text(run: "Run", result: dict[str, Any]) -> str:
