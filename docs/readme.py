@@ -6,8 +6,9 @@ python -m docs.readme --check    # exits with 1 if the table is not what the run
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -16,7 +17,6 @@ from garbage_core.errors import GarbageError
 from garbage_core.evaluation.by_set import by_set, by_set_markdown, set_title
 from garbage_core.evaluation.comparison import compare_runs
 from garbage_core.evaluation.evaluation import evaluate
-from garbage_core.evaluation.metrics import METRICS
 from garbage_core.inference.runtimes import RUNTIMES, read_export, report_path
 from garbage_core.runs.run import FIRST_RUNS, Run, list_runs, load_run, models_dir
 from garbage_core.studies.tables import (
@@ -33,14 +33,12 @@ from garbage_core.studies.tables import (
     strategies_setting,
 )
 from garbage_core.utils.files import write_text
-from garbage_core.utils.text import duration, interval, listing, markdown_table, percent, small
+from garbage_core.utils.text import duration, interval, listing, percent, small
 
 START, END = "<!-- results:start -->", "<!-- results:end -->"
 README = Path(__file__).resolve().parent.parent / "README.md"
-# The class whose recall is worth a column: the rarest one of TrashNet.
+# The class whose recall is worth a line: the rarest one of TrashNet.
 _RAREST = "trash"
-# Metrics of the table; the recall of the rarest class stands behind the second.
-_COLUMNS = ("accuracy", "macro_f1", "log_loss_calibrated", "ece_calibrated")
 # What `results_table` calls each study, and its file.
 _STUDIES = {
     "study": "imbalance.csv",
@@ -76,80 +74,83 @@ def results_table(
     """
     if not runs:
         return f"{START}\n\nThere are no runs yet.\n\n{END}"
-    parts = [*_metrics(runs, split), *_by_set(runs, split)]
+    tables = {run.title: by_set(run, split) for run in runs}
+    told = [*_home(tables), _starts(runs), *_rarest(runs, split)]
     if len(runs) > 1 and runs[0].classes == runs[1].classes:
-        parts.append(compare_runs(*runs[:2], split).sentence)
+        told.append(f"**Pretraining.** {compare_runs(*runs[:2], split).sentence}")
     if folds:
         rows = read_crossval(folds)
-        parts += [
-            f"Is {title} lucky with this split? {crossval_sentence(rows, stages)}"
+        told += [
+            f"**Other splits.** {title}, {small(crossval_sentence(rows, stages))}"
             for title, stages in ((run.title, stage_names(run)) for run in runs)
             if is_recipe_of(rows, stages)
         ]
     if study:
         rows = read_imbalance(study)
-        parts.append(
-            f"Of {rows['strategy'].nunique() - 1} strategies against imbalance, each a head trained on the features of "
-            f"ImageNet's layers: {small(imbalance_conclusion(rows, split))}"
+        told.append(
+            f"**Imbalance, heads on frozen ImageNet features**, {rows['strategy'].nunique() - 1} strategies: "
+            f"{small(imbalance_conclusion(rows, split))}"
         )
     if whole:
         rows = read_strategy_runs(whole)
-        parts.append(
-            f"In whole networks, trained {strategies_setting(rows)}: {small(imbalance_conclusion(rows, split))} "
-            f"{rarest_precision(rows, split)} {ONE_TRAINING}"
+        told.append(
+            f"**Imbalance, whole networks**, trained {strategies_setting(rows)}: "
+            f"{small(imbalance_conclusion(rows, split))} {rarest_precision(rows, split)} {ONE_TRAINING}"
         )
     if ood:
-        parts += ood_photos(pd.read_csv(ood), runs)
-    parts += eight_bits(runs)
-    return "\n\n".join([START, *parts, END])
+        told += ood_photos(pd.read_csv(ood), runs)
+    told += eight_bits(runs)
+    return "\n\n".join([START, *_metrics(runs, tables, split), "\n".join(f"- {each}" for each in told), END])
 
 
-def _metrics(runs: Sequence[Run], split: str) -> tuple[str, str]:
-    """Returns a table of the runs' metrics, and what it rests on."""
-    rarest = all(_RAREST in run.classes for run in runs)
-    titles = [METRICS[name].lower.removesuffix(", calibrated") for name in _COLUMNS]
-    header = ["model", "starts from", *titles[:2], *([f"{_RAREST} recall"] if rarest else []), *titles[2:], "trained"]
-    rows, photos = [], set()
-    for run in runs:
-        result = evaluate(run.predictions, run.classes, split, run.temperature)
-        photos.add(result.n)
-        values = [interval(*result.metric(name), METRICS[name].is_share, plain=True) for name in _COLUMNS]
-        if rarest:
-            recall = result.per_class.set_index("label").loc[_RAREST]
-            values.insert(2, interval(recall["recall"], recall["recall_low"], recall["recall_high"], plain=True))
-        trained = f"{duration(run.info.get('duration_seconds'))}, {run.info.get('device', 'unknown machine')}"
-        rows.append([run.title, run.start, *values, trained])
+def _metrics(runs: Sequence[Run], tables: Mapping[str, pd.DataFrame], split: str) -> tuple[str, str]:
+    """Returns a table of the runs' metrics on each set, and what it rests on."""
+    rows = pd.concat([table.assign(title=title) for title, table in tables.items()])
+    rows = rows.sort_values("set", key=lambda names: names != MAIN_SET, kind="stable")
     protocols = " and ".join(sorted({str(run.info.get("protocol")) for run in runs}))
-    count = " or ".join(f"{n:,}" for n in sorted(photos))
     note = (
-        f"On the {count} {split} photos of the {protocols} split, which chose nothing; in brackets 95 % intervals. "
-        "Log loss and calibration error after temperature scaling."
+        f"{split.capitalize()} photos, which chose nothing, TrashNet's by the {protocols} split; in brackets 95 % "
+        "intervals. Calibration error after temperature scaling; the threshold is the one above which a model is sure."
     )
-    return markdown_table(header, rows), note
+    return by_set_markdown(rows, "model", with_set=True), note
 
 
-def _by_set(runs: Sequence[Run], split: str) -> list[str]:
-    """Says what the runs are worth on photos from elsewhere: a sentence, and a table of all sets."""
-    tables = [by_set(run, split).assign(title=run.title) for run in runs]
-    others = list(dict.fromkeys(name for table in tables for name in table["set"] if name != MAIN_SET))
-    if not others:
+def _home(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Says what the runs are worth on photos from elsewhere."""
+    rows = pd.concat([table.assign(title=title) for title, table in tables.items()])
+    parts = []
+    for name, found in rows[rows["set"] != MAIN_SET].groupby("set", sort=False):
+        said = [f"{row['title']} is right on {_with_interval(row)}" for row in found.to_dict("records")]
+        number = int(found["photos"].iloc[0])
+        parts.append(f"**At home.** On {number:,} {set_title(str(name))} {listing(said)}.")
+    return parts
+
+
+def _with_interval(row: Mapping[Hashable, Any]) -> str:
+    return interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"], plain=True)
+
+
+def _starts(runs: Sequence[Run]) -> str:
+    """Says what each run starts from and how long it trained."""
+    said = [
+        f"{run.title} starts from {run.start} ({duration(run.info.get('duration_seconds'))}, "
+        f"{run.info.get('device', 'unknown machine')})"
+        for run in runs
+    ]
+    return f"**Training.** {listing(said)}."
+
+
+def _rarest(runs: Sequence[Run], split: str) -> list[str]:
+    """Says how much of the rarest class each run finds, where all have it."""
+    if not all(_RAREST in run.classes for run in runs):
         return []
-    sentences, parts = [], []
-    for name in others:
-        rows = pd.concat([table[table["set"] == name] for table in tables])
-        said = [
-            f"{row['title']} is right on "
-            + interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"], plain=True)
-            for row in rows.to_dict("records")
-        ]
-        sentences.append(
-            f"What to expect at home: of {int(rows['photos'].iloc[0]):,} {set_title(name)}, which are not TrashNet's, "
-            f"{listing(said)}."
-        )
-    for name in [MAIN_SET, *others]:
-        rows = pd.concat([table[table["set"] == name] for table in tables])
-        parts.append(f"On {set_title(name)}:\n\n{by_set_markdown(rows, 'model')}")
-    return [*sentences, *parts]
+    said, photos = [], 0
+    for run in runs:
+        table = run.predictions_of(run.sets[0])
+        row = evaluate(table, run.classes, split, run.temperature).per_class.set_index("label").loc[_RAREST]
+        photos = int((table.loc[table["split"] == split, "label"] == _RAREST).sum())
+        said.append(f"{run.title} finds {interval(row['recall'], row['recall_low'], row['recall_high'], plain=True)}")
+    return [f"**The rarest class.** Of {photos} photos of {_RAREST} {listing(said)}."]
 
 
 def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
@@ -170,21 +171,19 @@ def ood_photos(study: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
         for kind, words in (("photo", "ordinary photos"), ("other things", "things of other kinds")):
             of_kind = rows[rows["kind"] == kind]
             if len(of_kind):
-                against = [f"{row.auroc:.3f} against {set_title(row.waste)}" for row in of_kind.itertuples()]
-                first = of_kind.iloc[0]
+                first, worst = of_kind.iloc[0], of_kind["auroc"].min()
                 refused = percent(first["refused"], plain=True)
-                told.append(f"{refused} of {first['pictures']:,} {words} (AUROC {listing(against)})")
+                told.append(f"{refused} of {first['pictures']:,} {words} (AUROC {worst:.3f} or more)")
         wrong = [
             f"{percent(row.waste_refused, plain=True)} on {set_title(row.waste)}"
             for row in rows.drop_duplicates("waste").itertuples()
         ]
-        for kind, words in (
-            ("altered waste", "altered as by another camera"),
-            ("placed waste", "with the thing put on wood, tiles, cloth or stone"),
-        ):
-            wrong += [f"{percent(share, plain=True)} {words}" for share in rows.loc[rows["kind"] == kind, "refused"]]
+        wrong += [
+            f"{percent(share, plain=True)} with the thing put on wood, tiles, cloth or stone"
+            for share in rows.loc[rows["kind"] == "placed waste", "refused"]
+        ]
         sentences.append(f"{run.title} refuses {listing(told)}, and of waste {listing(wrong)}.")
-    return ["Out of distribution: " + " ".join(sentences)] if sentences else []
+    return ["**Other things.** " + " ".join(sentences)] if sentences else []
 
 
 def eight_bits(runs: Sequence[Run]) -> list[str]:
@@ -201,7 +200,7 @@ def eight_bits(runs: Sequence[Run]) -> list[str]:
                 f"{run.title} has {percent(check['accuracy_exported'], plain=True)} of the {check['photos']:,} val "
                 f"photos right instead of {percent(check['accuracy'], plain=True)}"
             )
-    return [f"In 8 bits, as exported to OpenVINO: {'; '.join(parts)}."] if parts else []
+    return [f"**In 8 bits**, as the app answers: {'; '.join(parts)}."] if parts else []
 
 
 def with_table(text: str, block: str) -> str:

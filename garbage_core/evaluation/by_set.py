@@ -62,14 +62,21 @@ def sets_table(run: Run, evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def by_set_markdown(table: pd.DataFrame, first: str = "photos") -> str:
-    """Returns a table of `by_set` as Markdown; `first` is the title of its first column."""
-    header = [first, "number", "accuracy", "macro-F1", "calibration error", "above the threshold", "of these right"]
+def by_set_markdown(table: pd.DataFrame, first: str = "photos", with_set: bool = False) -> str:
+    """Returns a table of `by_set` as Markdown.
+
+    Args:
+        table: The table; rows of a column `title`, if it has one, are called by it.
+        first: Title of the first column.
+        with_set: Whether the second column names the set beside the number of its photos.
+    """
     columns = (*METRICS_BY_SET, "coverage", "accepted_accuracy")
+    header = [first, "photos" if with_set else "number"]
+    header += ["accuracy", "macro-F1", "calibration error", "above the threshold", "of these right"]
     rows = [
         [
             row.get("title") or set_title(row["set"]),
-            f"{row['photos']:,}",
+            f"{row['photos']:,}" + (f", {set_title(row['set'])}" if with_set else ""),
             *(interval(row[c], row[f"{c}_low"], row[f"{c}_high"], plain=True) for c in columns),
         ]
         for row in table.to_dict("records")
