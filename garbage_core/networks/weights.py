@@ -5,8 +5,9 @@ no measurable loss for inference. It is read back as float32, only if its SHA-25
 `safe_mode`, so that no code in a file is ever run.
 """
 
+import contextlib
 import io
-import os
+import math
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ import numpy as np
 
 from garbage_core.errors import GarbageError, first_line
 from garbage_core.networks import efficientnet
-from garbage_core.utils.files import file_sha256
+from garbage_core.utils.files import file_sha256, whole_file
 
 HEAD = "predictions"  # the last layer: its classes differ from one data set to the next, so it may stay out
 _ORIGIN = "origin"  # attribute of a file
@@ -35,7 +36,7 @@ class StartingWeights:
         sha256: SHA-256 of the file, as 64 hexadecimal digits; None without a file.
         loaded: Names of the layers that took their weights from the source, in the network's order.
         random: Names of the layers that start from random weights.
-        origin: What the file says of where its weights come from, see `note_origin`; empty if it says nothing.
+        origin: What the file says of where its weights come from, see `save_weights`; empty if it says nothing.
     """
 
     source: str | None
@@ -93,10 +94,26 @@ def load_starting_weights(network: keras.Model, source: str | Path | None) -> St
     return StartingWeights(name, digest, loaded, at_random, origin)
 
 
-def note_origin(path: str | Path, text: str) -> None:
-    """Writes into a `.weights.h5` file where its weights come from; cards of runs that start from it say so."""
-    with h5py.File(path, "r+") as file:
-        file.attrs[_ORIGIN] = text
+def save_weights(model: keras.Model, path: Path, origin: str = "") -> None:
+    """Writes a model's weights, and those of its optimizer, into a `.weights.h5` file: whole, or not there.
+
+    HDF5 may end the whole process when a disk is full, so the space is claimed before it writes.
+
+    Args:
+        model: The model.
+        path: Name of the file, ending in `.weights.h5`.
+        origin: Where its weights come from; cards of runs that start from it say so.
+
+    Raises:
+        GarbageError: The file cannot be written; an earlier one is still there.
+    """
+    variables = [*model.variables, *(model.optimizer.variables if getattr(model, "optimizer", None) else [])]
+    size = 2**20 + sum(4096 + 4 * math.prod(variable.shape) for variable in variables)
+    with whole_file(path, size) as temporary:
+        model.save_weights(temporary)
+        if origin:
+            with h5py.File(temporary, "r+") as file:
+                file.attrs[_ORIGIN] = origin
 
 
 def _origin(path: Path) -> str:
@@ -117,23 +134,20 @@ def save_network(network: keras.Model, path: str | Path) -> str:
         SHA-256 of the file as 64 hexadecimal digits.
 
     Raises:
-        GarbageError: If a weight is not a number or too large for float16 (65,504).
+        GarbageError: If a weight is not a number or too large for float16 (65,504), or the file cannot be written.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    full, half = path.with_name(f".{path.stem}-full.keras"), path.with_name(f".{path.name}.tmp")
-    try:
-        network.save(full)
-        with zipfile.ZipFile(full) as source, zipfile.ZipFile(half, "w", zipfile.ZIP_STORED) as target:
-            for member in source.namelist():
-                data = source.read(member)
-                target.writestr(member, _halve(data) if member.endswith(".h5") else data)
-        digest = file_sha256(half)
-        os.replace(half, path)
-    finally:
-        full.unlink(missing_ok=True)
-        half.unlink(missing_ok=True)
-    return digest
+    with whole_file(Path(path), 2**20 + 6 * network.count_params()) as half:
+        full = half.with_name(f"{half.stem}-full.keras")
+        try:
+            network.save(full)
+            with zipfile.ZipFile(full) as source, zipfile.ZipFile(half, "w", zipfile.ZIP_STORED) as target:
+                for member in source.namelist():
+                    data = source.read(member)
+                    target.writestr(member, _halve(data) if member.endswith(".h5") else data)
+        finally:
+            with contextlib.suppress(OSError):
+                full.unlink(missing_ok=True)
+        return file_sha256(half)
 
 
 def load_network(path: str | Path, sha256: str | None = None) -> keras.Model:

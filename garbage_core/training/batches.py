@@ -18,6 +18,7 @@ from garbage_core.training import devices
 from garbage_core.training import distributed as machines
 from garbage_core.training.augmentation import Augmentation
 from garbage_core.training.imbalance import epoch_order
+from garbage_core.utils.files import mapped_array, write_text
 
 _CACHE_STREAM, _ORDER_STREAM, _BATCH_STREAM = 1, 2, 3  # keep the random numbers of different purposes apart
 
@@ -109,7 +110,7 @@ def cache_features(
         shape = (passes, len(photos), *probe.shape[1:])
     work = list(itertools.product(range(passes), range(0, len(photos), batch_size)))
     done = int(counter.read_text()) if counter.is_file() and path.is_file() else 0
-    features = np.lib.format.open_memmap(path, "r+" if done else "w+", np.float16, shape)
+    features = np.lib.format.open_memmap(path, "r+") if done else mapped_array(path, shape)
     augmentation = augmentation.without_mixing()
     augmented = Augmented(augmentation, photos.shape)
     run = keras.Model(augmented.inputs, frozen(augmented.output))
@@ -122,7 +123,7 @@ def cache_features(
             features[copy, indices] = infer(run, inputs)
             if number % 20 == 19 or number == len(work) - 1:
                 features.flush()
-                counter.write_text(str(number + 1))
+                write_text(str(number + 1), counter)
         progress(len(indices))
     return FeatureSource(features)
 

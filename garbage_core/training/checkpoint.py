@@ -18,6 +18,7 @@ import pandas as pd
 
 from garbage_core.config.training_config import TrainingConfig
 from garbage_core.errors import GarbageError
+from garbage_core.networks.weights import save_weights
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_bytes, write_csv, write_json
 
@@ -144,7 +145,6 @@ class Checkpoint:
             )
         if not resume:
             checkpoint = cls(folder, TrainingState(config.to_dict(), data))
-            folder.mkdir(parents=True, exist_ok=True)
             checkpoint._write_state()
             return checkpoint
         checkpoint = cls(folder, TrainingState.from_json(path.read_text("utf-8"), name))
@@ -193,7 +193,7 @@ class Checkpoint:
         epoch = int(run.info["best_epoch"])
         file = f"best-{epoch:04d}.weights.h5"
         best = Snapshot(file, epoch, run.info["best_val_macro_f1"], list(run.photo_size))
-        network.save_weights(self.folder / file)
+        save_weights(network, self.folder / file)
         self._began -= run.info["duration_seconds"]
         self.state.stage, self.state.rows, self.state.best = (
             len(run.config.stages),
@@ -210,7 +210,7 @@ class Checkpoint:
         """
         state = self.state
         file = state.under_way.start = f"start-{state.stage}.weights.h5"
-        network.save_weights(self.folder / file)
+        save_weights(network, self.folder / file)
         if list(size) != state.best.size or value > state.best.value:
             # Neither another size nor a linear probe is an epoch: the weights are still those of the stage before.
             state.best = Snapshot(file, state.previous.epoch or state.best.epoch, value, list(size))
@@ -219,7 +219,7 @@ class Checkpoint:
     def save_weights(self, model: keras.Model) -> None:
         """Writes weights and optimizer of a training model; they count once `commit` is called."""
         self._pending = f"epoch-{len(self.state.rows) + 1:04d}.weights.h5"
-        model.save_weights(self.folder / self._pending)
+        save_weights(model, self.folder / self._pending)
 
     def commit(self, row: dict[str, Any], network: keras.Model, size: tuple[int, int]) -> None:
         """Makes an epoch count.
@@ -234,7 +234,7 @@ class Checkpoint:
         self.state.rows.append(row)
         if value > stage.best.value:
             file = f"best-{row['epoch']:04d}.weights.h5"
-            network.save_weights(self.folder / file)
+            save_weights(network, self.folder / file)
             stage.best, stage.wait = Snapshot(file, row["epoch"], value, list(size)), 0
             if value > self.state.best.value:
                 self.state.best = stage.best

@@ -40,8 +40,9 @@ from garbage_core.training.checkpoint import Checkpoint
 from garbage_core.training.distillation import describe_teacher, find_teacher, load_teacher
 from garbage_core.training.distributed import Machines
 from garbage_core.training.imbalance import find_strategy
-from garbage_core.training.stages import Training, stage_augmentation, train_stage
-from garbage_core.utils.files import file_sha256, write_json
+from garbage_core.training.stages import Training, space_needed, stage_augmentation, train_stage
+from garbage_core.utils.files import check_space, file_sha256, write_json
+from garbage_core.utils.locks import only_writer
 
 __all__ = ["Stage", "TrainingConfig", "load_config", "train"]
 
@@ -76,8 +77,9 @@ def train(
 
     Raises:
         GarbageError: If a finished run or, without `resume`, an unfinished one is already there; if there is nothing to
-            resume, or it was begun with another config or other photos; if a split has no photos; if the config does
-            not begin with the stages of the run to extend.
+            resume, or it was begun with another config or other photos; if another process is at it; if the folder
+            cannot be written or its disk has too little space; if a split has no photos; if the config does not begin
+            with the stages of the run to extend.
     """
     machines = Machines.from_environment()
     root = Path(root or models_dir())
@@ -90,12 +92,13 @@ def train(
     if extend:
         _check_extends(config, extend, sets, protocol, photos)
     data = "/".join([sets.fingerprint, str(limit or "all")])
-    checkpoint = Checkpoint.open(folder, config, data, resume and machines.is_first)
     same = _fingerprints(config, [data, protocol], resume, extend, teacher_run)
-    with devices.deterministic():
+    with only_writer(folder), devices.deterministic():
+        checkpoint = Checkpoint.open(folder, config, data, resume and machines.is_first)
         with machines.joined(same, folder.parent), _computing(config) as (shards, precision):
             machines.share(checkpoint)
             network, started = _starting_network(config, dataset, extend, checkpoint)
+            check_space(folder, space_needed(config, network))
             teacher = load_teacher(teacher_run) if teacher_run else None
             training = Training(
                 config, sets, photos, protocol, checkpoint, network, started, teacher_run, teacher, shards, precision

@@ -23,7 +23,7 @@ from garbage_core.config.training_config import Stage, TrainingConfig
 from garbage_core.data.dataset import HasPhotos
 from garbage_core.networks.efficientnet import build_efficientnet_lite2
 from garbage_core.networks.resnet import build_resnet50, pass_through, split_network
-from garbage_core.networks.weights import load_starting_weights, note_origin
+from garbage_core.networks.weights import load_starting_weights, save_weights
 from garbage_core.training.augmentation import Augmentation, pipeline
 from garbage_core.training.batches import TrainingPhotos, cache_features
 from garbage_core.training.callbacks import say
@@ -76,8 +76,8 @@ def pretrain(
     photos = TrainingPhotos(sets, files, size, size, CACHE_GB)
     folder = path.with_name(path.name.removesuffix(".weights.h5") + "-views")
     losses = teach_conv5(network, teacher, photos, folder, pipeline("crops"), views=views, epochs=epochs, seed=seed)
-    keras.Model(network.input, network.get_layer("avg_pool").output).save_weights(path)
-    note_origin(path, ORIGIN.format(weights=Path(weights).name, photos=len(files)))
+    pooled = keras.Model(network.input, network.get_layer("avg_pool").output)
+    save_weights(pooled, path, ORIGIN.format(weights=Path(weights).name, photos=len(files)))
     shutil.rmtree(folder)
     return losses[-1]
 
@@ -112,7 +112,6 @@ def teach_conv5(
     Returns:
         Share of the teacher's variance that is not explained, 0..1, in each epoch (of the training views).
     """
-    folder.mkdir(parents=True, exist_ok=True)
     frozen, _ = split_network(network, "conv5")
     features = keras.Model(teacher.input, teacher.get_layer("avg_pool").output)
     cached = []
@@ -155,7 +154,7 @@ def _student(network: keras.Model, frozen: keras.Model, width: int) -> keras.Mod
 
 def _save(student: keras.Model, losses: list[float], folder: Path) -> None:
     """Writes weights and optimizer; they count once the losses are written, which name their epoch by their number."""
-    student.save_weights(folder / f"epoch-{len(losses)}.weights.h5")
+    save_weights(student, folder / f"epoch-{len(losses)}.weights.h5")
     write_json(losses, folder / "losses.json")
     (folder / f"epoch-{len(losses) - 1}.weights.h5").unlink(missing_ok=True)
 

@@ -34,6 +34,7 @@ from garbage_core.training.checkpoint import Checkpoint
 from garbage_core.training.distillation import Distillation
 from garbage_core.training.imbalance import loss_weights, make_loss
 from garbage_core.training.linear_probe import fit_linear_probe
+from garbage_core.utils.files import write_text
 
 CONTRADICTED = "contradicted.txt"  # in the checkpoint's folder: photos whose hint was found to be wrong
 CACHE_GB = 8.0  # photos of one size that take more than this are decoded when they are needed, not kept in memory
@@ -195,7 +196,7 @@ def _probe_head(training: Training, frozen: keras.Model, batches: Batches, stren
     wrong = photos["weak"].to_numpy(bool) & (hinted[np.arange(len(hinted)), predicted] == 0)
     if photos["weak"].any():
         text = "\n".join(photos.loc[wrong, "file"])
-        (training.checkpoint.folder / CONTRADICTED).write_text(text, encoding="utf-8")
+        write_text(text, training.checkpoint.folder / CONTRADICTED)
         say(f"{wrong.sum():,} of {photos['weak'].sum():,} hints are contradicted: their photos are left out.")
 
 
@@ -267,6 +268,16 @@ def make_optimizer(config: TrainingConfig, stage: Stage, steps: int) -> keras.op
         optimizer = devices.clipping_together(keras.optimizers.SGD)(momentum=0.9, nesterov=True, **options)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def space_needed(config: TrainingConfig, network: keras.Model) -> int:
+    """Returns how many bytes the checkpoint of a training takes at most, but for cached features.
+
+    For a moment there are two files of weights with what the optimizer keeps of each (an average more with `ema`), and
+    four of weights alone: with which the stage began, the best ones so far of it and of all, and a better one.
+    """
+    kept = (2 if config.optimizer == "adamw" else 1) + any(stage.ema for stage in config.stages)
+    return 4 * network.count_params() * (2 * (1 + kept) + 4)
 
 
 def learning_rate(stage: Stage, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
