@@ -6,13 +6,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the library and the app
 
 import streamlit as st
-from starlette.middleware import Middleware
 
-from garbage_app.server import SafeHeaders, lifespan
+from garbage_app.server import MIDDLEWARE, lifespan
 
 if __name__ == "__main__":  # a visit
     from garbage_app.router import route
 
     route()
 else:
-    app = st.App(__file__, lifespan=lifespan, middleware=[Middleware(SafeHeaders)])
+    app = st.App(__file__, lifespan=lifespan, middleware=MIDDLEWARE)

@@ -1,6 +1,7 @@
 """The server: ready before its first visitor, and careful in what it sends."""
 
 import asyncio
+import gzip
 import time
 from pathlib import Path
 
@@ -11,14 +12,25 @@ from tests.fixtures.runs import fake_run
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def ask(app, path):
+def ask(app, path, **headers):
     """Returns status, headers and body of an ASGI application's answer."""
     sent = []
 
     async def send(message):
         sent.append(message)
 
-    asyncio.run(app({"type": "http", "path": path, "method": "GET", "headers": []}, None, send))
+    asyncio.run(
+        app(
+            {
+                "type": "http",
+                "path": path,
+                "method": "GET",
+                "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
+            },
+            None,
+            send,
+        )
+    )
     return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"]
 
 
@@ -44,6 +56,19 @@ def test_the_servers_figures_are_shown_to_nobody(path):
     assert (status, body) == (404, b"")
     assert headers[b"x-content-type-options"] == b"nosniff"
     assert ask(SafeHeaders(hello), "/_stcore/health")[0] == 200
+
+
+def test_scripts_are_compressed_for_browsers_that_can_read_it_and_photos_never_are():
+    from garbage_app.server import CompressedScripts
+
+    script = "/static/js/" + "x" * 5000 + ".js"  # answered with its own name
+    status, headers, body = ask(CompressedScripts(hello), script, accept_encoding="gzip, br")
+    assert (status, headers[b"content-encoding"]) == (200, b"gzip")
+    assert len(body) < 500
+    assert gzip.decompress(body).decode() == script
+    assert ask(CompressedScripts(hello), script)[2].decode() == script
+    photo = script.replace(".js", ".jpg")
+    assert ask(CompressedScripts(hello), photo, accept_encoding="gzip")[2].decode() == photo
 
 
 def test_networks_are_loaded_before_anybody_visits(tmp_path, monkeypatch):

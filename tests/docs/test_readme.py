@@ -55,7 +55,9 @@ def test_the_imbalance_study_is_summed_up_where_it_was_made(models, page):
     fake_study(models / "studies" / "imbalance.csv", {"class_weights": 0.97, "focal": 0.6})
     assert readme.main([*options, "--check"]) == 1
     assert readme.main(options) == 0
-    assert re.search(r"Imbalance, heads on .*, \d strategies: class weights raise macro-F1 by", page.read_text(encoding="utf-8"))
+    assert re.search(
+        r"Imbalance, heads on .*, \d strategies: class weights raise macro-F1 by", page.read_text(encoding="utf-8")
+    )
 
 
 def test_whole_networks_with_and_without_a_strategy_are_summed_up(models, page):
