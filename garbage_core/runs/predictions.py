@@ -4,8 +4,11 @@ It has one row per photo of every split, with the columns `file`, `split`, `labe
 uncalibrated probabilities with six decimals. A run that was trained on several sets has a column `set` as well.
 """
 
-from collections.abc import Sequence
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +16,7 @@ import pandas as pd
 from garbage_core.data.photo_sets import MAIN_SET
 from garbage_core.errors import GarbageError
 from garbage_core.utils.files import write_csv
+from garbage_core.utils.text import count
 
 PREDICTIONS_FILE = "predictions.csv"
 
@@ -22,8 +26,20 @@ def probability_columns(classes: Sequence[str]) -> list[str]:
     return [f"p_{name}" for name in classes]
 
 
-def read_predictions(path: Path, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Reads a `predictions.csv` and checks it against the classes of its run. Raises GarbageError."""
+def read_predictions(path: Path, classes: tuple[str, ...], info: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """Reads a `predictions.csv` and checks that it is that of its run.
+
+    Args:
+        path: The file.
+        classes: Classes of the run.
+        info: Content of its `run.json`; without it only the table itself is checked.
+
+    Returns:
+        Columns `file`, `split`, `label`, `set` and the probabilities.
+
+    Raises:
+        GarbageError: It cannot be read, names a photo twice, or is that of another run or of other photos.
+    """
     columns = probability_columns(classes)
     table = read_columns(path, ("file", "split", "label", *columns))
     table[columns] = table[columns].apply(pd.to_numeric, errors="coerce")
@@ -39,7 +55,54 @@ def read_predictions(path: Path, classes: tuple[str, ...]) -> pd.DataFrame:
         )
     if "set" not in table:
         table["set"] = MAIN_SET
-    return table[["file", "split", "label", "set", *columns]]
+    table = table[["file", "split", "label", "set", *columns]]
+    twice = table.duplicated(["set", "file"])
+    if twice.any():
+        file = table["file"].iloc[int(twice.argmax())]
+        rows = count(int(twice.sum()), "row")
+        raise GarbageError(f"{path} names the photo {file!r} twice ({rows} too many); restore it.")
+    if info and (fault := _fault(table, classes, info)):
+        raise GarbageError(f"{path} is that of another run or of other photos ({fault}); restore it.")
+    return table
+
+
+def predictions_digest(table: pd.DataFrame, classes: Sequence[str]) -> str:
+    """Returns what `run.json` records of the predictions for the data set itself, as 64 hexadecimal digits."""
+    rows = table if "set" not in table else table[table["set"] == MAIN_SET]
+    rows = rows.sort_values("file")
+    lines = rows[["file", "split", "label"]].astype(str).agg("/".join, axis=1)
+    shares = (1e6 * rows[probability_columns(classes)].to_numpy(float)).round().astype("<i4")
+    return hashlib.sha256("\n".join(lines).encode() + shares.tobytes()).hexdigest()
+
+
+def _fault(table: pd.DataFrame, classes: Sequence[str], info: Mapping[str, Any]) -> str | None:
+    """Says what tells predictions from those that a run recorded, or None; earlier runs recorded no hash."""
+    if recorded := info.get("predictions_sha256"):
+        return None if recorded == predictions_digest(table, classes) else "its SHA-256 is not the recorded one"
+    if not isinstance(best := info.get("best_val_macro_f1"), float):
+        return None
+    counts = table.loc[table["set"] == MAIN_SET, "split"].value_counts()
+    for split, labels in (info.get("splits") or {}).items():
+        if counts.get(split, 0) != sum(labels.values()):
+            return f"{counts.get(split, 0):,} {split} photos instead of {sum(labels.values()):,}"
+    names = [MAIN_SET, *(extra["name"] for extra in info.get("extra_sets") or [] if not extra.get("weak"))]
+    val = table[(table["split"] == "val") & table["set"].isin(names)]
+    found = float(np.mean([_macro_f1(rows, classes) for _, rows in val.groupby("set")])) if len(val) else math.nan
+    # It was measured before the weights were rounded, which turns a few photos.
+    if abs(found - best) > 0.015 + 2 / len(val):
+        return f"macro-F1 {found:.3f} on val instead of {best:.3f}"
+    return None
+
+
+def _macro_f1(table: pd.DataFrame, classes: Sequence[str]) -> float:
+    """Returns the macro-F1 of predictions, 0..1."""
+    predicted = np.asarray(classes)[table[probability_columns(classes)].to_numpy().argmax(axis=1)]
+    labels = table["label"].to_numpy()
+    right = [
+        2 * ((labels == c) & (predicted == c)).sum() / max(1, (labels == c).sum() + (predicted == c).sum())
+        for c in classes
+    ]
+    return float(np.mean(right))
 
 
 def write_predictions(table: pd.DataFrame, path: str | Path) -> Path:

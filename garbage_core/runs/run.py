@@ -152,7 +152,7 @@ class Run:
 
     @cached_property
     def _all_predictions(self) -> pd.DataFrame:
-        return read_predictions(self.path / PREDICTIONS_FILE, self.classes)
+        return read_predictions(self.path / PREDICTIONS_FILE, self.classes, self.info)
 
     @property
     def split_counts(self) -> pd.DataFrame:

@@ -32,7 +32,7 @@ from garbage_core.inference.scoring import predict_photos
 from garbage_core.networks import build_network
 from garbage_core.networks.resnet import pass_through
 from garbage_core.networks.weights import StartingWeights, load_network, load_starting_weights, save_network
-from garbage_core.runs.predictions import to_arrays, write_predictions
+from garbage_core.runs.predictions import predictions_digest, to_arrays, write_predictions
 from garbage_core.runs.run import SCHEMA_VERSION, Run, check_name, load_run, models_dir
 from garbage_core.training import devices
 from garbage_core.training.callbacks import say
@@ -205,6 +205,7 @@ def _finish(training: Training, extend: Run | None) -> Run:
         "epochs": len(checkpoint.state.rows),
         "best_epoch": best.epoch,
         "best_val_macro_f1": round(best.value, 4),
+        "predictions_sha256": predictions_digest(table, dataset.classes),
         "temperature": round(temperature, 4),
         "threshold": round(threshold, 4),
         "weights": {"file": "model.keras", "sha256": digest, "bytes": (folder / "model.keras").stat().st_size},

@@ -210,7 +210,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         raise OSError("no space left")
 
     monkeypatch.setattr(files.os, "replace", no_space)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(GarbageError, match="no space"):
         files.write_text("new", target)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
