@@ -19,6 +19,7 @@ import streamlit as st
 
 from garbage_app.garbage_collector import settle
 from garbage_app.photo_download import start_download
+from garbage_app.steps import CLOSING, STEPS, menu_title
 from garbage_app.theme import follow_theme
 from garbage_app.uploads import forget_photos_elsewhere, keep_in_memory
 from garbage_core.data.worker_processes import use_processes
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
 PROCESSES_OF_SERVER = 2  # that decode photos: what fits into a host of 1 GB
+# Earlier addresses, and the page and view that have their content now.
+MOVED = {
+    "training": ("comparison", {"view": "Learning curves"}),
+    "models": ("about", {}),
+}
 _ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
 
@@ -48,6 +54,16 @@ def page(title: str, icon: str, name: str, *, default: bool = False, hidden: boo
         default=default,
         visibility="hidden" if hidden else "visible",
     )
+
+
+def _moved(name: str) -> "StreamlitPage":
+    """Declares an earlier address, which leads to the page that has taken its content in."""
+    after, view = MOVED[name]
+
+    def lead_on() -> None:
+        st.switch_page(f"pages/{after}.py", query_params=st.query_params.to_dict() | view)
+
+    return st.Page(lead_on, title=name.capitalize(), url_path=name, visibility="hidden")
 
 
 def route() -> None:
@@ -73,18 +89,9 @@ def route() -> None:
                 # Streamlit gives the default page the bare address and no other: whoever types /classify gets this one.
                 page("Classify", "photo_camera", "classify", hidden=True),
             ],
-            "Data": [page("Data set", "photo_library", "data"), page("Audit", "fact_check", "audit")],
-            "Training": [
-                page("Augmentation", "shuffle", "augmentation"),
-                page("Imbalance", "balance", "imbalance"),
-                page("Learning curves", "show_chart", "training"),
-            ],
-            "Results": [
-                page("Evaluation", "target", "evaluation"),
-                page("Comparison", "compare_arrows", "comparison"),
-                page("Explanations", "visibility", "explanations"),
-            ],
-            "About": [page("Models", "info", "models"), page("Speed", "speed", "speed")],
+            "The study": [page(menu_title(step), step.icon, step.page) for step in (*STEPS, CLOSING)],
+            "Bench": [page("Evaluation", "target", "evaluation")],
+            "About": [page("About", "info", "about"), page("Speed", "speed", "speed"), *map(_moved, MOVED)],
         }
     )
     forget_photos_elsewhere(chosen.url_path)

@@ -6,19 +6,23 @@ from garbage_app.audit.clean_subset import conclusion, write_effect
 from garbage_app.audit.findings import findings_or_stop, write_findings, write_method, write_numbers
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import choose_run, choose_split, runs_or_stop
-from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.next_step import next_step
+from garbage_app.widgets.page_header import answer, question, to_try
 
 ensure_routed()
 
-place = question("Can the data be trusted?")
+PAGE = "audit"
+place = question("Can the data be trusted?", PAGE)
 runs = runs_or_stop()
 findings = findings_or_stop()
 with st.container(horizontal=True):
     run = choose_run(runs)
     split = choose_split(run)
 answer(place, *conclusion(run, split, findings))
-write_numbers(findings)
+to_try("choose *Label issues*: would you have labeled these photos otherwise?")
+write_findings(findings, list(run.classes))
 st.subheader("What they do to the result", anchor=False)
 write_effect(run, split, findings)
-write_findings(findings, list(run.classes))
+write_numbers(findings)
 write_method()
+next_step(PAGE)

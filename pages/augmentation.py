@@ -5,15 +5,17 @@ from dataclasses import asdict
 import streamlit as st
 
 from garbage_app.augmentation.preview import choose_photo, write_pipeline, write_transformations
-from garbage_app.augmentation.words import pipeline_in_words, trained_with
+from garbage_app.augmentation.words import pipeline_in_words, trained_with, versions_in_words
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.gallery import dataset_or_none
-from garbage_app.widgets.page_header import answer, needs_tensorflow, question
+from garbage_app.widgets.next_step import next_step
+from garbage_app.widgets.page_header import answer, needs_tensorflow, question, to_try
 from garbage_core.runs.run import list_runs
 
 ensure_routed()
 
-place = question("What does training change in the photos?")
+PAGE = "augmentation"
+place = question("What does training change in the photos?", PAGE)
 needs_tensorflow("Changing photos as training does")
 with st.spinner("Loading Keras, once per server"):
     from garbage_core.training.augmentation import PIPELINES, pipeline
@@ -50,10 +52,10 @@ with st.container(horizontal=True):
         st.session_state["augment_sample"] = st.session_state.get("augment_sample", 0) + 1
         st.rerun()
 seed = st.session_state.get("augment_seed", 0)
-answer(
-    place,
-    f"{name.capitalize()}: photos are {pipeline_in_words(asdict(pipeline(name, strength)))}.",
-    trained_with(list_runs(), name, list(PIPELINES)),
-)
+shown = f"{name.capitalize()}: photos are {pipeline_in_words(asdict(pipeline(name, strength)))}."
+runs = list_runs()
+answer(place, versions_in_words(runs[:2]) or shown, f"{shown} {trained_with(runs, name, list(PIPELINES))}")
+to_try("set the strength to 2: can you still tell what it is?")
 write_pipeline(batch, name, strength, seed)
 write_transformations(batch, strength, seed)
+next_step(PAGE)

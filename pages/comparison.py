@@ -1,23 +1,26 @@
-"""Two models on the same photos: is one better, by how much, and where."""
+"""Two models on the same photos: is one better, by how much, where, and how each of them learned."""
 
 import streamlit as st
 
 from garbage_app.comparison.confusions import write_confusions
 from garbage_app.comparison.costs import write_costs
-from garbage_app.comparison.learning_curves import write_learning_curves
-from garbage_app.comparison.metrics import choose_pair, write_classes, write_differences
+from garbage_app.comparison.metrics import choose_pair, write_classes, write_metrics, write_numbers
 from garbage_app.comparison.pair_explorer import explore_pair
+from garbage_app.comparison.settings import write_settings
 from garbage_app.results import comparison_of
 from garbage_app.router import ensure_routed
+from garbage_app.training.learning_curves import write_training
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_split, runs_or_stop
-from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.next_step import next_step
+from garbage_app.widgets.page_header import answer, question, to_try
 from garbage_core.runs.run import list_runs
 from garbage_core.utils.text import escape
 
 ensure_routed()
 
+PAGE = "comparison"
 names = {run.name for run in list_runs()}
-place = question("Is transfer better?" if {"scratch", "transfer"} <= names else "Which model is better?")
+place = question("Is transfer better?" if {"scratch", "transfer"} <= names else "Which model is better?", PAGE)
 runs = runs_or_stop()
 if len(runs) < 2:
     st.info(
@@ -26,21 +29,44 @@ if len(runs) < 2:
     )
     other = "transfer" if runs[0].name == "scratch" else "scratch"
     st.code(f"python -m garbage_core train {other}", language="bash")
-    st.stop()
-pair = choose_pair(runs)
-split = choose_split(pair[1])
-comparison = comparison_of(*pair, split)
-left_out = f"; {comparison.left_out:,} photos that only one of them has are left out" if comparison.left_out else ""
-answer(
-    place,
-    escape(comparison.sentence, 400),
-    f"Both models on the same {comparison.n:,} {SPLIT_NAMES.get(split, split)} photos{left_out}. The interval says "
-    "what other photos of the same kind might have given."
-    + (" Both learned from these very photos, so this does not measure how good they are." if split == "train" else ""),
-)
-write_differences(pair, split, comparison)
-write_classes(pair, split, comparison)
-explore_pair(pair, split)
-write_confusions(pair, split, comparison)
-write_learning_curves(pair)
-write_costs(pair)
+    write_training(runs)
+else:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        pair = choose_pair(runs)
+        split = choose_split(pair[1])
+    comparison = comparison_of(*pair, split)
+    left_out = f"; {comparison.left_out:,} photos that only one of them has are left out" if comparison.left_out else ""
+    answer(
+        place,
+        escape(comparison.sentence, 400),
+        f"Both models on the same {comparison.n:,} {SPLIT_NAMES.get(split, split)} photos{left_out}. The interval says "
+        "what other photos of the same kind might have given."
+        + (" Both learned from these very photos, so this does not measure how good they are." * (split == "train")),
+    )
+    to_try(
+        "open *Photo by photo* and click *only one right*: what do the photos have in common that pretraining saves?"
+    )
+    result, photos, curves, costs = st.tabs(
+        ["Result", "Photo by photo", "Learning curves", "Costs"], key="view", on_change="rerun", bind="query-params"
+    )
+    # Only the open one is computed and sent.
+    if result.open:
+        with result:
+            left, right = st.columns([5, 4], gap="medium")
+            with left:
+                write_metrics(pair, split)
+            with right:
+                write_settings(pair)
+            write_numbers(pair, comparison)
+            write_classes(pair, split, comparison)
+            write_confusions(pair, split, comparison)
+    elif photos.open:
+        with photos:
+            explore_pair(pair, split)
+    elif curves.open:
+        with curves:
+            write_training(runs)
+    else:
+        with costs:
+            write_costs(pair)
+next_step(PAGE)

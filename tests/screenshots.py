@@ -44,7 +44,7 @@ SHOTS = {
     "evaluation-light": Shot("evaluation", height=1000),
     "evaluation-phone-dark": Shot("evaluation", dark=True, width=390, height=844),
     "comparison-light": Shot("comparison", height=1000),
-    "training-light": Shot("training", height=1000),
+    "training-light": Shot("comparison?view=Learning+curves", height=1000),
     "data-dark": Shot("data", dark=True, height=1000),
     "audit-light": Shot("audit", height=860),
     "imbalance-light": Shot("imbalance", height=1000),

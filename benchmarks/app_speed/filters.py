@@ -18,8 +18,8 @@ from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_UP = 4
-# Page, filter, and two choices of it. Explanations: the maps are there, only their opacity changes; a map of another
-# method runs the networks, and takes as long as these do.
+# Page, with its view if it has some, filter, and two choices of it. Explanations: the maps are there, only their
+# opacity changes; a map of another method runs the networks, and takes as long as these do.
 FILTERS = (
     ("data", "beta", 0.99, 0.999),
     ("data", "class", "glass", "metal"),
@@ -29,16 +29,15 @@ FILTERS = (
     ("audit", "kind", "mislabeled", "contradictory"),
     ("imbalance", "split", "val", "test"),
     ("imbalance", "measure", "accuracy", "macro_f1"),
-    ("training", "along", "Time", "Epochs"),
-    ("training", "photos", "Training", "Both"),
-    ("training", "smoothing", 0.5, 0.0),
     ("evaluation", "run", "scratch", "transfer"),
     ("evaluation", "split", "val", "test"),
     ("evaluation", "metric", "f1", "recall"),
     ("evaluation", "true", "glass", "metal"),
     ("comparison", "split", "val", "test"),
-    ("comparison", "group", "both_wrong", "only_b"),
-    ("comparison", "history", "accuracy", "macro_f1"),
+    ("comparison?view=Photo by photo", "group", "both_wrong", "only_b"),
+    ("comparison?view=Learning curves", "along", "Time", "Epochs"),
+    ("comparison?view=Learning curves", "photos", "Training", "Both"),
+    ("comparison?view=Learning curves", "smoothing", 0.5, 0.0),
     ("explanations", "opacity", 0.4, 0.6),
 )
 
@@ -61,7 +60,10 @@ def filter_times(repeats: int = 5, pages: Sequence[str] = ()) -> Iterator[tuple[
         if pages and page not in pages:
             continue
         app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=900)
-        app.switch_page(f"pages/{page}.py").run()
+        name, _, view = page.partition("?view=")
+        if view:
+            app.query_params["view"] = view
+        app.switch_page(f"pages/{name}.py").run()
         clock, processor = [], []
         for turn in range(WARM_UP + repeats):
             _check(app, page)

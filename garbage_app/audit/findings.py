@@ -21,14 +21,20 @@ COMMANDS = "python -m garbage_core embed transfer\npython -m garbage_core audit"
 CARDS, TILES = 6, 12  # findings to a page: of several photos, of one
 
 
+def findings_or_none() -> pd.DataFrame | None:
+    """Returns the findings that lie with the runs, None without any. Raises GarbageError if they cannot be read."""
+    path = findings_path()
+    return _read(path) if path.is_file() else None
+
+
 def findings_or_stop() -> pd.DataFrame:
     """Returns the findings that lie with the runs; without any, says how to get them and ends the page."""
-    path = findings_path()
-    if not path.is_file():
+    findings = findings_or_none()
+    if findings is None:
         st.info("The photos have not been audited yet. Do so, then reload this page:", icon=":material/fact_check:")
         st.code(COMMANDS, language="bash")
         st.stop()
-    return _read(path)
+    return findings
 
 
 @cache.data(max_entries=4)
@@ -38,6 +44,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 def write_numbers(findings: pd.DataFrame) -> None:
     """Writes how many findings of each kind there are."""
+    st.subheader("How much of each kind", anchor=False)
     grid = st.grid(3, min_column_width=150)
     for name, kind in FINDINGS.items():
         rows = findings_of(findings, name)
@@ -55,10 +62,9 @@ def write_method() -> None:
 @st.fragment
 def write_findings(findings: pd.DataFrame, classes: list[str]) -> None:
     """Lets the reader choose among the findings and shows them, photo beside photo."""
-    st.subheader("What was found", anchor=False)
     there = [view for view in FINDINGS if not findings_of(findings, view).empty]
     if not there:
-        st.markdown("Nothing.")
+        st.markdown("Nothing was found.")
         return
     keep_valid("kind", there)
     view = st.pills(

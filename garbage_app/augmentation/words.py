@@ -1,7 +1,9 @@
 """Augmentation in words: what a range means, what a pipeline does, and which models were trained with it."""
 
+import pandas as pd
+
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import NBSP, escape, listing
+from garbage_core.utils.text import NBSP, escape, listing, percent
 
 
 def range_in_words(name: str, value: float) -> str:
@@ -32,6 +34,21 @@ def pipeline_in_words(ranges: dict[str, float]) -> str:
     """
     words = [range_in_words(name, value) for name, value in ranges.items() if value]
     return listing(words) if words else "left as they are"
+
+
+def versions_in_words(runs: list[Run]) -> str:
+    """Says how many random versions of the photos each run learned from, and how many lay on other backgrounds."""
+    said = []
+    for run in runs:
+        photos = int(run.split_counts.get("train", pd.Series(dtype=int)).sum())
+        passes = sum(stage.cached_passes or stage.epochs * stage.passes_per_epoch for stage in run.config.stages)
+        replaced = max((stage.background_replacement for stage in run.config.stages), default=0.0)
+        if photos and passes:
+            said.append(
+                f"{escape(run.title)} learned from {photos * passes:,} random versions of {photos:,} photos"
+                + (f", up to {percent(replaced, 0)} of them on other backgrounds" if replaced else "")
+            )
+    return f"{'; '.join(said)}." if said else ""
 
 
 def trained_with(runs: list[Run], name: str, pipelines: list[str]) -> str:

@@ -36,12 +36,8 @@ def choose_pair(runs: list[Run]) -> tuple[Run, Run]:
     return by_name[first], by_name[second]
 
 
-def write_differences(pair: tuple[Run, Run], split: str, comparison: Comparison) -> None:
-    """Writes the paired differences of the most important metrics, and all metrics side by side."""
-    grid = st.grid(3, min_column_width=200)
-    for name in HEADLINES:
-        minus = f"{comparison.name_b} minus {comparison.name_a} on the same photos, in percentage points."
-        difference_tile(grid, METRICS[name].title, *comparison.metric(name), f"{METRICS[name].meaning} {minus}")
+def write_metrics(pair: tuple[Run, Run], split: str) -> None:
+    """Draws the most important metrics of both models with their intervals."""
 
     def draw():
         return figures.metric_comparison([(run.title, evaluation_of(run, split).metrics) for run in pair])
@@ -51,6 +47,14 @@ def write_differences(pair: tuple[Run, Run], split: str, comparison: Comparison)
         return pd.concat(tables)[["model", "metric", "value", "low", "high"]]
 
     show(drawn(draw, "metrics", *pair, split), "metrics", data=numbers)
+
+
+def write_numbers(pair: tuple[Run, Run], comparison: Comparison) -> None:
+    """Writes the paired differences of the most important metrics, and folded away those of all."""
+    grid = st.grid(3, min_column_width=200)
+    for name in HEADLINES:
+        minus = f"{comparison.name_b} minus {comparison.name_a} on the same photos, in percentage points."
+        difference_tile(grid, METRICS[name].title, *comparison.metric(name), f"{METRICS[name].meaning} {minus}")
     with st.expander("All metrics"):
         columns = ["Metric", pair[0].title, pair[1].title, f"Difference and 95{NBSP}% interval"]
         rows = [

@@ -1,4 +1,4 @@
-"""How many photos each class has, how evenly the splits divide them, and how unequal the classes are to learn from."""
+"""How many photos each class has; folded away, how evenly they are split and how unequal they are to learn from."""
 
 import numpy as np
 import pandas as pd
@@ -8,15 +8,14 @@ from garbage_app.data.splits import split_name
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_core.data import class_balance
-from garbage_core.utils.text import NBSP, escape
+from garbage_core.utils.text import NBSP, escape, listing
 
 _PERCENT = st.column_config.NumberColumn(format=f"%.1f{NBSP}%%")
 _TENTHS = st.column_config.NumberColumn(format="%.1f")
 
 
-@st.fragment
 def write_class_balance(counts: pd.DataFrame, key: str) -> None:
-    """Draws photos per class and split, how even the splits are, and the effective numbers of photos.
+    """Draws photos per class and split.
 
     Args:
         counts: Classes in rows, splits in columns.
@@ -25,21 +24,40 @@ def write_class_balance(counts: pd.DataFrame, key: str) -> None:
     from garbage_core.figures import data as figures_data
 
     named = counts.rename(columns=SPLIT_NAMES)
-    st.subheader("How many photos of each class", anchor=False)
     show(
         drawn(lambda: figures_data.class_distribution(named), "class-distribution", key),
         "class-distribution",
         data=lambda: named.rename_axis("label"),
     )
-    st.subheader("Are the classes spread evenly over the splits?", anchor=False)
-    st.markdown(_evenness(counts))
-    show(
-        drawn(lambda: figures_data.split_shares(named), "split-shares", key),
-        "split-shares",
-        data=lambda: class_balance.balance_table(counts).drop(columns="effective"),
-    )
-    st.caption("Gray tick: the class's share of all photos. In even splits, every symbol would stand on its tick.")
-    st.subheader("How unequal the classes are to learn from", anchor=False)
+    totals = counts.sum()
+    splits = listing([f"{photos:,} for {SPLIT_NAMES.get(str(split), str(split))}" for split, photos in totals.items()])
+    st.caption(f"Split once for all models: {escape(splits, 200)}.")
+
+
+@st.fragment
+def write_evenness(counts: pd.DataFrame, key: str) -> None:
+    """Folds away how even the splits are and the effective numbers of photos; arguments as `write_class_balance`."""
+    from garbage_core.figures import data as figures_data
+
+    with st.expander("Are the classes spread evenly over the splits? Chi-square test"):
+        named = counts.rename(columns=SPLIT_NAMES)
+        st.markdown(_evenness(counts))
+        show(
+            drawn(lambda: figures_data.split_shares(named), "split-shares", key),
+            "split-shares",
+            data=lambda: class_balance.balance_table(counts).drop(columns="effective"),
+        )
+        st.caption("Gray tick: the class's share of all photos. In even splits, every symbol would stand on its tick.")
+    with st.expander("How unequal are the classes to learn from? Effective numbers"):
+        numbers = _write_effective_numbers(counts, key)
+    with st.expander("The numbers, and what an even share would be"):
+        _write_numbers(numbers, counts)
+
+
+def _write_effective_numbers(counts: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Draws the effective numbers of photos for the β of the reader's choice, and returns the table with them."""
+    from garbage_core.figures import data as figures_data
+
     beta = st.segmented_control(
         "β",
         class_balance.BETAS,
@@ -68,8 +86,7 @@ def write_class_balance(counts: pd.DataFrame, key: str) -> None:
         "Effective number: how many photos of a class still show something new, if each shows a little less than the "
         "one before."
     )
-    with st.expander("The numbers, and what an even share would be"):
-        _write_numbers(numbers, counts)
+    return numbers
 
 
 def _evenness(counts: pd.DataFrame) -> str:

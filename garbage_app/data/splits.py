@@ -8,7 +8,7 @@ from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.dataset import Dataset, official_splits, split_dataset
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import capital, count, escape, percent
+from garbage_core.utils.text import capital, count, escape
 
 
 def split_name(split: str) -> str:
@@ -27,6 +27,15 @@ def photos_by_split(dataset: Dataset | None, runs: list[Run]) -> tuple[pd.DataFr
     return lists.assign(label=lists["file"].str.split("/").str[0]), "From the lists of the data set's authors."
 
 
+def unevenness(photos: pd.DataFrame) -> str:
+    """Says how many photos there are and how uneven their classes are, from their `label`."""
+    totals = photos["label"].value_counts()
+    return (
+        f"{totals.sum():,} photos of {len(totals)} classes; the largest, {escape(str(totals.idxmax()))}, has "
+        f"{totals.max() / totals.min():.1f} times as many as the smallest, {escape(str(totals.idxmin()))}."
+    )
+
+
 def write_problems(dataset: Dataset) -> None:
     """Lists files that cannot be used, by name."""
     if dataset.problems.empty:
@@ -34,15 +43,6 @@ def write_problems(dataset: Dataset) -> None:
     st.subheader("What cannot be used", anchor=False)
     st.markdown(f"Left out: {count(len(dataset.problems), 'file')}.")
     show_table(dataset.problems.rename(columns={"file": "File", "reason": "Reason"}), "problems")
-
-
-def write_totals(counts: pd.DataFrame) -> None:
-    """Writes how many photos each split has. `counts` has classes in rows, splits in columns."""
-    totals = counts.sum()
-    grid = st.grid(3, min_column_width=100)
-    for split, photos in totals.items():
-        share = percent(photos / totals.sum())
-        grid.metric(split_name(str(split)), f"{photos:,}", share, delta_color="off", delta_arrow="off", border=True)
 
 
 def write_source(classes: list[str]) -> None:

@@ -51,13 +51,17 @@ def _read(path: Path, curve: Path) -> Files:
     return Files(labs.load_lab(path), table, summary(table), path)
 
 
+def files() -> Files:
+    """Returns the lab's files. Raises GarbageError if they are missing or damaged."""
+    return _read(labs.lab_path(), study_path("imbalance_lab"))
+
+
 def files_or_none() -> Files | None:
     """Returns the lab's files; where they are missing or damaged, says how to make them."""
-    path, curve = labs.lab_path(), study_path("imbalance_lab")
     try:
-        return _read(path, curve)
+        return files()
     except GarbageError as error:
-        if path.is_file() and curve.is_file():
+        if labs.lab_path().is_file() and study_path("imbalance_lab").is_file():
             st.error(escape(str(error), 500), icon=":material/error:")
         else:
             st.info(

@@ -1,18 +1,39 @@
-"""The learning curves of any number of runs in one figure, with what can be chosen about it."""
+"""How any number of runs learned: the learning curves in one figure, what can be chosen about it, and the tables."""
 
 import pandas as pd
 import streamlit as st
 
 from garbage_app.results import training_of
+from garbage_app.training.tables import conclusion, write_caveats, write_tables
 from garbage_app.widgets.charts import drawn, is_dark, show
+from garbage_core.runs.history import best_epoch_of
 from garbage_core.runs.run import Run
 
 ALONG = {"Epochs": "epoch", "Share": "share", "Time": "time"}
 SPLITS = {"Both": ("train", "val"), "Training": ("train",), "Validation": ("val",)}
 
 
+@st.fragment
+def write_training(runs: list[Run]) -> None:
+    """Draws how any number of runs of the reader's choice learned, with what they reached and what it took."""
+    runs = choose_runs(runs)
+    if not runs:
+        st.info("Choose at least one model.")
+        return
+    best_epochs = [best_epoch_of(run) for run in runs]
+    conclusions = [conclusion(run, best) for run, best in zip(runs, best_epochs, strict=True)]
+    st.markdown(
+        f"{'; '.join(conclusions)}.",
+        help="On the validation photos, which choose the best checkpoint. Macro-F1 is the mean of F1 over the classes, "
+        "so that rare ones weigh as much as common ones.",
+    )
+    write_curves(runs)
+    write_caveats(runs, best_epochs)
+    write_tables(runs, best_epochs)
+
+
 def choose_runs(runs: list[Run]) -> list[Run]:
-    """Lets the reader choose any number of runs, at first the first two; ends the page where none is chosen."""
+    """Lets the reader choose any number of runs, at first the first two."""
     if len(runs) == 1:
         return runs
     by_name = {run.name: run for run in runs}
@@ -25,9 +46,6 @@ def choose_runs(runs: list[Run]) -> list[Run]:
         key="runs",
         bind="query-params",
     )
-    if not chosen:
-        st.info("Choose at least one model.")
-        st.stop()
     return [run for run in runs if run.name in chosen]
 
 

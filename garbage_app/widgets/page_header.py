@@ -1,18 +1,27 @@
-"""The head of a page: its question, and the computed sentence that answers it, or why the page cannot answer here."""
+"""The head of a page: its question, the computed sentence that answers it, what to try, or why it cannot."""
 
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from garbage_app.steps import STEPS, number_of
 from garbage_core.inference.engine import keras_is_installed
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 
-def question(title: str) -> "DeltaGenerator":
-    """Writes a page's question and returns the place of its answer, to be filled with `answer`."""
-    st.title(title, anchor=False)
+def question(title: str, page: str = "") -> "DeltaGenerator":
+    """Writes a page's question and returns the place of its answer, to be filled with `answer`.
+
+    Args:
+        title: The question.
+        page: Name of the page's file if it is a step of the study, whose number then stands above the question.
+    """
+    with st.container(gap=None):
+        if number := number_of(page):
+            st.caption(f"Step {number} of {len(STEPS)}: {STEPS[number - 1].title}")
+        st.title(title, anchor=False)
     return st.empty()
 
 
@@ -28,6 +37,11 @@ def answer(place: "DeltaGenerator", sentence: str, note: str = "") -> None:
         st.subheader(sentence, anchor=False)
         if note:
             st.caption(note)
+
+
+def to_try(sentence: str) -> None:
+    """Writes what a reader can try on the page, as Markdown."""
+    st.markdown(f":primary[:material/touch_app:] **Try it:** {sentence}")
 
 
 def needs_tensorflow(what: str) -> None:

@@ -242,7 +242,7 @@ def test_a_folder_with_nothing_to_see_says_so(runs):
 def test_a_session_keeps_no_batch_on_other_pages(runs):
     app = upload(open_page("classify"), *PHOTOS)
     assert {"predictions", "thumbnails", "preview"} <= set(app.session_state)
-    app.switch_page("pages/models.py").run()
+    app.switch_page("pages/about.py").run()
     assert not app.exception
     assert not {"predictions", "thumbnails", "preview", "pasted"} & set(app.session_state)
 
@@ -250,7 +250,7 @@ def test_a_session_keeps_no_batch_on_other_pages(runs):
 def test_one_photo_lives_for_the_session_until_it_is_forgotten(runs):
     app = upload(open_page("classify"), PHOTOS[0])
     said = app.title[0].value
-    app.switch_page("pages/models.py").run()
+    app.switch_page("pages/about.py").run()
     assert app.session_state["kept_photo"].data == PHOTOS[0][1]
     app.switch_page("pages/classify.py").run()
     assert not app.exception

@@ -29,11 +29,9 @@ PAGES = {
         "metrics",
         "recall",
         "recall-differences",
-        "right-and-wrong",
         "confusion-scratch",
         "confusion-transfer",
         "agreement",
-        "learning-curves",
     ],
 }
 
@@ -265,7 +263,7 @@ def test_numbers_are_those_of_the_library(place, made):
 def test_groups_show_their_photos(place, made):
     a, b = (load_run(name, made) for name in ("scratch", "transfer"))
     comparison = compare(a.predictions, b.predictions, CLASSES, "test", resamples=0)
-    app = open_page("comparison")
+    app = open_page("comparison", view="Photo by photo")
     for group, title in (
         ("only_b", "Only Transfer right"),
         ("only_a", "Only Scratch right"),
@@ -285,23 +283,23 @@ def test_groups_show_their_photos(place, made):
 
 
 def test_a_link_opens_a_group(place):
-    assert "Both wrong: " in words(open_page("comparison", group="Both wrong"))
+    assert "Both wrong: " in words(open_page("comparison", view="Photo by photo", group="Both wrong"))
 
 
 def test_two_runs_that_answer_alike_show_no_difference(place):
     shutil.rmtree(place / "models" / "transfer")
     shutil.copytree(place / "models" / "scratch", place / "models" / "transfer")
-    app = open_page("comparison")
-    said = words(app).replace("*", "")
+    said = words(open_page("comparison")).replace("*", "")
     assert "Scratch and Transfer are right equally often" in said
+    assert "100.0 % (95.9 to 100.0) of the photos" in said
+    said = words(open_page("comparison", view="Photo by photo")).replace("*", "")
     assert "probability 1.000" in said
     assert "There is no such photo." in said
-    assert "100.0 % (95.9 to 100.0) of the photos" in said
 
 
 def test_any_two_of_three_runs_can_be_compared_and_never_one_with_itself(place):
     fake_run(place / "models", "third", classes=CLASSES, counts={"train": 8, "val": 12, "test": 30}, seed=5)
-    app = open_page("comparison", a="third", b="Scratch")
+    app = open_page("comparison", a="third", b="Scratch", view="Photo by photo")
     assert [app.selectbox(key=key).value for key in "ab"] == ["third", "scratch"]
     assert "Only Scratch right" in app.selectbox(key="group").options
     app.selectbox(key="a").set_value("scratch").run()
@@ -338,7 +336,7 @@ def test_speed_is_measured_when_asked_for(place, monkeypatch):
         rows = next(table.value for table in app.dataframe if "Parameters" in set(table.value.iloc[:, 0]))
         return rows.set_index(rows.columns[0]).loc["Milliseconds per photo"]
 
-    app = open_page("comparison")
+    app = open_page("comparison", view="Costs")
     assert set(times(app)) == {"not measured yet"}
     app.button(key="measure_speed").click().run()
     assert not app.exception
@@ -346,7 +344,7 @@ def test_speed_is_measured_when_asked_for(place, monkeypatch):
         median, low, high = map(int, re.fullmatch(r"(\d+) \((\d+) to (\d+)\)", text).groups())
         assert low <= median <= high
     (place / "working" / "scratch" / "model.keras").write_bytes(b"something else")
-    app = open_page("comparison")
+    app = open_page("comparison", view="Costs")
     app.button(key="measure_speed").click().run()
     assert not app.exception
 
@@ -354,7 +352,7 @@ def test_speed_is_measured_when_asked_for(place, monkeypatch):
 def test_without_networks_nothing_can_be_measured(place):
     for file in place.glob("models/*/model.keras"):
         file.unlink()
-    app = open_page("comparison")
+    app = open_page("comparison", view="Costs")
     assert not [button for button in app.button if button.key == "measure_speed"]
     assert "transfer" in words(app).lower()
 

@@ -19,8 +19,8 @@ from tests.fixtures.photos import small_dataset, write_folder
 from tests.fixtures.runs import fake_run
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("classify", "data", "audit", "augmentation", "training", "evaluation", "comparison", "models", "speed")
-RESULT_PAGES = ("data", "audit", "training", "evaluation", "comparison", "models")
+PAGES = ("classify", "data", "audit", "augmentation", "evaluation", "comparison", "about")
+RESULT_PAGES = ("data", "audit", "evaluation", "comparison", "findings", "about")
 
 
 @pytest.fixture
@@ -110,10 +110,9 @@ def test_a_page_run_without_the_router_hands_over_to_it_first(place, monkeypatch
     ("page", "title", "said"),
     [
         ("data", "What is in the data?", "2,527 photos of 6 classes; the largest, paper, has 4.3 times as many"),
-        ("training", "How did the models learn?", "Scratch was best at epoch"),
         ("evaluation", "How good is it, and where does it fail?", "Transfer is right on 91.9 % of the photos"),
         ("comparison", "Is transfer better?", "Transfer is better by"),
-        ("models", "Which models are these?", "Scratch from random weights and Transfer from ImageNet weights"),
+        ("about", "Which models are these?", "Scratch from random weights and Transfer from ImageNet weights"),
     ],
 )
 def test_page_answers_its_question(two_runs, page, title, said):
@@ -142,7 +141,7 @@ def test_choice_of_run_and_split_changes_the_answer(two_runs):
     assert "this does not measure how good it is" in words(app)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("data", "augmentation", "speed")])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("data", "augmentation")])
 def test_without_runs_a_page_says_how_to_train(place, page):
     said = words(open_page(page))
     assert "There are no trained models in" in said
@@ -219,13 +218,13 @@ def test_own_photos_are_shown_and_unreadable_files_named(with_photos):
 
 def test_model_card_is_shown(two_runs):
     (two_runs / "models" / "scratch" / "card.md").write_text("# Scratch\n\nThe card of scratch")
-    assert "The card of scratch" in words(open_page("models"))
+    assert "The card of scratch" in words(open_page("about"))
 
 
 def test_tables_of_a_card_are_tables_of_the_page(two_runs):
     rows = markdown_table(["class", "photos"], [["can|tin", "1,200"], ["jar", "7"]])
     (two_runs / "models" / "scratch" / "card.md").write_text(f"# Scratch\n\nBefore.\n\n{rows}\n\nAfter.\n")
-    app = open_page("models")
+    app = open_page("about")
     said = words(app)
     assert "Before." in said
     assert "After." in said
@@ -422,7 +421,7 @@ def test_other_networks_and_weights_are_called_what_they_are(two_runs):
     started = {"source": "mine.weights.h5", "loaded": ["a"], "random": []}
     small = {"train": 8, "val": 4, "test": 6}
     fake_run(two_runs / "models", "teacher", counts=small, config=config, starting_weights=started)
-    said = words(open_page("models"))
+    said = words(open_page("about"))
     assert "of one network" not in said
     assert "teacher, EfficientNet-Lite2, from the weights in mine.weights.h5" in said
     assert "Scratch, ResNet-50 v2, from random weights" in said

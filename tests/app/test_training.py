@@ -1,4 +1,4 @@
-"""The page of training curves through Streamlit's AppTest, on made-up runs."""
+"""The learning curves of step 5 through Streamlit's AppTest, on made-up runs."""
 
 import json
 import re
@@ -35,9 +35,9 @@ def runs(tmp_path, made, monkeypatch):
 def open_page(**address) -> AppTest:
     """Opens the page by a link with these parameters."""
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
-    for key, value in address.items():
+    for key, value in ({"view": "Learning curves"} | address).items():
         app.query_params[key] = value
-    app.switch_page("pages/training.py").run()
+    app.switch_page("pages/comparison.py").run()
     assert not app.exception, app.exception[0].message
     return app
 

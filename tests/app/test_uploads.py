@@ -82,7 +82,7 @@ def test_what_is_made_of_a_photo_goes_with_its_page(working_runs, written, page)
     app = hand_over(open_page(page), page, "mine.jpg", picture(51))
     made = cached(written, shared=False)
     assert made
-    app.switch_page("pages/models.py").run()
+    app.switch_page("pages/about.py").run()
     written.clear()
     app.switch_page(f"pages/{page}.py").run()  # page Classify goes on with its photo, and makes all of it anew
     hand_over(app, page, "mine.jpg", picture(51))

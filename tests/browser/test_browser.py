@@ -9,12 +9,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 PAGES = {
     "evaluation": "How good is it, and where does it fail?",
+    "about": "Which models are these?",
     "models": "Which models are these?",
-    "speed": "Is it fast?",
+    "findings": "What did we learn?",
     "": "Garbage classification",
     "data": "What is in the data?",
     "audit": "Can the data be trusted?",
-    "training": "How did the models learn?",
+    "training": "Is transfer better?",
     "comparison": "Is transfer better?",
     "augmentation": "What does training change in the photos?",
 }
@@ -84,5 +85,5 @@ def test_an_uploaded_photo_gets_both_answers_and_both_heat_maps(open_page, windo
 
 @pytest.mark.parametrize(("theme", "background"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(18, 23, 26)")])
 def test_the_theme_follows_the_reader(open_page, theme, background):
-    page = open_page("models", theme=theme)
+    page = open_page("about", theme=theme)
     assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor") == background

@@ -9,15 +9,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 MENU = [
     "Classify",
-    "Data set",
-    "Audit",
-    "Augmentation",
-    "Imbalance",
-    "Learning curves",
+    "1 Data",
+    "2 Audit",
+    "3 Augmentation",
+    "4 Imbalance",
+    "5 Scratch against transfer",
+    "6 Explanations",
+    "What we learned",
     "Evaluation",
-    "Comparison",
-    "Explanations",
-    "Models",
+    "About",
     "Speed",
 ]
 EVALUATION = "How good is it, and where does it fail?"
@@ -37,7 +37,7 @@ def check(page, question: str, chosen: str) -> None:
     """Checks that a tab shows one page, in its frame, with its own entry of the menu marked."""
     page.get_by_role("heading", name=question, level=1).wait_for()
     menu = page.get_by_test_id("stSidebarNavLink")
-    menu.filter(has_text="Models").wait_for()
+    menu.filter(has_text="What we learned").wait_for()
     assert [name.split("\n")[-1] for name in menu.all_inner_texts()] == MENU
     assert page.get_by_role("heading", level=1).count() == 1
     assert page.get_by_text("Page not found").count() == 0
@@ -65,7 +65,7 @@ def test_first_visitor_follows_a_link_then_looks_around(new_tab, fresh_address):
 
 
 def test_two_first_visitors_at_once(new_tab, fresh_address):
-    links = {"models": ("Which models are these?", "Models"), "": ("Garbage classification", "Classify")}
+    links = {"about": ("Which models are these?", "About"), "": ("Garbage classification", "Classify")}
     tabs = {link: new_tab() for link in links}
     for link, page in tabs.items():
         page.goto(f"{fresh_address}/{link}", wait_until="commit")
@@ -80,7 +80,7 @@ def test_the_landing_page_can_be_called_by_its_name(new_tab, fresh_address):
     page.reload()  # the second visit, which Streamlit treats differently
     page.get_by_text("Or try one of these").wait_for()
     menu = page.get_by_test_id("stSidebarNavLink")
-    menu.filter(has_text="Models").wait_for()
+    menu.filter(has_text="What we learned").wait_for()
     assert [name.split("\n")[-1] for name in menu.all_inner_texts()] == MENU
     assert page.get_by_text("Page not found").count() == 0
     assert page.url == f"{fresh_address}/classify"

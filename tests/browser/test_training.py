@@ -10,7 +10,7 @@ FIGURE = ".st-key-learning-curves"
 
 
 def test_the_mouse_marks_the_same_epoch_in_all_charts(open_page):
-    page = open_page("training")
+    page = open_page("training")  # the earlier address, which leads to this view
     page.wait_for_function(f"document.querySelectorAll('{FIGURE} .nsewdrag').length >= 6")  # the stages, five charts
     page.locator(FIGURE).first.scroll_into_view_if_needed()
     page.wait_for_timeout(1000)  # until the page has stopped moving

@@ -1,0 +1,42 @@
+"""The study as numbered steps: which pages they are, in which order, under which names."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the study.
+
+    Attributes:
+        page: Name of its file in pages/, which is its address.
+        title: Its name in the menu, without the number.
+        icon: Name of its Material symbol.
+        teaser: What the reader finds there, a few words for the link that leads to it.
+    """
+
+    page: str
+    title: str
+    icon: str
+    teaser: str
+
+
+STEPS = (
+    Step("data", "Data", "photo_library", "how uneven the photos are"),
+    Step("audit", "Audit", "fact_check", "how clean they are"),
+    Step("augmentation", "Augmentation", "shuffle", "what training sees of them"),
+    Step("imbalance", "Imbalance", "balance", "what happens to a rare class"),
+    Step("comparison", "Scratch against transfer", "compare_arrows", "what pretraining is worth"),
+    Step("explanations", "Explanations", "visibility", "which part of a photo decides"),
+)
+CLOSING = Step("findings", "What we learned", "lightbulb", "every step in one sentence")
+
+
+def number_of(page: str) -> int | None:
+    """Returns the number of a page's step, from 1, or None if it is no step."""
+    return next((number for number, step in enumerate(STEPS, 1) if step.page == page), None)
+
+
+def menu_title(step: Step) -> str:
+    """Returns the name of a page in the menu: "1 Data"."""
+    number = number_of(step.page)
+    return f"{number} {step.title}" if number else step.title

@@ -1,0 +1,28 @@
+"""The foot of a step of the study: the link to the one after it."""
+
+import streamlit as st
+
+from garbage_app.steps import CLOSING, STEPS, menu_title, number_of
+
+
+def next_step(page: str) -> None:
+    """Writes the link to the step after a page, or to the closing page after the last.
+
+    Args:
+        page: Name of a step's file in pages/.
+
+    Raises:
+        ValueError: If the page is no step.
+    """
+    number = number_of(page)
+    if number is None:
+        raise ValueError(f"{page!r} is no step: name one of {', '.join(step.page for step in STEPS)}.")
+    after = STEPS[number] if number < len(STEPS) else CLOSING
+    st.divider()
+    with st.container(horizontal_alignment="right"):
+        st.page_link(
+            f"pages/{after.page}.py",
+            label=f"**Next: {menu_title(after)}**, {after.teaser}",
+            icon=":material/arrow_forward:",
+            icon_position="right",
+        )

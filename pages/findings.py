@@ -1,0 +1,46 @@
+"""What the study found, step by step, on one screen; and the same as a report to keep."""
+
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from garbage_app.comparison.metrics import choose_pair
+from garbage_app.findings.report import html_report
+from garbage_app.findings.sentences import findings
+from garbage_app.router import ensure_routed
+from garbage_app.steps import number_of
+from garbage_app.widgets.choosers import runs_or_stop
+from garbage_app.widgets.page_header import answer, question
+
+ensure_routed()
+
+place = question("What did we learn?")
+runs = runs_or_stop()
+button = st.empty()
+pair = (runs[0], runs[0])
+if len(runs) > 1:
+    with button.container(horizontal=True, vertical_alignment="bottom"):
+        pair, button = choose_pair(runs), st.empty()
+found = findings(*pair)
+said = {finding.page: finding.sentence for finding in found}
+answer(place, said.get("comparison", found[0].sentence))
+grid = st.grid(2, min_column_width=320, border=True)
+for finding in found:
+    with grid.cell():
+        number = number_of(finding.page)
+        title = f"{number} {finding.title}" if number else finding.title
+        st.page_link(f"pages/{finding.page}.py", label=f"**{title}**", icon=f":material/{finding.icon}:")
+        st.markdown(finding.sentence)
+if len(runs) > 1:
+    url = urlsplit(str(st.context.url or ""))
+    address = f"{url.scheme}://{url.netloc}{url.path.rpartition('/')[0]}" if url.netloc else ""
+    button.download_button(
+        "Report",
+        lambda: html_report(found, *pair, address),
+        f"what-we-learned-{pair[0].name}-{pair[1].name}.html",
+        "text/html",
+        icon=":material/download:",
+        help="One HTML file: the findings, and metrics, differences and confusion matrices of the two models chosen "
+        "here. For a PDF, open it and print it: the browser saves it as one.",
+        on_click="ignore",
+    )
