@@ -23,7 +23,7 @@ COLORINGS = {"class": "Class", "correct": "Right or wrong"}
 @st.fragment
 def write_map(runs: list[Run]) -> None:
     """Draws the embeddings of a network as a map; a click on a point shows its photo."""
-    from garbage_core.figures.results import photo_map as draw_map
+    from garbage_core.figures.photo_map import photo_map as draw_map
 
     st.subheader("Which photos are alike to a model: a map of its features", anchor=False)
     if not runs:

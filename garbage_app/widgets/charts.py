@@ -20,18 +20,17 @@ def is_dark() -> bool:
 
 @cache.resource(max_entries=128, private=lambda key, private, *rest: private)
 def _drawn(key: tuple, private: bool, dark: bool, _draw: Callable[[], "go.Figure"]) -> "go.Figure":
-    figure = _draw()
-    _color_words(figure, dark)
+    figure = _fitted(_draw(), dark)
     content = figure.to_dict()
     # Streamlit asks for it in every run of a page; copying it anew takes Plotly longer than all that follows.
     figure.to_dict = lambda: content
     return figure
 
 
-def _color_words(figure: "go.Figure", dark: bool) -> None:
-    from garbage_core.figures.style import color_words
+def _fitted(figure: "go.Figure", dark: bool) -> "go.Figure":
+    from garbage_core.figures.style import fit_theme
 
-    color_words(figure, dark)
+    return fit_theme(figure, dark)
 
 
 def drawn(draw: Callable[[], "go.Figure"], *key: object, private: bool = False) -> "go.Figure":
@@ -54,6 +53,7 @@ def show(
     toolbar: bool = True,
     data: "pd.DataFrame | Callable[[], pd.DataFrame] | None" = None,
     on_select: Callable[[], None] | None = None,
+    lasso: bool = False,
 ) -> None:
     """Draws a figure with its text alternative and, below it, its downloads.
 
@@ -63,17 +63,18 @@ def show(
         toolbar: Whether the image can be downloaded.
         data: Its numbers, or a function that makes them when they are asked for, to be downloaded as CSV.
         on_select: Called when a point is clicked, which then stands in `st.session_state[name]`; see `clicked`.
+        lasso: Whether a drag around points selects them as well.
     """
     from garbage_app.widgets.downloads import downloads
 
-    _color_words(figure, is_dark())  # changes nothing in what comes from `drawn`
+    figure = _fitted(figure, is_dark())  # changes nothing in what comes from `drawn`
     alt = figure.layout.meta["alt"]
     st.plotly_chart(
         figure,
         key=name,
         alt=alt,
         on_select=on_select or "ignore",
-        selection_mode="points",
+        selection_mode=("points", "lasso") if lasso else "points",
         config={
             "displayModeBar": "hover" if toolbar else False,
             "displaylogo": False,

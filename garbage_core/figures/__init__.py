@@ -2,9 +2,11 @@
 
     data        class_distribution, split_shares, photo_sizes, file_sizes, brightness_ranges, dominant_colors
     learning    Training, learning_curves
-    results     confusion_matrix, per_class_bars, probability_bars, photo_map
+    results     confusion_matrix, per_class_bars, probability_bars
+    photo_map   photo_map
     comparison  metric_comparison, recall_comparison, differences, right_and_wrong, agreement_matrix
-    curves      reliability, coverage_curve, roc_curves, pr_curves, removal_curve, heat_scale
+    curves      reliability, coverage_curve, removal_curve, heat_scale
+    roc         roc_curves, pr_curves
 
 Show them with `st.plotly_chart(figure, theme="streamlit")`; `alt_text(figure)` says in a sentence what there is to see.
 """
@@ -16,10 +18,11 @@ from garbage_core.figures.comparison import (
     recall_comparison,
     right_and_wrong,
 )
-from garbage_core.figures.curves import coverage_curve, heat_scale, pr_curves, reliability, removal_curve, roc_curves
+from garbage_core.figures.curves import coverage_curve, heat_scale, reliability, removal_curve
 from garbage_core.figures.data import class_distribution, file_sizes, photo_sizes
 from garbage_core.figures.learning import Training, learning_curves
 from garbage_core.figures.results import confusion_matrix, matrix, per_class_bars, probability_bars
+from garbage_core.figures.roc import pr_curves, roc_curves
 from garbage_core.figures.style import MODEL_COLORS, NEUTRAL, PRIMARY, alt_text, model_color
 
 __all__ = [

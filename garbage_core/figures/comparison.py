@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.results import matrix
 from garbage_core.figures.style import (
+    LABELED_TOP,
     NEUTRAL,
     PRIMARY,
     WORSE,
@@ -21,6 +22,7 @@ from garbage_core.figures.style import (
     percents,
     row_axis,
     upright,
+    value_labels,
     whisker,
 )
 from garbage_core.utils.text import NBSP, listing, number, percent, signed
@@ -47,6 +49,8 @@ def metric_comparison(
                 y=labels,
                 orientation="h",
                 name=title,
+                offsetgroup=title,
+                legendgroup=title,
                 marker=bar_marker(color, color, 0.4, _PATTERNS[position % len(_PATTERNS)]),
                 error_x=whisker(color, value, low, high),
                 customdata=np.stack([low, high], axis=1),
@@ -54,6 +58,7 @@ def metric_comparison(
                 "%{customdata[1]:.1f} %<extra></extra>",
             )
         )
+        traces.append(value_labels(labels, value, title))
         sentences.append(f"{title} has {lookup(metrics[0]).lower} {percent(value[0] / 100)}")
     names = listing([lookup(metric).lower for metric in metrics])
     alt = f"Bars with 95{NBSP}% intervals of {names}: {listing(sentences)}."
@@ -63,7 +68,7 @@ def metric_comparison(
         height=70 + len(metrics) * (18 + 26 * len(models)),
         barmode="group",
         bargap=0.3,
-        xaxis=percent_axis(top=102),
+        xaxis=percent_axis(top=LABELED_TOP),
         yaxis=row_axis(metrics),
     )
 

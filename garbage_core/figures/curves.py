@@ -1,4 +1,4 @@
-"""Figures about probabilities: reliability, coverage, ROC, precision-recall and removal curves."""
+"""Figures about probabilities: reliability, coverage and removal curves."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from garbage_core.data.classes import class_edge
 from garbage_core.figures.style import (
-    DASHES,
     LINE,
     NEUTRAL,
     PRIMARY,
     band,
+    diagonal,
     dots,
     faded,
     figure,
@@ -21,6 +20,7 @@ from garbage_core.figures.style import (
     model_symbol,
     percent_axis,
     percents,
+    thinned,
     whisker,
 )
 from garbage_core.utils.text import NBSP, listing, percent
@@ -37,7 +37,7 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
     Of each curve, at most three (such as before and after temperature scaling), title and `reliability_table`. Two
     panels share the horizontal axis; the diagonal is perfect calibration.
     """
-    traces = [_diagonal("perfect")]
+    traces = [diagonal("perfect")]
     sentences, bars = [], []
     for (title, table), (color, dash, symbol) in zip(curves, _SERIES, strict=False):
         some, common = table[table["photos"] > 0], {"name": title, "legendgroup": title}
@@ -52,7 +52,7 @@ def reliability(curves: Sequence[tuple[str, pd.DataFrame]]) -> go.Figure:
                 mode="lines+markers",
                 line={"color": color, "dash": dash, "width": 2},
                 marker={"color": color, "symbol": symbol, "size": size},
-                error_y=whisker(faded(color, 0.45), right, low, high, 1.5, 3),
+                error_y=whisker(color, right, low, high, 1, 3),
                 customdata=np.stack([some["photos"], low, high], axis=1),
                 hovertemplate="%{fullData.name}: of %{customdata[0]:,} predictions with confidence around %{x:.1f} %"
                 "<br>%{y:.1f} % are right (%{customdata[1]:.1f} to %{customdata[2]:.1f})<extra></extra>",
@@ -101,7 +101,7 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
     for position, (title, table, threshold) in enumerate(curves):
         color = model_color(title, position)
         # The first few predictions say nothing: one mistake among three would stretch the axis.
-        table = table[table["accepted"] >= min(_FEWEST, table["accepted"].max())].sort_values("coverage")
+        table = thinned(table[table["accepted"] >= min(_FEWEST, table["accepted"].max())].sort_values("coverage"))
         x, y, low, high = percents(table, "coverage", "accuracy", "accuracy_low", "accuracy_high")
         lowest = min([lowest, *low])
         traces += band(x, low, high, color, 0.15)
@@ -146,11 +146,6 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
     )
 
 
-def _diagonal(name: str, **more) -> go.Scatter:
-    line = {"color": LINE, "dash": "dash", "width": 1.5}
-    return go.Scatter(x=[0, 100], y=[0, 100], mode="lines", name=name, hoverinfo="skip", line=line, **more)
-
-
 def _threshold_mark(title: str, position: int, threshold: float, share: float, right: float) -> go.Scatter:
     """Marks where a model's threshold stands on its coverage curve; shares are 0..1."""
     symbol = {"color": model_color(title, position), "size": 13, "symbol": model_symbol(title, position)}
@@ -162,55 +157,6 @@ def _threshold_mark(title: str, position: int, threshold: float, share: float, r
         hovertemplate="%{fullData.name}:<br>predicts %{x:.1f} % of the photos, %{y:.1f} % of them rightly"
         "<extra></extra>",
     )
-
-
-def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
-    """Draws the ROC curves of a `roc_table`, in the colors of `classes`; the diagonal is guessing."""
-    hover = (
-        "%{fullData.name}<br>finds %{y:.1f} % of its photos<br>and predicts %{x:.1f} % of the others as it"
-        "<extra></extra>"
-    )
-    curves, sentences = _class_curves(table, classes, "fpr", "tpr", "auc", "area", hover, "hv")
-    return figure(
-        [_diagonal("guessing", showlegend=False), *curves],
-        f"ROC curves, each class against all others, with the area under the curve: {sentences}.",
-        height=460,
-        xaxis=percent_axis("Others predicted as it (false positive rate)", top=101) | {"showgrid": True},
-        yaxis=percent_axis("Its photos found (recall)", top=101),
-    )
-
-
-def pr_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
-    """Draws the precision-recall curves of a `pr_table`, in the colors of `classes`."""
-    hover = "%{fullData.name}<br>finds %{x:.1f} % of its photos<br>and is right in %{y:.1f} %<extra></extra>"
-    curves, sentences = _class_curves(table, classes, "recall", "precision", "average_precision", "AP", hover, "vh")
-    return figure(
-        curves,
-        f"Precision over recall, each class against all others, with the average precision: {sentences}.",
-        height=460,
-        xaxis=percent_axis("Recall", top=101),
-        yaxis=percent_axis("Precision", top=101),
-    )
-
-
-def _class_curves(
-    table: pd.DataFrame, classes: Sequence[str], x: str, y: str, area: str, area_name: str, hover: str, shape: str
-) -> tuple[list[go.Scatter], str]:
-    """Returns a curve per class, and a list of their areas in words."""
-    curves, words = [], []
-    for position, name in enumerate(classes):
-        rows = table[table["label"] == name]
-        if rows.empty:
-            continue
-        value = float(rows[area].iloc[0])
-        line = {"color": class_edge(name, position), "dash": DASHES[position % len(DASHES)], "shape": shape}
-        across, up = percents(rows, x, y)
-        label = f"{name} ({area_name}{NBSP}{value:.3f})"
-        curves.append(
-            go.Scatter(x=across, y=up, mode="lines", name=label, line=line | {"width": 2.2}, hovertemplate=hover)
-        )
-        words.append(f"{name} {value:.3f}")
-    return curves, listing(words or ["none"])
 
 
 def removal_curve(table: pd.DataFrame, label: str, draws: int) -> go.Figure:

@@ -1,21 +1,20 @@
-"""Whole trainings in one figure: stages, loss, accuracy, macro-F1, learning rate and time, one below another.
+"""Whole trainings in one figure: stages, loss, accuracy, macro-F1 and learning rate, one below another.
 
-One figure and not six, because only then does the mouse mark the same epoch in all of them.
+One figure and not five, because only then does the mouse mark the same epoch in all of them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.style import dots, faded, figure, model_color, model_symbol, named_rows, upright
-from garbage_core.runs.history import BestEpoch, positions, smooth
+from garbage_core.figures.training_notes import Training, panel_title, span_of, stage_notes
+from garbage_core.runs.history import positions, smooth
 from garbage_core.utils.text import NBSP, count, listing, percent
 
-PANELS = ("loss", "accuracy", "macro_f1", "learning_rate", "seconds")
+PANELS = ("loss", "accuracy", "macro_f1", "learning_rate")
 _ON_BOTH = ("loss", "accuracy", "macro_f1")  # measured on train and on val
 _SPLIT_NAMES = {"train": "training", "val": "validation"}
 # Pixels: a panel, one without others, between panels, a row of the stages, axis and legend.
@@ -25,16 +24,6 @@ _NARROW = 0.06  # of the axis: what a stage needs for its name beside a mark
 _DASHES = {"transfer": "solid", "scratch": "dash"}
 _OTHER_DASHES = ("dashdot", "longdash", "longdashdot")
 _AXIS_TITLES = {"epoch": "Epoch", "share": "Share of the training", "time": "Minutes of training"}
-
-
-@dataclass(frozen=True)
-class Training:
-    """What is drawn of one run: name, `history.csv`, `history.stages_of` and `history.best_epoch_of`."""
-
-    title: str
-    history: pd.DataFrame
-    stages: pd.DataFrame
-    best: BestEpoch
 
 
 def learning_curves(
@@ -70,10 +59,11 @@ def learning_curves(
     for position, training in enumerate(trainings):
         traces += _stage_traces(training, position, along, _NARROW * (end - start), dark)
         shapes += _edges(training, position, along, single=rows == 1)
+        notes += stage_notes(training, position, along, tops[0], name_it=rows > 1)
     for panel, (metric, top) in enumerate(zip(panels, tops, strict=True)):
         axis = f"y{panel + 2}"
         axes[f"yaxis{panel + 2}"] = _panel_axis(metric, max(top - panel_height / inner, 0), top)
-        notes.append(_heading(lookup(metric).title, top))
+        notes.append(_heading(panel_title(metric, trainings, splits), top))
         for position, training in enumerate(trainings):
             traces += _curves(training, position, metric, axis, smoothing, along, splits, legend=panel == 0)
     return figure(
@@ -99,7 +89,7 @@ def _panel_axis(metric: str, bottom: float, top: float) -> dict:
     unit = {"ticksuffix": f"{NBSP}%"} if lookup(metric).is_share else {"exponentformat": "power"}
     if metric == "learning_rate":
         unit["tickformat"] = "~g"
-    mode = "tozero" if metric in ("seconds", "learning_rate") else "normal"
+    mode = "tozero" if metric == "learning_rate" else "normal"
     return {"domain": [bottom, top], "anchor": "x", "nticks": 5, "rangemode": mode} | unit
 
 
@@ -139,7 +129,7 @@ def _stage_traces(
     best = training.best.epoch
     mark = None if best is None else float(positions(history, best, along))
     for number, stage in enumerate(named_rows(training.stages)):
-        start, end = _span(history, stage.first, stage.last, along)
+        start, end = span_of(history, stage.first, stage.last, along)
         inside = mark is not None and start <= mark < end
         anchor = "middle" if mark is None or not inside else "end" if mark < (start + end) / 2 else "start"
         name = "" if inside and end - start < narrow else str(stage.stage)
@@ -168,17 +158,10 @@ def _stage_traces(
     return traces
 
 
-def _span(history: pd.DataFrame, first: int, last: int, along: str) -> tuple[float, float]:
-    """Returns where a stage begins and ends on the axis: half an epoch around its epochs, or from end to end."""
-    around = (first - 0.5, last + 0.5) if along == "epoch" else (first - 1, last)
-    start, end = positions(history, np.array(around), along)
-    return float(start), float(end)
-
-
 def _edges(training: Training, position: int, along: str, single: bool) -> list[dict]:
     """Returns a thin line through all panels where each stage but the first begins."""
     color = faded(model_color(training.title, position), 0.9 if single else 0.6)
-    begins = [_span(training.history, first, first, along)[0] for first in training.stages["first"][1:]]
+    begins = [span_of(training.history, first, first, along)[0] for first in training.stages["first"][1:]]
     return [upright(at, color=color, width=1, dash="dot") | {"xref": "x", "layer": "below"} for at in begins]
 
 
@@ -262,12 +245,12 @@ def _val_dash(title: str, position: int) -> str:
 
 
 def _form(metric: str) -> str:
-    return {"learning_rate": ".2g", "seconds": ",.1f", "loss": ".3f"}.get(metric, ".1f")
+    return {"learning_rate": ".2g", "loss": ".3f"}.get(metric, ".1f")
 
 
 def _heading(text: str, top: float) -> dict:
     place = {"xref": "paper", "yref": "paper", "x": 0, "y": top, "xanchor": "left", "yanchor": "bottom"}
-    return place | {"text": f"<b>{text}</b>", "showarrow": False, "font": {"size": 13}, "yshift": 4}
+    return place | {"text": text, "showarrow": False, "font": {"size": 13}, "yshift": 4}
 
 
 def _alt(trainings: Sequence[Training], panels: Sequence[str], splits: Sequence[str]) -> str:

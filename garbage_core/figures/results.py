@@ -1,4 +1,4 @@
-"""Figures about one model's predictions: confusion matrix, per-class bars, one photo's probabilities, photo map."""
+"""Figures about one model's predictions: confusion matrix, per-class bars, one photo's probabilities."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,8 +10,8 @@ from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.style import (
     CLEAR,
     GRID,
+    LABELED_TOP,
     NEUTRAL,
-    WORSE,
     bar_marker,
     cell_text_color,
     class_colors,
@@ -19,20 +19,17 @@ from garbage_core.figures.style import (
     figure,
     legend_sample,
     matrix_scale,
-    named_rows,
     percent_axis,
     percents,
     row_axis,
     upright,
+    value_labels,
     whisker,
 )
 from garbage_core.utils.text import NBSP, number, percent
 
 # Bars of per-class metrics: the pattern says which metric, because the color says which class.
 _PATTERNS = ("", "/", ".")
-# So that classes can be told apart on the map without color.
-_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "triangle-down", "pentagon")
-_RING = "#C2185B"  # around the chosen photo; 3:1 on both themes, and no class has it
 
 
 def matrix(
@@ -46,6 +43,7 @@ def matrix(
     dark: bool | None = None,
     chosen: tuple[str, str] | None = None,
     bold_diagonal: bool = True,
+    height: int | None = None,
 ) -> go.Figure:
     """Draws a matrix with its values in the cells.
 
@@ -63,6 +61,7 @@ def matrix(
         dark: Whether the page is dark, for the color of the text in the cells; None if not known.
         chosen: Names of the row and the column of a cell that gets a frame.
         bold_diagonal: Whether the texts on the diagonal are bold.
+        height: In pixels; None for what the number of rows asks for.
     """
     rows, columns, numbers = list(map(str, values.index)), list(map(str, values.columns)), values.to_numpy(float)
     greatest = greatest or float(np.nanmax(numbers, initial=0)) or 1.0
@@ -84,7 +83,7 @@ def matrix(
     return figure(
         [heat, markers],
         alt,
-        height=110 + 54 * len(rows),
+        height=height or 110 + 54 * len(rows),
         annotations=notes,
         shapes=shapes,
         hoverdistance=-1,  # a click anywhere in a cell is a click on its marker
@@ -122,19 +121,23 @@ def _frame(row: int, column: int, dark: bool | None) -> dict:
 
 
 def confusion_matrix(
-    confusion: pd.DataFrame, normalize: bool = False, dark: bool | None = None, chosen: tuple[str, str] | None = None
+    confusion: pd.DataFrame,
+    normalize: bool = False,
+    dark: bool | None = None,
+    chosen: tuple[str, str] | None = None,
+    height: int | None = None,
 ) -> go.Figure:
     """Draws which class was predicted as which.
 
-    With `normalize` cells show shares of their true class's photos, in per cent, instead of counts; for `dark` and
-    `chosen` see `matrix`.
+    With `normalize` cells show shares of their true class's photos, in per cent, and the counts small below; for
+    `dark`, `chosen` and `height` see `matrix`.
     """
     counts = confusion.to_numpy()
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     names, predictions = [str(name) for name in confusion.index], [str(name) for name in confusion.columns]
     texts = [
-        [f"{100 * s:.1f}" if n and normalize else str(n) for n, s in zip(*row, strict=True)]
+        [f"{100 * s:.1f}{_small(n)}" if n and normalize else str(n) for n, s in zip(*row, strict=True)]
         for row in zip(counts, shares, strict=True)
     ]
     hovers = [
@@ -155,13 +158,21 @@ def confusion_matrix(
         alt += f", most often {names[i]} predicted as {predictions[j]} ({wrong[i, j]} of {totals[i, 0]})"
     values = pd.DataFrame(shares if normalize else counts, confusion.index, confusion.columns)
     rows_title = f"True class, %{NBSP}of its photos" if normalize else "True class, photos"
-    return matrix(
-        values, texts, hovers, alt + ".", rows_title, "Predicted class", 1.0 if normalize else None, dark, chosen
-    )
+    full = 1.0 if normalize else None
+    return matrix(values, texts, hovers, alt + ".", rows_title, "Predicted class", full, dark, chosen, height=height)
 
 
-def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision", "recall", "f1")) -> go.Figure:
-    """Draws up to three metrics of `Evaluation.per_class` with their 95 % intervals: bars in the classes' colors."""
+def _small(photos: int) -> str:
+    return f'<br><span style="font-size:10px">{number(photos)}</span>'
+
+
+def per_class_bars(
+    per_class: pd.DataFrame, metrics: Sequence[str] = ("precision", "recall", "f1"), height: int | None = None
+) -> go.Figure:
+    """Draws up to three metrics of `Evaluation.per_class` with their 95 % intervals: bars in the classes' colors.
+
+    A click on a bar gives its class as `customdata`[0]; a height of None is what the number of bars asks for.
+    """
     names = [str(name) for name in per_class["label"]]
     fills, edges = class_colors(names)
     traces = []
@@ -175,11 +186,14 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
                 y=names,
                 showlegend=False,
                 marker=bar_marker(fills, edges, 0.4, _PATTERNS[k % 3]),
-                customdata=np.stack([low, high, per_class["support"]], axis=1),
+                customdata=[list(row) for row in zip(names, low, high, per_class["support"].tolist(), strict=True)],
                 hovertemplate=f"%{{y}}: {lookup(metric).lower} %{{x:.1f}} %<br>95 % interval "
-                "%{customdata[0]:.1f} to %{customdata[1]:.1f} %<br>%{customdata[2]:,} photos<extra></extra>",
+                "%{customdata[1]:.1f} to %{customdata[2]:.1f} %<br>%{customdata[3]:,} photos<extra></extra>",
+                selected={"marker": {"opacity": 1}},  # the page says what was chosen, not the brightness
+                unselected={"marker": {"opacity": 1}},
             )
         )
+        traces.append(value_labels(names, value, metric))
         # One trace of whiskers per bar group and class, because error bars of one trace have one color.
         for i, name in enumerate(names):
             error = whisker(edges[i], value[i : i + 1], low[i : i + 1], high[i : i + 1], width=3)
@@ -197,10 +211,10 @@ def per_class_bars(per_class: pd.DataFrame, metrics: Sequence[str] = ("precision
     return figure(
         traces,
         alt,
-        height=80 + len(names) * (14 + 20 * len(metrics)),
+        height=height or 80 + len(names) * (14 + 20 * len(metrics)),
         barmode="group",
         bargap=0.25,
-        xaxis=percent_axis(lookup(metrics[0]).title if len(metrics) == 1 else None, top=102),
+        xaxis=percent_axis(lookup(metrics[0]).title if len(metrics) == 1 else None, top=LABELED_TOP),
         yaxis=row_axis(names),
     )
 
@@ -241,60 +255,3 @@ def probability_bars(
         xaxis=percent_axis(top=122) | {"showticklabels": False, "showgrid": False},
         yaxis=row_axis(names, showline=True),
     )
-
-
-def photo_map(
-    points: pd.DataFrame, classes: Sequence[str], coloring: str = "class", chosen: str | None = None
-) -> go.Figure:
-    """Draws photos on a plane, similar ones close together; a click on one gives its file.
-
-    Points have `file` (their `customdata`), `x`, `y`, `label`, `split` and `predicted`; `coloring` is "class" (color
-    and symbol of the true class) or "correct"; file `chosen` gets a ring. Places mean nothing: there are no scales.
-    """
-    right = points["predicted"] == points["label"]
-    if coloring == "class":
-        groups = [
-            (name, points["label"] == name, color, edge, _SYMBOLS[place % len(_SYMBOLS)], 7)
-            for place, (name, color, edge) in enumerate(zip(classes, *class_colors(classes), strict=True))
-        ]
-    else:
-        groups = [("right", right, NEUTRAL, NEUTRAL, "circle", 5), ("wrong", ~right, WORSE, WORSE, "x", 9)]
-    traces = []
-    for name, rows, color, edge, symbol, size in groups:
-        if (part := points[rows.to_numpy()]).empty:
-            continue
-        opacity = {"opacity": 0.45 if name == "right" else 0.85}
-        traces.append(
-            dots(
-                part["x"],
-                part["y"],
-                opacity | {"color": color, "symbol": symbol, "size": size, "line": {"color": edge, "width": 0.8}},
-                name=f"{name} ({number(len(part))})",
-                unselected={"marker": opacity},  # all stay as they are when one is clicked: the ring says which
-                customdata=part[["file"]].to_numpy(),
-                text=_hovers(part),
-                hovertemplate="%{text}<extra></extra>",
-            )
-        )
-    at = points[points["file"] == chosen]
-    if len(at):
-        ring = {"color": CLEAR, "size": 20, "line": {"color": _RING, "width": 3}}
-        traces.append(dots(at["x"], at["y"], ring, hoverinfo="skip", showlegend=False))
-    by = "their class" if coloring == "class" else "whether the prediction is right"
-    alt = (
-        f"Map of {number(len(points))} photos, similar ones close together, colored by {by}; "
-        f"{number((~right).sum())} are predicted as another class than theirs."
-    )
-    bare = {"visible": False, "showgrid": False}
-    alt = alt if len(points) else "Empty map: there are no photos."
-    # A class that the reader hid through the legend stays hidden when the ring moves.
-    return figure(traces, alt, height=560, xaxis=bare, yaxis=bare | {"scaleanchor": "x"}, uirevision=coloring)
-
-
-def _hovers(points: pd.DataFrame) -> list[str]:
-    splits = {"train": "training", "val": "validation"}
-    return [
-        f"{row.file}<br>{row.label}, {splits.get(row.split, row.split)} photo<br>"
-        + ("rightly predicted" if row.predicted == row.label else f"predicted as {row.predicted}")
-        for row in named_rows(points)
-    ]

@@ -26,14 +26,29 @@ _MORE_COLORS = ("#8E6BBF", "#B5651D", "#5B8C2A", "#C44E52", "#3F7FBF")
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star", "x")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
+MOST_POINTS = 500  # of a curve: a screen shows no more
+LABELED_TOP = 124  # of an axis in per cent with `value_labels`
 CLEAR = "rgba(0,0,0,0)"
 GRID = "rgba(127,127,127,0.22)"
-LINE = "rgba(127,127,127,0.65)"
+LINE = "rgba(127,127,127,0.9)"
 # The one hue of matrices; its opacity is the value, so that nothing looks like nothing on light and dark pages.
 _MATRIX_COLOR = "#0A6B66"
 _PAGES = {False: "#FFFFFF", True: "#12171A"}
 # Words and numbers beside a drawing. Streamlit's own gray has a contrast of only 3.7:1 on white.
 _WORDS = {False: "#58656A", True: "#C9D1D2"}
+# Colors of lines and fills on dark pages: there the ones of light pages would have hardly more than 3:1.
+_LIGHTENED = {
+    PRIMARY: "#4CC3BA",
+    NEUTRAL: "#A7B0B2",
+    WORSE: "#E3935F",
+    "#8E6BBF": "#B79AE0",
+    "#B47C00": "#E69F00",
+    "#009E73": "#2CC197",
+    "#2E8FC8": "#56B4E9",
+    "#0072B2": "#4FA3DC",
+    "#D55E00": "#F08339",
+    "#CC79A7": "#DD9CBF",
+}
 # Of these two at least one has a contrast of 4.5:1 on any color.
 _INKS = ("#000000", "#FFFFFF")
 
@@ -114,9 +129,45 @@ def upright(at: float, **line) -> dict:
     return ends | {"line": {"color": LINE, "width": 1.5} | line}
 
 
+def diagonal(name: str, **more) -> go.Scatter:
+    """Returns the dashed line from 0 to 100 % on both axes."""
+    line = {"color": LINE, "dash": "dash", "width": 1.5}
+    return go.Scatter(x=[0, 100], y=[0, 100], mode="lines", name=name, hoverinfo="skip", line=line, **more)
+
+
 def percents(table: pd.DataFrame, *columns: str) -> list[np.ndarray]:
-    """Returns columns of shares in per cent, each of shape (N,)."""
-    return [100 * table[column].to_numpy(float) for column in columns]
+    """Returns columns of shares in per cent, each of shape (N,), rounded to what no screen can show."""
+    return [np.round(100 * table[column].to_numpy(float), 3) for column in columns]
+
+
+def thinned(rows: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
+    """Returns at most that many rows of a curve, evenly spread, with both ends."""
+    if len(rows) <= most:
+        return rows
+    return rows.iloc[np.linspace(0, len(rows) - 1, most).round().astype(int)]
+
+
+def value_labels(names: Sequence[str], values: np.ndarray, group: str, **more) -> go.Bar:
+    """Returns the values of horizontal bars, in per cent, as a column of numbers beyond the whiskers.
+
+    They belong to an invisible bar of the same `offsetgroup`, so that each stands in the row of its own; the axis needs
+    a `top` of `LABELED_TOP`.
+    """
+    return go.Bar(
+        x=np.where(np.isfinite(values), 102.0, np.nan),
+        y=list(names),
+        orientation="h",
+        offsetgroup=group,
+        legendgroup=group,
+        marker={"color": CLEAR, "line": {"width": 0}},
+        text=[f"{value:.1f}{NBSP}%" for value in values],
+        textposition="outside",
+        textangle=0,
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
+        **more,
+    )
 
 
 def row_axis(names: Sequence[str], **more) -> dict:
@@ -195,20 +246,43 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
     return go.Figure(list(traces), layout={**common, **layout, **axes})
 
 
-def color_words(chart: go.Figure, dark: bool) -> None:
-    """Gives axes and notes of a figure, in place, a color that can be read on the page, unless they have their own.
+def fit_theme(chart: go.Figure, dark: bool) -> go.Figure:
+    """Returns a figure for a page: words in a color that can be read on it, lines lightened on a dark one.
 
-    Figures know nothing of the page until they are shown.
+    Figures know nothing of the page until they are shown. One that has been fitted is returned as it is.
     """
-    color, layout = _WORDS[dark], chart.layout
-    if layout.font.color is not None:
-        return
-    layout.font.color = color
-    for name in layout:
+    if chart.layout.font.color is not None:
+        return chart
+    content = chart.to_dict()
+    if dark:
+        content = {"data": lightened(content["data"]), "layout": lightened(content["layout"])}
+    color, layout = _WORDS[dark], content["layout"]
+    layout["font"] = {"color": color} | layout.get("font", {})
+    for name, axis in layout.items():
         if re.fullmatch(r"[xy]axis\d*", name):
-            axis = layout[name]
-            axis.tickfont.color = axis.tickfont.color or color
-            axis.title.font.color = axis.title.font.color or color
+            axis["tickfont"] = {"color": color} | axis.get("tickfont", {})
+            axis["title"] = axis.get("title") or {}
+            axis["title"]["font"] = {"color": color} | axis["title"].get("font", {})
+    return go.Figure(content, skip_invalid=False)
+
+
+def lightened(part: Any) -> Any:
+    """Returns a part of a figure in which colors of lines and fills are those for dark pages."""
+    if isinstance(part, dict):
+        return {key: lightened(value) for key, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [lightened(value) for value in part]
+    if isinstance(part, np.ndarray) and part.dtype == object:
+        return np.array([lightened(value) for value in part.tolist()], object) if part.ndim == 1 else part
+    if not isinstance(part, str):
+        return part
+    if part in _LIGHTENED:
+        return _LIGHTENED[part]
+    found = re.fullmatch(r"rgba\((\d+),(\d+),(\d+),([\d.]+)\)", part)
+    if found:
+        solid = "#{:02X}{:02X}{:02X}".format(*map(int, found.groups()[:3]))
+        return faded(_LIGHTENED[solid], float(found[4])) if solid in _LIGHTENED else part
+    return part
 
 
 def alt_text(chart: go.Figure) -> str:

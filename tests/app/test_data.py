@@ -15,7 +15,7 @@ from garbage_core.audit.embeddings import Embeddings, save_embeddings
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.data.dataset import load_dataset
 from garbage_core.figures import data as figures_data
-from garbage_core.figures import results as figures_results
+from garbage_core.figures.photo_map import photo_map
 from garbage_core.runs.run import Run, load_run
 from garbage_core.studies.tables import study_path
 from tests.app.test_pages import ROOT, words
@@ -254,7 +254,7 @@ def test_parts_of_a_bar_add_up_to_all_photos():
 def test_figures_without_photos_are_empty_and_say_so():
     nothing = pd.DataFrame(columns=["file", "x", "y", "label", "split", "predicted", "brightness", "color"])
     for chart in (
-        figures_results.photo_map(nothing, CLASSES),
+        photo_map(nothing, CLASSES),
         figures_data.brightness_ranges(statistics.brightness_table(nothing, CLASSES)),
         figures_data.dominant_colors(statistics.color_table(nothing, CLASSES)),
     ):

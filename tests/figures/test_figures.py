@@ -1,6 +1,7 @@
 """Figures show the numbers of their tables, can be read on both themes, and say in a sentence what they show."""
 
 import itertools
+import re
 import subprocess
 import sys
 
@@ -15,13 +16,15 @@ from garbage_core.evaluation.calibration import ALWAYS_ABSTAINS, coverage_table,
 from garbage_core.evaluation.comparison import compare
 from garbage_core.evaluation.evaluation import evaluate, per_class_table, pr_table, roc_table
 from garbage_core.evaluation.metrics import Sample, calibration_error
-from garbage_core.figures.style import WORSE, cell_text_color, contrast, faded, matrix_scale
+from garbage_core.figures.photo_map import photo_map
+from garbage_core.figures.style import WORSE, cell_text_color, contrast, faded, fit_theme, matrix_scale
 from garbage_core.runs.predictions import to_arrays
 from garbage_core.utils.text import NBSP, percent
 from tests.fixtures.runs import fake_photos, fake_predictions
 
 NAMES = tuple(c.name for c in CLASSES)
 PAGES = {False: "#FFFFFF", True: "#12171A"}
+MATRICES = ("confusion", "normalized", "right_and_wrong", "agreement")  # their words stand on cells, tested apart
 
 
 def rgb(color: str) -> list[int]:
@@ -127,6 +130,101 @@ def test_numbers_can_be_read_on_every_cell(dark):
         assert contrast(rgb(cell_text_color(share, dark)), cell) >= 4.5
 
 
+def over(color: str, page: list[int]) -> np.ndarray | None:
+    """Returns what a color looks like on a page; None for one that is clear, so that it is no line."""
+    if color.startswith("#"):
+        return np.array(rgb(color), float)
+    *channels, opacity = map(float, re.findall(r"[\d.]+", color))
+    return None if opacity == 0 else opacity * np.array(channels) + (1 - opacity) * np.array(page)
+
+
+def lines_of(trace) -> list[str]:
+    """Returns the colors of a trace's lines, whiskers and outlines; fills stand within these."""
+    found = []
+    if trace.type == "heatmap":
+        return found
+    if (
+        trace.type == "scatter" and "lines" in (trace.mode or "") and 0 < (trace.line.width or 2) < 10
+    ):  # broader ones are bands
+        found.append(trace.line.color)
+    if trace.type == "bar" or "markers" in trace.mode:
+        marker = trace.marker.line.color if trace.type == "bar" else trace.marker.color
+        if trace.marker.opacity is None or np.ndim(trace.marker.opacity) or trace.marker.opacity > 0:
+            found += [marker] if isinstance(marker, str) else list(marker if marker is not None else [])
+    found += [bars.color for bars in (trace.error_x, trace.error_y) if bars.array is not None]
+    return [color for color in found if color is not None]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_lines_and_words_of_every_figure_stand_out_from_its_page(charts, dark):
+    page, seen = rgb(PAGES[dark]), set()
+    for name, chart in charts.items():
+        shown = fit_theme(chart, dark)
+        lines = [line for trace in shown.data for line in lines_of(trace)]
+        lines += [shape.line.color for shape in shown.layout.shapes if name not in MATRICES]
+        for color in lines:
+            drawn = over(color, page)
+            assert drawn is None or contrast(drawn, page) >= 3, (name, color)
+            seen.add(color)
+        axes = [axis for axis in shown.layout if re.fullmatch(r"[xy]axis\d*", axis)]
+        words = [shown.layout.font.color, *(shown.layout[axis].tickfont.color for axis in axes)]
+        words += [note.font.color for note in shown.layout.annotations if name not in MATRICES and note.font.color]
+        for color in words:
+            assert contrast(rgb(color), page) >= 4.5, (name, color)
+    assert len(seen) >= 8
+    if dark:
+        least = {contrast(rgb(color), page) for color in seen if color.startswith("#")}
+        assert min(least) > 5, "colors of a dark page are lightened"
+
+
+def test_fitting_twice_changes_nothing_and_leaves_the_first_as_it_was(charts):
+    before = charts["roc"].to_json()
+    once = fit_theme(charts["roc"], True)
+    assert fit_theme(once, False) is once
+    assert charts["roc"].to_json() == before
+
+
+def test_figures_are_light_and_curves_have_500_points_at_most():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 6, 5000)
+    p = rng.dirichlet(np.ones(6), 5000)
+    points = pd.DataFrame({"file": [f"cardboard/cardboard{i}.jpg" for i in range(2527)], "split": "train"})
+    points = points.assign(x=rng.normal(size=2527).round(3), y=rng.normal(size=2527).round(3))
+    points = points.assign(label=rng.choice(NAMES, 2527), predicted=rng.choice(NAMES, 2527))
+    large = [
+        figures.roc_curves(roc_table(y, p, NAMES), NAMES),
+        figures.pr_curves(pr_table(y, p, NAMES), NAMES),
+        figures.coverage_curve([("Transfer", coverage_table(y, p), 0.5)]),
+        photo_map(points, NAMES, selected=set()),
+    ]
+    for chart in large:
+        assert len(fit_theme(chart, True).to_json()) < 300_000
+        curves = [trace for trace in chart.data if "lines" in trace.mode]
+        assert all(len(curve.x) <= 500 for curve in curves)
+    assert all(any("lines" in trace.mode for trace in chart.data) for chart in large[:3])
+
+
+def test_bars_have_their_values_beside_them(charts):
+    for name in ("per_class", "metrics"):
+        shown = {text for trace in charts[name].data if trace.type == "bar" for text in trace.text or ()}
+        solid = [trace for trace in charts[name].data if trace.type == "bar" and trace.hovertemplate]
+        values = {percent(value / 100) for trace in solid for value in trace.x}
+        assert values <= shown, name
+
+
+def test_roc_curves_fill_their_figure():
+    y = np.repeat([0, 1], 100)
+    p = np.concatenate([np.linspace(0.3, 1, 100), np.linspace(0, 0.4, 100)]).round(6)  # as stored
+    chart = figures.roc_curves(roc_table(y, np.stack([p, 1 - p], axis=1), "ab"), "ab")
+    assert chart.layout.xaxis.range[1] < 50
+    assert chart.layout.yaxis.range[0] > 0
+    curve = chart.data[1]
+    # A point says from which probability on the photos are predicted as its class.
+    for x, found, (name, threshold) in list(zip(curve.x, curve.y, curve.customdata, strict=True))[1:]:
+        assert name == "a"
+        assert (x, found) == pytest.approx(((p[100:] >= threshold).sum(), (p[:100] >= threshold).sum()))
+
+
 def test_contrast_is_that_of_wcag():
     assert contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
     assert contrast(rgb("#777777"), (255, 255, 255)) == pytest.approx(4.48, abs=0.005)
@@ -160,7 +258,8 @@ def test_confusion_matrix_shows_counts_and_shares():
     assert texts(counts) == ["8", "2", "0", "1", "3", "0", "0", "0", "0"]
     assert figures.alt_text(counts) == "Confusion matrix of 14 photos: 11 right, most often a predicted as b (2 of 10)."
     shares = figures.confusion_matrix(confusion, normalize=True)
-    assert texts(shares) == ["80.0", "20.0", "0", "25.0", "75.0", "0", "0", "0", "0"]
+    bare = [re.sub("<br><span[^>]*>(.*)</span>", r" of \1", text) for text in texts(shares)]
+    assert bare == ["80.0 of 8", "20.0 of 2", "0", "25.0 of 1", "75.0 of 3", "0", "0", "0", "0"]
     assert list(shares.data[0].z[1]) == [0.25, 0.75, 0]
     # The first class is on top, as one reads.
     assert counts.layout.yaxis.range[0] > counts.layout.yaxis.range[1]
