@@ -146,7 +146,7 @@ def _stage_traces(
                 insidetextanchor=anchor,
                 textangle=0,
                 constraintext="inside",
-                insidetextfont={"color": "#E8EDED" if dark else "#1B2426"},
+                insidetextfont={"color": "#E8EDED" if dark else "#0E1517"},
                 showlegend=False,
                 hoverinfo="skip",
                 marker={"color": faded(color, 0.32 if number % 2 else 0.18), "line": {"color": color, "width": 1}},
