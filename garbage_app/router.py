@@ -61,7 +61,7 @@ def _moved(name: str) -> "StreamlitPage":
     after, view = MOVED[name]
 
     def lead_on() -> None:
-        st.switch_page(f"pages/{after}.py", query_params=st.query_params.to_dict() | view)
+        st.switch_page(page_file(after), query_params=st.query_params.to_dict() | view)
 
     return st.Page(lead_on, title=name.capitalize(), url_path=name, visibility="hidden")
 
