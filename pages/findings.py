@@ -7,7 +7,7 @@ import streamlit as st
 from garbage_app.comparison.metrics import choose_pair
 from garbage_app.findings.report import html_report
 from garbage_app.findings.sentences import findings
-from garbage_app.router import ensure_routed
+from garbage_app.router import ensure_routed, page_file
 from garbage_app.steps import number_of
 from garbage_app.widgets.choosers import runs_or_stop
 from garbage_app.widgets.page_header import answer, question
@@ -29,7 +29,7 @@ for finding in found:
     with grid.cell():
         number = number_of(finding.page)
         title = f"{number} {finding.title}" if number else finding.title
-        st.page_link(f"pages/{finding.page}.py", label=f"**{title}**", icon=f":material/{finding.icon}:")
+        st.page_link(page_file(finding.page), label=f"**{title}**", icon=f":material/{finding.icon}:")
         st.markdown(finding.sentence)
 if len(runs) > 1:
     url = urlsplit(str(st.context.url or ""))

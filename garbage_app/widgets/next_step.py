@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from garbage_app.router import page_file
 from garbage_app.steps import CLOSING, STEPS, menu_title, number_of
 
 
@@ -21,7 +22,7 @@ def next_step(page: str) -> None:
     st.divider()
     with st.container(horizontal_alignment="right"):
         st.page_link(
-            f"pages/{after.page}.py",
+            page_file(after.page),
             label=f"**Next: {menu_title(after)}**, {after.teaser}",
             icon=":material/arrow_forward:",
             icon_position="right",
