@@ -14,10 +14,10 @@ ensure_routed()
 PAGE = "audit"
 place = question("Can the data be trusted?", PAGE)
 runs = runs_or_stop()
-findings = findings_or_stop()
 with st.container(horizontal=True):
     run = choose_run(runs)
     split = choose_split(run)
+findings = findings_or_stop(run)
 answer(place, *conclusion(run, split, findings))
 to_try("choose *Label issues*: would you have labeled these photos otherwise?")
 write_findings(findings, list(run.classes))

@@ -10,7 +10,9 @@ import streamlit as st
 from garbage_app import cache
 from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
 from garbage_app.widgets.gallery import chip, dataset_or_none, gallery, offer_download
-from garbage_core.audit.findings import FINDINGS, findings_of, findings_path, load_findings
+from garbage_core.audit.findings import FINDINGS, findings_for, findings_of, findings_path, load_findings
+from garbage_core.errors import GarbageError
+from garbage_core.runs.run import Run
 from garbage_core.utils.text import capital, count, escape, percent
 
 if TYPE_CHECKING:
@@ -21,25 +23,32 @@ COMMANDS = "python -m garbage_core embed transfer\npython -m garbage_core audit"
 CARDS, TILES = 6, 12  # findings to a page: of several photos, of one
 
 
-def findings_or_none() -> pd.DataFrame | None:
-    """Returns the findings that lie with the runs, None without any. Raises GarbageError if they cannot be read."""
-    path = findings_path()
-    return _read(path) if path.is_file() else None
+def findings_or_none(run: Run | None = None) -> pd.DataFrame | None:
+    """Returns the findings of the photos of a run, or those that lie with the runs; None without any.
+
+    Raises:
+        GarbageError: They cannot be read, or are of other photos than the run's.
+    """
+    path = findings_path(run.info.get("data_fingerprint") if run else None)
+    return _read(path, run) if path.is_file() else None
 
 
-def findings_or_stop() -> pd.DataFrame:
-    """Returns the findings that lie with the runs; without any, says how to get them and ends the page."""
-    findings = findings_or_none()
+def findings_or_stop(run: Run) -> pd.DataFrame:
+    """Returns the findings of the photos of a run; without any, says how to get them and ends the page."""
+    try:
+        findings, note = findings_or_none(run), "The photos have not been audited yet."
+    except GarbageError as error:
+        findings, note = None, escape(str(error).replace("`", ""), 500)
     if findings is None:
-        st.info("The photos have not been audited yet. Do so, then reload this page:", icon=":material/fact_check:")
+        st.info(f"{note} Do so, then reload this page:", icon=":material/fact_check:")
         st.code(COMMANDS, language="bash")
         st.stop()
     return findings
 
 
 @cache.data(max_entries=4)
-def _read(path: Path) -> pd.DataFrame:
-    return load_findings(path)
+def _read(path: Path, run: Run | None) -> pd.DataFrame:
+    return findings_for(run) if run else load_findings(path)
 
 
 def write_numbers(findings: pd.DataFrame) -> None:

@@ -158,7 +158,7 @@ def _two_labels(photos: pd.DataFrame, findings: pd.DataFrame | None) -> list[Exa
 def examples_here(runs: list[Run]) -> list[Example]:
     """Returns the examples that can be shown on this machine."""
     dataset = dataset_or_none()
-    found = _examples(runs, dataset, findings_path()) if dataset is not None else []
+    found = _examples(runs, dataset, findings_path(dataset.fingerprint)) if dataset is not None else []
     return found or [Example(key, *words) for key, words in _DRAWINGS.items()]
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.widgets.charts import drawn, show, show_table
+from garbage_app.widgets.gallery import dataset_or_none
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.errors import GarbageError
 from garbage_core.studies.tables import study_path
@@ -68,7 +69,8 @@ def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None
     """
     from garbage_core.figures import data as figures_data
 
-    path = study_path("photos")
+    dataset = dataset_or_none()
+    path = study_path("photos", dataset.fingerprint if dataset else None)
     has_bytes = "bytes" in photos
     whole_key = (key, has_bytes, path)
     try:

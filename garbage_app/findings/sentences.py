@@ -64,7 +64,7 @@ def _or_nothing(say: Callable[[Run, Run], str], a: Run, b: Run) -> str:
 
 
 def _audit(_a: Run, b: Run) -> str:
-    found = findings_or_none()
+    found = findings_or_none(b)
     return "" if found is None else conclusion(b, SPLIT, found)[0]
 
 

@@ -5,13 +5,15 @@
     models/<name>/embeddings.npz   one vector per photo, and what classifiers make of a photo that they never saw
     models/<name>/embedding.csv    the vectors on a map of two dimensions: file, x, y
 
-Reading them needs neither Keras nor the photos. Both are refused once the run has other weights.
+Reading them needs neither Keras nor the photos. Both are refused once the run has other weights. Those of other photos
+than the ones that were embedded first lie below their fingerprint, see `runs.results`.
 """
 
 import io
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,7 @@ from garbage_core.data.dataset import Dataset
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import compile_model, run_over
+from garbage_core.runs.results import place_for, result_of
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_bytes, write_csv
 from garbage_core.utils.system import map_photos
@@ -135,26 +138,32 @@ def flat_map(embeddings: Embeddings, seed: int = _SEED) -> pd.DataFrame:
     return pd.DataFrame({"file": embeddings.files, "x": x.round(3), "y": y.round(3)})
 
 
-def save_embeddings(run: Run, embeddings: Embeddings, places: pd.DataFrame) -> None:
-    """Writes embeddings and their map into the run's folder, float16, each file whole or not at all."""
+def save_embeddings(run: Run, embeddings: Embeddings, places: pd.DataFrame) -> Path:
+    """Writes embeddings and their map into the run's folder, float16, each file whole or not at all; returns where."""
     arrays = {part.name: np.array(getattr(embeddings, part.name)) for part in fields(embeddings)}
     arrays |= {name: arrays[name].astype(np.float16) for name in ("vectors", "probabilities")}
     packed = io.BytesIO()
     np.savez_compressed(packed, allow_pickle=False, **arrays)
-    write_csv(places, run.path / MAP_FILE)
-    write_bytes(packed.getvalue(), run.path / EMBEDDINGS_FILE)
+    path = place_for(run.path / EMBEDDINGS_FILE, embeddings.fingerprint)
+    write_csv(places, path.with_name(MAP_FILE))
+    return write_bytes(packed.getvalue(), path)
 
 
-def load_embeddings(run: Run) -> Embeddings:
+def load_embeddings(run: Run, fingerprint: str | None = None) -> Embeddings:
     """Reads the embeddings of a run.
 
+    Args:
+        run: The run.
+        fingerprint: Of the data set whose embeddings are wanted; None takes those that were computed first.
+
     Raises:
-        GarbageError: There are none, they cannot be read, or they were computed with other weights.
+        GarbageError: There are none of these photos, they cannot be read, or they were computed with other weights.
     """
     again = f"compute them with `python -m garbage_core embed {run.name}`"
-    path = run.path / EMBEDDINGS_FILE
+    path = result_of(run.path / EMBEDDINGS_FILE, fingerprint)
     if not path.is_file():
-        raise GarbageError(f"The run {run.name!r} has no embeddings: {again}.")
+        only = ", only of other photos" if (run.path / EMBEDDINGS_FILE).is_file() else ""
+        raise GarbageError(f"The run {run.name!r} has no embeddings{' of these photos' * bool(only)}{only}: {again}.")
     try:
         with np.load(path, allow_pickle=False) as packed:
             found = Embeddings(
@@ -178,10 +187,10 @@ def load_embeddings(run: Run) -> Embeddings:
     return found
 
 
-def load_map(run: Run) -> pd.DataFrame:
-    """Reads the map of a run's embeddings: columns `file`, `x`, `y`. Raises GarbageError as `load_embeddings`."""
-    load_embeddings(run)
-    path = run.path / MAP_FILE
+def load_map(run: Run, fingerprint: str | None = None) -> pd.DataFrame:
+    """Reads the map of a run's embeddings: columns `file`, `x`, `y`; called and raises as `load_embeddings`."""
+    load_embeddings(run, fingerprint)
+    path = result_of(run.path / EMBEDDINGS_FILE, fingerprint).with_name(MAP_FILE)
     try:
         places = pd.read_csv(path, dtype={"file": str}, keep_default_na=False)
         return places[["file", "x", "y"]].astype({"x": float, "y": float})

@@ -19,6 +19,7 @@ and no photo, so it can be shown where the photos are not. It has one row per ph
     suggested       mislabeled: the more probable label
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,7 +40,8 @@ from garbage_core.audit.label_issues import NEIGHBORS, OUTLIER_FROM, search_labe
 from garbage_core.data.dataset import Dataset
 from garbage_core.data.splits import SPLITS
 from garbage_core.errors import GarbageError
-from garbage_core.runs.run import models_dir
+from garbage_core.runs.results import noted, result_of
+from garbage_core.runs.run import Run, models_dir
 from garbage_core.utils.files import write_csv
 
 _PHOTO = ("file", "label", "split")
@@ -126,9 +128,13 @@ FINDINGS: dict[str, Finding] = {
 }
 
 
-def findings_path() -> Path:
-    """Returns where the findings of the data set lie: `audit/findings.csv` in the folder of the runs."""
-    return models_dir() / "audit" / "findings.csv"
+def findings_path(fingerprint: str | None = None) -> Path:
+    """Returns where the findings of a data set lie, whether or not they are there, see `runs.results`.
+
+    `fingerprint` is that of the data set; None takes those that were there first: `audit/findings.csv` in the folder of
+    the runs.
+    """
+    return result_of(models_dir() / "audit" / "findings.csv", fingerprint)
 
 
 def audit(
@@ -189,9 +195,17 @@ def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[list(COLUMNS)].astype({"score": float, "bits": float, "cosine": float}).reset_index(drop=True)
 
 
-def save_findings(findings: pd.DataFrame, path: str | Path | None = None) -> Path:
-    """Writes a table of findings as CSV, with four decimals; to `findings_path()` if no path is given."""
-    return write_csv(findings.astype({"bits": "Int64"}), path or findings_path(), "%.4f")
+def save_findings(findings: pd.DataFrame, path: str | Path | None = None, fingerprint: str | None = None) -> Path:
+    """Writes a table of findings as CSV, with four decimals.
+
+    Args:
+        findings: Table of findings.
+        path: File to write; None takes `findings_path()`.
+        fingerprint: Of the data set, noted beside the table.
+    """
+    path = Path(path or findings_path())
+    with noted(path, fingerprint) if fingerprint else contextlib.nullcontext():
+        return write_csv(findings.astype({"bits": "Int64"}), path, "%.4f")
 
 
 def load_findings(path: str | Path | None = None) -> pd.DataFrame:
@@ -223,6 +237,18 @@ def load_findings(path: str | Path | None = None) -> pd.DataFrame:
             f"{path} holds findings of the kind {unknown[0]!r}, which is none of {', '.join(kinds)}: {again}."
         )
     return table
+
+
+def findings_for(run: Run) -> pd.DataFrame:
+    """Reads the findings of the photos that a run was trained on. Raises GarbageError if there are none of these."""
+    path = findings_path(run.info.get("data_fingerprint"))
+    found = load_findings(path)
+    if len(found) and not found["file"].isin(run.predictions["file"]).any():
+        raise GarbageError(
+            f"{path} holds no finding of the photos of {run.name!r}, only of others: run "
+            "`python -m garbage_core audit` on these."
+        )
+    return found
 
 
 def findings_of(findings: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -59,6 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GarbageError as error:
         print(" ".join(str(error).splitlines()), file=sys.stderr)
         return 2
+    except ModuleNotFoundError as error:
+        package = (error.name or str(error)).partition(".")[0]
+        if package == __package__.partition(".")[0]:
+            raise
+        print(
+            f"This command needs the package {package!r}, which is not installed: pip install -r requirements.txt.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print(f"\nStopped before the end. {args.after_stop}", file=sys.stderr)
         return 130

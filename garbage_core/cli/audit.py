@@ -4,7 +4,6 @@ import argparse
 from typing import TYPE_CHECKING, Any, TextIO
 
 from garbage_core.cli.options import add_common, progress_bar, warn, write_result
-from garbage_core.errors import GarbageError
 from garbage_core.utils.text import count, printable, text_table
 
 if TYPE_CHECKING:
@@ -19,27 +18,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser, "--data-dir")
     parser.add_argument("--model", metavar="NAME", default="transfer", help="name of a run (default: %(default)s)")
     parser.add_argument("--duplicates-only", action="store_true", help="without a model, by the photos alone")
-    parser.add_argument("-o", "--out", metavar="FILE", help="table to write (default: audit/findings.csv in models)")
+    parser.add_argument(
+        "-o",
+        "--out",
+        metavar="FILE",
+        help="table to write (default: audit/findings.csv in models, or for other photos than its own below it)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is about other photos")
     add_common(parser, "--json")
 
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
     """Looks for all that is wrong with a data set, writes the findings and prints them."""
     from garbage_core.audit.embeddings import load_embeddings
-    from garbage_core.audit.findings import audit, counts, save_findings
+    from garbage_core.audit.findings import audit, counts, findings_path, save_findings
     from garbage_core.data.dataset import load_dataset, split_dataset
+    from garbage_core.runs.results import check_replaces, place_for
     from garbage_core.runs.run import load_run
+    from garbage_core.utils.files import check_folder
 
     trained = None if args.duplicates_only else load_run(args.model)
-    embeddings = load_embeddings(trained) if trained else None
+    check_folder(args.out or findings_path(), make=not args.out)
     dataset = load_dataset(args.data_dir)
+    target = args.out or place_for(findings_path(), dataset.fingerprint)
+    check_replaces(target, dataset.fingerprint, findings_path(), args.force)
+    embeddings = load_embeddings(trained, dataset.fingerprint) if trained else None
     photos = split_dataset(dataset)
     with progress_bar("audit", len(photos)) as bar:
         findings = audit(dataset, photos, embeddings, bar.update)
-    try:
-        path = save_findings(findings, args.out)
-    except OSError as error:
-        raise GarbageError(f"The findings cannot be written ({error}): choose another file with --out.") from error
+    path = save_findings(findings, target, dataset.fingerprint)
     summary = {
         "source": str(dataset.source),
         "photos": len(photos),

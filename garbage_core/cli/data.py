@@ -54,10 +54,14 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         summary |= _extra_sets(dataset, protocol, args.extra)
     if args.statistics:
         from garbage_core.data.photo_statistics import measure_photos, write_statistics
+        from garbage_core.runs.results import noted, place_for
         from garbage_core.studies.tables import study_path
+        from garbage_core.utils.files import check_folder
 
-        with progress_bar("measure", len(dataset.photos)) as bar:
-            path = write_statistics(measure_photos(dataset, bar.update), study_path("photos"))
+        path = place_for(study_path("photos"), dataset.fingerprint)
+        check_folder(path, make=True)
+        with progress_bar("measure", len(dataset.photos)) as bar, noted(path, dataset.fingerprint):
+            write_statistics(measure_photos(dataset, bar.update), path)
         warn(f"Size, brightness and dominant color of {len(dataset.photos):,} photos are in {path}.")
     write_result(summary, _text, args.json, out)
     return 0

@@ -22,18 +22,20 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     from garbage_core.audit.embeddings import EMBEDDINGS_FILE, MAP_FILE, embed, flat_map, save_embeddings
     from garbage_core.data.dataset import load_dataset
     from garbage_core.runs.run import load_run
+    from garbage_core.utils.locks import only_writer
 
     trained = load_run(args.name)
     trained.check_weights()
-    dataset = load_dataset(args.data_dir)
-    with progress_bar("embed", len(dataset.photos)) as bar:
-        found = embed(trained, dataset, bar.update)
-    save_embeddings(trained, found, flat_map(found))
+    with only_writer(trained.path):
+        dataset = load_dataset(args.data_dir)
+        with progress_bar("embed", len(dataset.photos)) as bar:
+            found = embed(trained, dataset, bar.update)
+        path = save_embeddings(trained, found, flat_map(found))
     labels = pd.Categorical(dataset.photos["label"], found.classes).codes
     accuracy = float((found.probabilities.argmax(axis=1) == labels).mean())
     out.write(
         f"{trained.name}: {count(len(found.files), 'photo')}, {found.vectors.shape[1]} components each. Classifiers on "
         f"{found.layer} predict {percent(accuracy, plain=True)} of the photos correctly that they never saw.\n"
-        f"Written to {trained.path}: {EMBEDDINGS_FILE}, {MAP_FILE}\n"
+        f"Written to {path.parent}: {EMBEDDINGS_FILE}, {MAP_FILE}\n"
     )
     return 0

@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|ZIP",
         help="photos of anything but waste: one half is to be refused, with the other it is measured",
     )
+    parser.add_argument("--force", action="store_true", help="replace a detector that was fitted to other photos")
     parser.add_argument("--compare", metavar="FILE.csv", help="also measure other methods, and write or renew a table")
     add_common(parser, "--json")
 
@@ -62,12 +63,21 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     from garbage_core.data.photo_sets import load_extra_set
     from garbage_core.evaluation.card import write_card
     from garbage_core.inference.ood_detector import save
+    from garbage_core.runs.results import fingerprint_of
     from garbage_core.studies.ood import COLUMNS, compare_methods, measure
     from garbage_core.studies.ood_methods import METHODS, fit_detector, train_head
     from garbage_core.studies.ood_pictures import compute_features
+    from garbage_core.utils.locks import only_writer
 
     earlier = _earlier(args.compare, COLUMNS) if args.compare else None
     dataset = load_dataset(args.data_dir, verify=False)
+    path = trained.ood_path
+    own = fingerprint_of(path) or trained.info.get("data_fingerprint")
+    if path.is_file() and own != dataset.fingerprint and not args.force:
+        raise GarbageError(
+            f"The detector of {trained.name!r} was fitted to other photos than those in {str(dataset.source)!r}: name "
+            "its own with --data-dir, or add --force to replace it."
+        )
     extras = [load_extra_set(source, trained.classes) for source in args.extra]
     with progress_bar("features") as bar:
         pictures = compute_features(
@@ -75,8 +85,9 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         )
     head = train_head(pictures)
     detector = fit_detector(pictures, trained, head)
-    path = save(detector, trained)
-    write_card(trained)
+    with only_writer(trained.path):
+        path = save(detector, trained, dataset.fingerprint)
+        write_card(trained)
     measured = measure(pictures, head.score(pictures.features), detector.level)
     if earlier is not None:
         with progress_bar("compare", len(METHODS), "method") as bar:
@@ -170,7 +181,4 @@ def _earlier(path: str, columns: tuple[str, ...]) -> "pd.DataFrame":
 def _write(rows: "pd.DataFrame", path: str) -> None:
     from garbage_core.utils.files import write_csv
 
-    try:
-        write_csv(rows, path, "%.4f")
-    except OSError as error:
-        raise GarbageError(f"{path!r} cannot be written ({error.strerror}): choose another file.") from error
+    write_csv(rows, path, "%.4f")

@@ -65,6 +65,7 @@ def _add_feature_arguments(parser: argparse.ArgumentParser, file: str) -> None:
         "--cache", metavar="DIR", help="folder to store feature maps in, 1 GB (default: the user's cache)"
     )
     parser.add_argument("-o", "--out", metavar="FILE", help=f"table to write (default: {file} in models/studies)")
+    parser.add_argument("--force", action="store_true", help="replace FILE even if it is about other photos")
     parser.set_defaults(after_stop="Feature maps are stored: the same command goes on from there.")
 
 
@@ -72,17 +73,18 @@ def run_imbalance(args: argparse.Namespace, out: TextIO) -> int:
     """Compares the strategies, in heads that are trained now or in finished runs; writes the table and a conclusion."""
     from garbage_core.studies.tables import STRATEGY_RUNS, imbalance_conclusion
 
-    path = _target(args.out, STRATEGY_RUNS if args.names else "imbalance")
-    table = _measure_runs(args, path) if args.names else _train_heads(args, path)
+    _check_out(args.out)
+    table, path = _measure_runs(args, STRATEGY_RUNS) if args.names else _train_heads(args, "imbalance")
     split = "val" if args.val_only and not args.names else "test"
     out.write(f"{imbalance_conclusion(table, split)}\nWritten to {path}\n")
     return 0
 
 
-def _train_heads(args: argparse.Namespace, path: Path) -> "pd.DataFrame":
+def _train_heads(args: argparse.Namespace, name: str) -> "tuple[pd.DataFrame, Path]":
     """Trains a head with each strategy on the features of the frozen network, and writes the table as it grows."""
     start_keras()
     from garbage_core.data.dataset import load_dataset
+    from garbage_core.runs.results import noted
     from garbage_core.studies.features import FeatureMaker, FeatureRecipe
     from garbage_core.studies.imbalance import Budget, run_imbalance_study
 
@@ -91,36 +93,46 @@ def _train_heads(args: argparse.Namespace, path: Path) -> "pd.DataFrame":
     budget = Budget(**{name: value for name, value in given.items() if value is not None})
     maker = FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache)
     splits = ("val",) if args.val_only else ("val", "test")
-    return run_imbalance_study(dataset, maker, budget, args.seeds, path, splits, warn)
+    path = _target(args, name, dataset.fingerprint)
+    with noted(path, dataset.fingerprint):
+        return run_imbalance_study(dataset, maker, budget, args.seeds, path, splits, warn), path
 
 
-def _measure_runs(args: argparse.Namespace, path: Path) -> "pd.DataFrame":
+def _measure_runs(args: argparse.Namespace, name: str) -> "tuple[pd.DataFrame, Path]":
     """Measures finished runs that differ in their strategy, and writes the table."""
+    from garbage_core.runs.results import noted
     from garbage_core.runs.run import load_run
     from garbage_core.studies.imbalance import measure_strategies
     from garbage_core.utils.files import write_csv
 
-    table = measure_strategies([load_run(name, args.runs) for name in args.names])
-    write_csv(table, path, "%.5f")
-    return table
+    runs = [load_run(run, args.runs) for run in args.names]
+    table = measure_strategies(runs)
+    fingerprint = str(runs[0].info.get("data_fingerprint"))
+    path = _target(args, name, fingerprint)
+    with noted(path, fingerprint):
+        write_csv(table, path, "%.5f")
+    return table, path
 
 
 def run_lab(args: argparse.Namespace, out: TextIO) -> int:
     """Makes the features of page Imbalance, and tries every strategy on ever fewer photos of the rarest class."""
+    from garbage_core.runs.results import noted
     from garbage_core.studies import imbalance_lab
     from garbage_core.utils.files import write_csv
 
-    path = _target(args.out, "imbalance_lab")
+    _check_out(args.out)
     start_keras()
     from garbage_core.data.dataset import load_dataset
     from garbage_core.studies.features import FeatureMaker, FeatureRecipe
 
     dataset = load_dataset(args.data_dir)
+    path = _target(args, "imbalance_lab", dataset.fingerprint)
     lab = imbalance_lab.make_lab(dataset, FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache))
     imbalance_lab.save_lab(lab, path.with_suffix(".npz"))
     warn(f"Features written to {path.with_suffix('.npz')}")
     table = imbalance_lab.rarity_curve(lab, args.seeds)
-    write_csv(table, path, "%.5f")
+    with noted(path, dataset.fingerprint):
+        write_csv(table, path, "%.5f")
     means = table.pivot_table(index="strategy", columns="train_photos", values="recall", sort=False)
     out.write(f"Recall of {table['class'].iloc[0]} by its training photos, mean over {args.seeds} seeds\n")
     out.write(f"{means.to_string(float_format='{:.3f}'.format)}\n\nWritten to {path}\n")
@@ -129,6 +141,7 @@ def run_lab(args: argparse.Namespace, out: TextIO) -> int:
 
 def run_crossval(args: argparse.Namespace, out: TextIO) -> int:
     """Measures five finished runs, or a probe, on the folds of a cross-validation."""
+    from garbage_core.runs.results import noted
     from garbage_core.studies import crossval
 
     if args.probe == bool(args.names):
@@ -136,7 +149,7 @@ def run_crossval(args: argparse.Namespace, out: TextIO) -> int:
             f"A cross-validation is of five runs or of the probe, but {len(args.names)} runs were named "
             f"{'with' if args.probe else 'without'} --probe: give the one or the other."
         )
-    path = _target(args.out, "crossval_probe" if args.probe else "crossval")
+    _check_out(args.out)
     stages: list[str] = []
     dataset: Dataset | None
     if args.probe:
@@ -146,6 +159,8 @@ def run_crossval(args: argparse.Namespace, out: TextIO) -> int:
 
         dataset = load_dataset(args.data_dir)
         maker = FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache)
+        fingerprint = dataset.fingerprint
+        path = _target(args, "crossval_probe", fingerprint)
         tables, classes = crossval.probe_predictions(dataset, maker), dataset.classes
         out.write("A logistic regression on features of the frozen network; not the transfer recipe.\n\n")
     else:
@@ -154,9 +169,12 @@ def run_crossval(args: argparse.Namespace, out: TextIO) -> int:
 
         runs = [load_run(name, args.runs) for name in args.names]
         tables, classes, stages = crossval.collect_runs(runs), runs[0].classes, stage_names(runs[0])
+        fingerprint = str(runs[0].info.get("data_fingerprint"))
+        path = _target(args, "crossval", fingerprint)
         dataset = _photos_if_at_hand(args.data_dir)
     table = crossval.crossval_table(tables, classes, stages)
-    crossval.write_crossval(table, path)
+    with noted(path, fingerprint):
+        crossval.write_crossval(table, path)
     pairs = None if dataset is None else crossval.contradictions(dataset)
     out.write(crossval.crossval_text(table, pairs, tables) + f"\nWritten to {path}\n")
     return 0
@@ -174,11 +192,21 @@ def _photos_if_at_hand(data_dir: str | None) -> "Dataset | None":
         return None
 
 
-def _target(given: str | None, name: str) -> Path:
-    """Returns the file to write a table to; refuses one in a folder that is not there before hours have passed."""
+def _check_out(out: str | None) -> None:
+    """Refuses a file that cannot be written, before photos are read."""
     from garbage_core.studies.tables import study_path
     from garbage_core.utils.files import check_folder
 
-    if given:
-        check_folder(given)
-    return Path(given) if given else study_path(name)
+    check_folder(out or study_path("imbalance"), make=not out)
+
+
+def _target(args: argparse.Namespace, name: str, fingerprint: str) -> Path:
+    """Returns the file to write a table to; refuses one that holds that of other photos, before hours have passed."""
+    from garbage_core.runs.results import check_replaces, place_for
+    from garbage_core.studies.tables import study_path
+    from garbage_core.utils.files import check_folder
+
+    path = Path(args.out or place_for(study_path(name), fingerprint))
+    check_folder(path, make=not args.out)
+    check_replaces(path, fingerprint, study_path(path.stem), args.force)
+    return path

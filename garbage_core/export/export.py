@@ -42,7 +42,8 @@ from garbage_core.inference.runtimes import (
     runtime_name,
 )
 from garbage_core.runs.run import Run
-from garbage_core.utils.files import check_folder, file_sha256, write_json
+from garbage_core.utils.files import cannot_write, check_folder, file_sha256, write_json
+from garbage_core.utils.locks import only_writer
 from garbage_core.utils.system import available_cores, milliseconds
 
 if TYPE_CHECKING:
@@ -92,8 +93,9 @@ def export_run(
             f"An int8 network needs training photos of {run.name!r} to measure its ranges: give --data-dir, or leave "
             "--int8 out."
         )
+    check_folder(target, 2**20 + 5 * int(run.info.get("parameters") or 0))  # converters tell a full disk in many ways
     # In the target's own folder, so that moving the files into place cannot fail half way.
-    with _temporary_folder(target.parent) as folder:
+    with only_writer(target.parent), _temporary_folder(target.parent) as folder:
         report = _export(run, runtime, dataset, folder / target.name, progress, extras)
         for file in (*report["files"], report_path(target).name):  # the report last: it says which files belong to it
             os.replace(folder / file, target.parent / file)
@@ -227,4 +229,4 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix=".export-", dir=parent) as folder:
             yield Path(folder)
     except OSError as error:
-        raise GarbageError(f"{str(parent)!r} cannot be written ({error.strerror}): choose another place.") from error
+        raise cannot_write(parent, error) from error

@@ -194,8 +194,8 @@ def fit(
     return OODDetector(*arrays, rest, distances[order], weights_sha256, level, shares[order], head)
 
 
-def save(detector: OODDetector, run: Run) -> Path:
-    """Writes a detector into the folder of its run, atomically. Returns the path."""
+def save(detector: OODDetector, run: Run, fingerprint: str = "") -> Path:
+    """Writes a detector into the folder of its run, with the fingerprint of its data set, atomically; returns where."""
     head = {} if detector.head is None else {_HEAD + name: value for name, value in vars(detector.head).items()}
     buffer = io.BytesIO()
     np.savez_compressed(
@@ -211,6 +211,7 @@ def save(detector: OODDetector, run: Run) -> Path:
         **head,
         level=np.float64(detector.level),
         weights_sha256=np.array(detector.weights_sha256),
+        fingerprint=np.array(fingerprint),
     )
     return write_bytes(buffer.getvalue(), run.path / OOD_FILE)
 

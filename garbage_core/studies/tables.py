@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from garbage_core.errors import GarbageError
+from garbage_core.runs.results import result_of
 from garbage_core.runs.run import Run, models_dir
 from garbage_core.studies.measures import DIFFERENCE_COLUMNS, MEASURE_COLUMNS
 from garbage_core.training.imbalance import STRATEGIES
@@ -34,9 +35,12 @@ ONE_TRAINING = "Chance here is that of the photos; how far one training differs 
 POOLED = "pooled"  # the fold that stands for all photos together
 
 
-def study_path(name: str) -> Path:
-    """Returns where a study's table lies, whether or not it is there: `models/studies/<name>.csv`."""
-    return models_dir() / "studies" / f"{name}.csv"
+def study_path(name: str, fingerprint: str | None = None) -> Path:
+    """Returns where a study's table lies, whether or not it is there: `models/studies/<name>.csv`.
+
+    `fingerprint` is that of the data set, see `runs.results`; None takes the table that was there first.
+    """
+    return result_of(models_dir() / "studies" / f"{name}.csv", fingerprint)
 
 
 def read_imbalance(path: str | Path | None = None) -> pd.DataFrame:

@@ -99,7 +99,7 @@ def check_folder(path: str | Path, size: int = 0, make: bool = False) -> None:
     Args:
         path: The file.
         size: Bytes that it will need at least.
-        make: Whether its folder is made if it is missing.
+        make: Whether its folder may be missing, because it will be made.
 
     Raises:
         GarbageError: The folder is missing, is none, is closed to this user or too full, or the path is a folder.
@@ -110,8 +110,8 @@ def check_folder(path: str | Path, size: int = 0, make: bool = False) -> None:
         raise GarbageError(f"There is no folder {str(folder)!r} to write {path.name!r} to: make it first.")
     if path.is_dir():
         raise GarbageError(f"{str(path)!r} is a folder: name the file to write.")
+    folder = next(one for one in (folder, *folder.absolute().parents) if one.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         trial = folder / f".tmp-{os.getpid()}-trial"  # asking is not enough: of network shares the answer may be wrong
         try:
             claim(trial, max(size, 1))

@@ -195,3 +195,11 @@ def test_damaged_findings_are_named_in_place(machine):
     (machine / "models" / "audit" / "findings.csv").write_text("finding,kind\n1,near\n")
     app = open_page()
     assert "cannot be read as findings" in words(app)
+
+
+def test_findings_of_other_photos_are_not_taken_for_the_runs(machine, findings):
+    """They said that every test photo can be counted on, because none of them was among the photos of the audit."""
+    save_findings(findings.assign(file="mine/" + findings["file"]))
+    app = open_page()
+    assert "holds no finding of the photos of" in words(app)
+    assert "Yes: none of the 431" not in words(app)
