@@ -1,4 +1,4 @@
-"""Speed as ratios, measured in turns, for the page Speed: `python -m benchmarks [ROW ...]`.
+"""Speed as ratios, measured in turns, for docs/speed.md: `python -m benchmarks [ROW ...]`.
 
 Writes each row into models/studies/bench.json as soon as it is measured. The longer benchmarks are programs of their
 own beside this file, such as `python benchmarks/soak.py`; `python -m benchmarks hostile` sends files through `classify`
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.app_speed import table
-from garbage_app.speed.results import ROWS
+from benchmarks.app_speed.results import ROWS
 from garbage_core.cli.options import add_common, positive, start_keras, warn, write_result
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import text_table

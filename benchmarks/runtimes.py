@@ -4,7 +4,7 @@
 
 Prints a table: median milliseconds, the quarter below and above, how many times as fast as `predict` (the median of the
 ratios within each round; all sides take turns), and the points of accuracy that the export loses on val. With `--keep`
-the page Speed shows it. Make the exports first, with `python -m garbage_core export`.
+`python -m docs.speed` writes it into docs/speed.md. Make the exports first, with `python -m garbage_core export`.
 """
 
 import argparse

@@ -13,15 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
 
 from garbage_app.garbage_collector import settle
 from garbage_app.photo_download import start_download
-from garbage_app.steps import CLOSING, STEPS, menu_title
+from garbage_app.steps import CLOSING, STEPS, menu_title, page_file
 from garbage_app.theme import follow_theme
 from garbage_app.uploads import forget_photos_elsewhere, keep_in_memory
+from garbage_app.widgets.next_step import next_step
 from garbage_core.data.worker_processes import use_processes
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import escape
@@ -30,18 +31,7 @@ if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
 PROCESSES_OF_SERVER = 2  # that decode photos: what fits into a host of 1 GB
-# Earlier addresses, and the page and view that have their content now.
-MOVED = {
-    "training": ("comparison", {"view": "Learning curves"}),
-    "models": ("about", {}),
-}
-_ROOT = Path(__file__).resolve().parent.parent
 _ROUTED = ContextVar("routed", default=False)  # in this run of the script, which has a thread of its own
-
-
-def page_file(name: str) -> str:
-    """Returns what `st.page_link` wants of a page. As a relative path it would be looked for beside the entry file."""
-    return str(_ROOT / "pages" / f"{name}.py")
 
 
 def page(title: str, icon: str, name: str, *, default: bool = False, hidden: bool = False) -> "StreamlitPage":
@@ -54,16 +44,6 @@ def page(title: str, icon: str, name: str, *, default: bool = False, hidden: boo
         default=default,
         visibility="hidden" if hidden else "visible",
     )
-
-
-def _moved(name: str) -> "StreamlitPage":
-    """Declares an earlier address, which leads to the page that has taken its content in."""
-    after, view = MOVED[name]
-
-    def lead_on() -> None:
-        st.switch_page(page_file(after), query_params=st.query_params.to_dict() | view)
-
-    return st.Page(lead_on, title=name.capitalize(), url_path=name, visibility="hidden")
 
 
 def route() -> None:
@@ -91,7 +71,11 @@ def route() -> None:
             ],
             "The study": [page(menu_title(step), step.icon, step.page) for step in (*STEPS, CLOSING)],
             "Bench": [page("Evaluation", "target", "evaluation")],
-            "About": [page("About", "info", "about"), page("Speed", "speed", "speed"), *map(_moved, MOVED)],
+            "About": [
+                page("About", "info", "about"),
+                # Earlier addresses, which lead to the pages that have their content now.
+                *(page(name.capitalize(), "redo", name, hidden=True) for name in ("training", "models", "speed")),
+            ],
         }
     )
     forget_photos_elsewhere(chosen.url_path)
@@ -102,6 +86,7 @@ def route() -> None:
             follow_theme()
             with st.container(width=1100), _stop_without():
                 chosen.run()
+                next_step(chosen.url_path)
     finally:
         _ROUTED.reset(routed)
         settle()
@@ -125,3 +110,8 @@ def ensure_routed() -> None:
     if not _ROUTED.get():
         route()
         st.stop()
+
+
+def lead_on(name: str, **view: str) -> NoReturn:
+    """Leads from an earlier address to the page NAME, with the address's own parameters and these."""
+    st.switch_page(page_file(name), query_params=st.query_params.to_dict() | view)

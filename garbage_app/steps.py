@@ -1,6 +1,9 @@
 """The study as numbered steps: which pages they are, in which order, under which names."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+_PAGES = Path(__file__).resolve().parent.parent / "pages"
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,8 @@ def menu_title(step: Step) -> str:
     """Returns the name of a page in the menu: "1 Data"."""
     number = number_of(step.page)
     return f"{number} {step.title}" if number else step.title
+
+
+def page_file(name: str) -> str:
+    """Returns what `st.page_link` wants of a page. As a relative path it would be looked for beside the entry file."""
+    return str(_PAGES / f"{name}.py")

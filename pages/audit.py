@@ -6,13 +6,11 @@ from garbage_app.audit.clean_subset import conclusion, write_effect
 from garbage_app.audit.findings import findings_or_stop, write_findings, write_method, write_numbers
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import choose_run, choose_split, runs_or_stop
-from garbage_app.widgets.next_step import next_step
 from garbage_app.widgets.page_header import answer, question, to_try
 
 ensure_routed()
 
-PAGE = "audit"
-place = question("Can the data be trusted?", PAGE)
+place = question("Can the data be trusted?", "audit")
 runs = runs_or_stop()
 with st.container(horizontal=True):
     run = choose_run(runs)
@@ -25,4 +23,3 @@ st.subheader("What they do to the result", anchor=False)
 write_effect(run, split, findings)
 write_numbers(findings)
 write_method()
-next_step(PAGE)

@@ -8,14 +8,12 @@ from garbage_app.augmentation.preview import choose_photo, write_pipeline, write
 from garbage_app.augmentation.words import pipeline_in_words, trained_with, versions_in_words
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.gallery import dataset_or_none
-from garbage_app.widgets.next_step import next_step
 from garbage_app.widgets.page_header import answer, needs_tensorflow, question, to_try
 from garbage_core.runs.run import list_runs
 
 ensure_routed()
 
-PAGE = "augmentation"
-place = question("What does training change in the photos?", PAGE)
+place = question("What does training change in the photos?", "augmentation")
 needs_tensorflow("Changing photos as training does")
 with st.spinner("Loading Keras, once per server"):
     from garbage_core.training.augmentation import PIPELINES, pipeline
@@ -58,4 +56,3 @@ answer(place, versions_in_words(runs[:2]) or shown, f"{shown} {trained_with(runs
 to_try("set the strength to 2: can you still tell what it is?")
 write_pipeline(batch, name, strength, seed)
 write_transformations(batch, strength, seed)
-next_step(PAGE)

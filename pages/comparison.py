@@ -11,16 +11,14 @@ from garbage_app.results import comparison_of
 from garbage_app.router import ensure_routed
 from garbage_app.training.learning_curves import write_training
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_split, runs_or_stop
-from garbage_app.widgets.next_step import next_step
 from garbage_app.widgets.page_header import answer, question, to_try
 from garbage_core.runs.run import list_runs
 from garbage_core.utils.text import escape
 
 ensure_routed()
 
-PAGE = "comparison"
 names = {run.name for run in list_runs()}
-place = question("Is transfer better?" if {"scratch", "transfer"} <= names else "Which model is better?", PAGE)
+place = question("Is transfer better?" if {"scratch", "transfer"} <= names else "Which model is better?", "comparison")
 runs = runs_or_stop()
 if len(runs) < 2:
     st.info(
@@ -69,4 +67,3 @@ else:
     else:
         with costs:
             write_costs(pair)
-next_step(PAGE)

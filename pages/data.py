@@ -10,14 +10,12 @@ from garbage_app.data.splits import photos_by_split, unevenness, write_problems,
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import shared_runs
 from garbage_app.widgets.gallery import dataset_or_none
-from garbage_app.widgets.next_step import next_step
 from garbage_app.widgets.page_header import answer, question, to_try
 from garbage_core.data.dataset import split_counts
 
 ensure_routed()
 
-PAGE = "data"
-place = question("What is in the data?", PAGE)
+place = question("What is in the data?", "data")
 dataset, runs = dataset_or_none(), shared_runs()
 photos, source = photos_by_split(dataset, runs)
 present = list(photos["label"].unique())
@@ -34,4 +32,3 @@ write_evenness(counts, key)
 if dataset is not None:
     write_problems(dataset)
 write_source(classes)
-next_step(PAGE)

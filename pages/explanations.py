@@ -5,14 +5,12 @@ from garbage_app.explanations.explain import Choice, explain
 from garbage_app.explanations.layout import choose_map
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import runs_or_stop
-from garbage_app.widgets.next_step import next_step
 from garbage_app.widgets.page_header import answer, question, to_try
 from garbage_app.widgets.photo_picker import pick_photo
 
 ensure_routed()
 
-PAGE = "explanations"
-place = question("Which part of the photo decides?", PAGE)
+place = question("Which part of the photo decides?", "explanations")
 to_try("take a photo of your own, and move the object to where the map is cold.")
 runs = choose_models(runs_or_stop())
 photo = pick_photo(runs)
@@ -24,4 +22,3 @@ else:
     explain(photo, runs, Choice(method, stack, label), opacity, place)
 for run in runs:
     start_loading(run)
-next_step(PAGE)

@@ -7,8 +7,8 @@ import streamlit as st
 from garbage_app.comparison.metrics import choose_pair
 from garbage_app.findings.report import html_report
 from garbage_app.findings.sentences import findings
-from garbage_app.router import ensure_routed, page_file
-from garbage_app.steps import number_of
+from garbage_app.router import ensure_routed
+from garbage_app.steps import number_of, page_file
 from garbage_app.widgets.choosers import runs_or_stop
 from garbage_app.widgets.page_header import answer, question
 

@@ -8,14 +8,12 @@ from garbage_app.imbalance.outcome import write_outcome
 from garbage_app.imbalance.rarity import headline, write_rarity
 from garbage_app.imbalance.strategies import write_descriptions, write_networks, write_study
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.next_step import next_step
 from garbage_app.widgets.page_header import answer, question, to_try
 from garbage_core.utils.text import escape
 
 ensure_routed()
 
-PAGE = "imbalance"
-place = question("What does imbalance do?", PAGE)
+place = question("What does imbalance do?", "imbalance")
 files = files_or_none()
 if files is not None:
     answer(place, *headline(files))
@@ -33,4 +31,3 @@ if files is not None:
 write_adjustment()
 write_networks(write_study(place if files is None else None))
 write_descriptions()
-next_step(PAGE)

@@ -1,7 +1,7 @@
 """One photo through one network by every runtime that it was exported to, timed in turns with the usual `predict`.
 
 rows = race(load_run("transfer"), size=(224, 224))  # needs Keras; benchmarks/runtimes.py is the command for it
-write_race(load_run("transfer"), (224, 224), rows, 25)  # in models/studies/runtimes.json; the page Speed shows it
+write_race(load_run("transfer"), (224, 224), rows, 25)  # in models/studies/runtimes.json
 """
 
 import os
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.app_speed.results import COMPILED, SCHEMA_VERSION, USUAL, race_path
 from benchmarks.app_speed.table import machine
-from garbage_app.speed.results import COMPILED, SCHEMA_VERSION, USUAL, race_path
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_json

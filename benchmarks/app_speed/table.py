@@ -3,8 +3,8 @@
     rows = measure(["overhead"], Settings(list_runs()))  # no name for all rows; `python -m benchmarks` stores them
 
 Milliseconds say little about another machine, and less about a busy one; a ratio of two ways that were timed in turns
-says more. What a row times is in `rows` and `training` beside this module. Page Speed reads the file by
-`garbage_app.speed.results`, where the rows and their goals are.
+says more. What a row times is in `rows` and `training` beside this module. The rows and their goals
+are in `benchmarks.app_speed.results`; `python -m docs.speed` writes what was measured into docs/speed.md.
 """
 
 import os
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from garbage_app.speed.results import ROWS, SCHEMA_VERSION, Row, bench_path, read_bench
+from benchmarks.app_speed.results import ROWS, SCHEMA_VERSION, Row, bench_path, read_bench
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.files import write_json

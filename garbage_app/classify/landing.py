@@ -8,7 +8,7 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.classifiers import accuracy
-from garbage_app.router import page_file
+from garbage_app.steps import page_file
 from garbage_app.widgets.gallery import class_icon
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.errors import GarbageError

@@ -21,7 +21,7 @@ from garbage_app.classify.decision import (
 from garbage_app.classify.fool import write_fooling
 from garbage_app.classify.verdict import write_models, write_verdict
 from garbage_app.photo import Photo, preview_of
-from garbage_app.router import page_file
+from garbage_app.steps import page_file
 from garbage_app.uploads import keep_photo
 from garbage_app.widgets.charts import show
 from garbage_app.widgets.heat_view import show_heat_view

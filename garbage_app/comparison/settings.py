@@ -1,7 +1,7 @@
 """What differs between the trainings of two runs besides their starting weights, from their configs."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -33,10 +33,23 @@ def differing_settings(a: Run, b: Run) -> pd.DataFrame:
     Returns:
         Columns `Setting` and the titles of both runs, in words; no rows if nothing but the start differs.
     """
-    rows = [(title, say(a), say(b)) for title, say in _WORDED.items()]
-    rows += [(_title(field), _value(a.config, field), _value(b.config, field)) for field in _fields()]
-    differing = [row for row in rows if len(set(row[1:])) > 1]
-    return pd.DataFrame(differing, columns=["Setting", a.title, b.title])
+    table = settings(a, b, list(_WORDED) + _fields())
+    return table[table.iloc[:, 1] != table.iloc[:, 2]].reset_index(drop=True)
+
+
+def settings(a: Run, b: Run, which: Sequence[str] = ()) -> pd.DataFrame:
+    """Returns settings of two trainings in words, columns as `differing_settings`.
+
+    Args:
+        a: A run.
+        b: Another.
+        which: Rows; without any, the start and what a reader should think of first.
+    """
+    rows: list[tuple[str, str, str]] = []
+    for name in which or ["Starting weights", *_WORDED, "imbalance", "optimizer", "dropout"]:
+        say = {"Starting weights": lambda run: run.start, **_WORDED}.get(name)
+        rows += [(name, say(a), say(b)) if say else (_title(name), _value(a.config, name), _value(b.config, name))]
+    return pd.DataFrame(rows, columns=["Setting", a.title, b.title])
 
 
 def write_settings(pair: tuple[Run, Run]) -> None:

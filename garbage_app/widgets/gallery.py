@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from garbage_app import cache
 from garbage_app.photo_download import write_download
-from garbage_app.router import page_file
+from garbage_app.steps import page_file
 from garbage_core.data.classes import class_edge
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError

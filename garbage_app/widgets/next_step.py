@@ -2,22 +2,14 @@
 
 import streamlit as st
 
-from garbage_app.router import page_file
-from garbage_app.steps import CLOSING, STEPS, menu_title, number_of
+from garbage_app.steps import CLOSING, STEPS, menu_title, number_of, page_file
 
 
 def next_step(page: str) -> None:
-    """Writes the link to the step after a page, or to the closing page after the last.
-
-    Args:
-        page: Name of a step's file in pages/.
-
-    Raises:
-        ValueError: If the page is no step.
-    """
+    """Writes the link to the step after a page, or to the closing page after the last; nothing for other pages."""
     number = number_of(page)
     if number is None:
-        raise ValueError(f"{page!r} is no step: name one of {', '.join(step.page for step in STEPS)}.")
+        return
     after = STEPS[number] if number < len(STEPS) else CLOSING
     st.divider()
     with st.container(horizontal_alignment="right"):

@@ -218,3 +218,28 @@ def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str, dark: 
         f"both predict the same for {number(same)} ({percent(same / photos if photos else float('nan'))})."
     )
     return matrix(agreement, texts, hovers, alt, f"Predicted by {title_a}", f"Predicted by {title_b}", dark=dark)
+
+
+def times_per_photo(rows: Sequence[tuple[str, float, float, float]]) -> go.Figure:
+    """Draws the milliseconds that a photo takes with each model.
+
+    Of each model its title, the median and the ends of the middle half are given.
+    """
+    titles = [title for title, *_ in rows]
+    median, low, high = (np.array(column) for column in list(zip(*rows, strict=True))[1:])
+    colors = [model_color(title, position) for position, title in enumerate(titles)]
+    bars = go.Bar(
+        x=median,
+        y=titles,
+        orientation="h",
+        marker=bar_marker(colors, colors, 0.4, ""),
+        error_x=whisker(NEUTRAL, median, low, high),
+        text=[f"{value:.0f} ms" for value in median],
+        textposition="inside",
+        insidetextanchor="start",
+        hovertemplate="%{y}: %{x:.1f} ms<extra></extra>",
+    )
+    alt = f"Bars of the time that a photo takes: {listing([f'{t} {m:.0f} milliseconds' for t, m, *_ in rows])}."
+    height = 60 + 44 * len(rows)
+    axis = {"title": "Milliseconds per photo", "rangemode": "tozero"}
+    return figure([bars], alt, height, xaxis=axis, yaxis=row_axis(titles), showlegend=False)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from benchmarks.__main__ import main
 from benchmarks.app_speed import table as bench
+from benchmarks.app_speed.results import ROWS, read_bench, read_race
 from benchmarks.app_speed.runtimes import race, write_race
 from benchmarks.app_speed.table import Measured, Settings, result, write_bench
-from garbage_app.speed.results import ROWS, read_bench, read_race
+from docs import speed
 from garbage_core.errors import GarbageError
 from tests.fixtures.runs import fake_run
 
@@ -215,41 +215,15 @@ def test_what_is_kept_of_a_race_is_read_or_refused(tmp_path):
         read_race(path)
 
 
-# The page
+# The page in docs
 
 
-def open_page(monkeypatch, folder):
-    monkeypatch.setenv("GARBAGE_MODELS", str(folder))
-    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=250)
-    app.switch_page("pages/speed.py").run()
-    assert not app.exception
-    return app
-
-
-def test_page_says_how_to_measure_where_nothing_was(tmp_path, monkeypatch):
-    app = open_page(monkeypatch, tmp_path)
-    assert "Nothing has been measured yet" in app.info[0].value
-    assert app.code[0].value == "python -m benchmarks"
-
-
-def test_page_shows_the_rows_and_names_the_goals_that_are_missed(tmp_path, monkeypatch):
-    fake_run(tmp_path, "transfer")
-    rows = [row("photo", [60], [100]), row("folder", [95], [100]), row("page", [120])]
-    write_bench(rows, tmp_path / "studies" / "bench.json")
-    app = open_page(monkeypatch, tmp_path)
-    headline = app.subheader[0].value.replace("\\", "")
-    assert headline.startswith("2 of 3 goals are reached; not yet: phone's photo, all models")
-    shown = app.dataframe[0].value
-    assert list(shown["Ratio"]) == ["0.60", "0.95", ""]
-    assert list(shown["Goal"]) == ["at most 0.5", "at least 0.9", "at most 300 ms"]
-    assert list(shown["Reached"]) == [False, True, True]
-    assert len(app.code) == 3
-    write_bench([row("photo", [30], [100])], tmp_path / "studies" / "bench.json")
-    assert open_page(monkeypatch, tmp_path).subheader[0].value == "Yes: all 3 goals are reached."
-
-
-def test_page_shows_how_fast_each_runtime_is(tmp_path, monkeypatch):
+def test_page_says_what_was_measured_and_which_goals_are_reached(tmp_path, monkeypatch):
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path))
+    monkeypatch.setattr(speed, "PAGE", tmp_path / "speed.md")
     run = fake_run(tmp_path, "transfer")
+    assert speed.main(["--check"]) == 1
+    write_bench([row("photo", [60], [100]), row("page", [120])], tmp_path / "studies" / "bench.json")
     common = {"quartiles": [1, 2], "probability_difference": 0.1}
     rows = [
         {"runtime": "predict", "precision": "float32", "milliseconds": 100.0, "times_as_fast": 1.0, **common}
@@ -258,15 +232,10 @@ def test_page_shows_how_fast_each_runtime_is(tmp_path, monkeypatch):
         | {"goal": 8.0, "met": True, "points_lost": -0.3},
     ]
     write_race(run, (224, 224), rows, 25, tmp_path / "studies" / "runtimes.json")
-    app = open_page(monkeypatch, tmp_path)
-    assert app.code[0].value == "python -m benchmarks"  # the rows are still to be measured
-    shown = app.dataframe[0].value.set_index("Runs in")
-    assert list(shown.index) == ["Keras, predict", "OpenVINO"]
-    assert shown.loc["OpenVINO", ["Numbers", "One photo", "Times as fast", "Goal"]].tolist() == [
-        "8 bits",
-        "11.0 ms",
-        "9.1",
-        "at least 8",
-    ]
-    assert shown.loc["OpenVINO", "Accuracy lost"] == "0.0 points"
-    assert "224x224 by transfer" in app.caption[-1].value
+    assert speed.main([]) == 0
+    assert speed.main(["--check"]) == 0
+    page = speed.PAGE.read_text(encoding="utf-8")
+    assert "| Phone's photo, all models | 60.0 ms | 100.0 ms | 0.60 | at most 0.5 | no |" in page
+    assert "| Change of page | 120.0 ms |  |  | at most 300 ms | yes |" in page
+    assert "| openvino-int8 | 11.0 ms | 9.1 | at least 8 | yes | 0.0 |" in page
+    assert "224x224 by transfer" in page

@@ -18,7 +18,6 @@ MENU = [
     "What we learned",
     "Evaluation",
     "About",
-    "Speed",
 ]
 EVALUATION = "How good is it, and where does it fail?"
 

@@ -1,4 +1,4 @@
-"""What was measured for page Speed: the rows and their goals, and the files that `benchmarks/` writes.
+"""The rows and their goals, and the files that `benchmarks/` writes; `docs.speed` makes a page of them.
 
 python -m benchmarks  # measures all rows into models/studies/bench.json
 """
