@@ -14,7 +14,7 @@ from garbage_app.steps import STEPS
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import most_common_confusion
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import count, escape, percent
+from garbage_core.utils.text import capital, count, escape, percent
 
 SPLIT = "test"
 
@@ -65,7 +65,8 @@ def _or_nothing(say: Callable[[Run, Run], str], a: Run, b: Run) -> str:
 
 def _audit(_a: Run, b: Run) -> str:
     found = findings_or_none(b)
-    return "" if found is None else conclusion(b, SPLIT, found)[0]
+    # Without the answer before the colon, which is one to the question of its own page.
+    return "" if found is None else capital(conclusion(b, SPLIT, found)[0].rpartition(": ")[2])
 
 
 def _disagreement(a: Run, b: Run) -> str:
