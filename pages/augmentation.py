@@ -41,6 +41,7 @@ with right:
         bind="query-params",
         help="Multiplies every range; 1 is what training uses.",
     )
+pictures = st.container()
 with st.expander("Use your own photo"):
     batch = choose_photo()
 with st.container(horizontal=True):
@@ -53,6 +54,7 @@ seed = st.session_state.get("augment_seed", 0)
 shown = f"{name.capitalize()}: photos are {pipeline_in_words(asdict(pipeline(name, strength)))}."
 runs = list_runs()
 answer(place, versions_in_words(runs[:2]) or shown, f"{shown} {trained_with(runs, name, list(PIPELINES))}")
-to_try("set the strength to 2: can you still tell what it is?")
-write_pipeline(batch, name, strength, seed)
+with pictures:
+    to_try("set the strength to 2: can you still tell what it is?")
+    write_pipeline(batch, name, strength, seed)
 write_transformations(batch, strength, seed)
