@@ -4,6 +4,8 @@ One is kept as long as its session, so that other pages can go on with it; many,
 than the page that asked for them is shown.
 """
 
+import os
+import time
 from dataclasses import replace
 
 import streamlit as st
@@ -11,10 +13,13 @@ import streamlit as st
 from garbage_app.cache import forget_private
 from garbage_app.photo import Photo
 from garbage_core.data.images import MAX_BYTES
+from garbage_core.utils.text import count
 
+PHOTOS_A_MINUTE = 240  # of a session; what two cores classify of ordinary photos
 PASTED = "pasted"  # photos from the clipboard
 _OF_PHOTOS = (PASTED, "predictions", "thumbnails", "preview")  # keys of the session's state
 _KEPT = "kept_photo"
+_TAKEN = "photos_taken"  # when this session gave each photo, by its digest
 
 
 def keep_in_memory() -> None:
@@ -28,6 +33,29 @@ def keep_in_memory() -> None:
     except ImportError:  # an older Streamlit, on Tornado, holds uploads in memory anyway
         return
     MultiPartParser.spool_max_size = 2 * MAX_BYTES
+
+
+def within_rate(photos: list[Photo]) -> list[Photo]:
+    """Returns the photos of a visitor that may be classified now, and says in a line how many have to wait.
+
+    $GARBAGE_PHOTOS_A_MINUTE sets how many new ones a session may give in a minute.
+    """
+    now, most = time.monotonic(), int(os.environ.get("GARBAGE_PHOTOS_A_MINUTE") or PHOTOS_A_MINUTE)
+    present = {photo.digest for photo in photos}
+    taken: dict[str, float] = st.session_state.get(_TAKEN, {})
+    taken = {digest: when for digest, when in taken.items() if now - when < 60 or digest in present}
+    free = most - sum(now - when < 60 for when in taken.values())
+    new = [digest for digest in dict.fromkeys(photo.digest for photo in photos) if digest not in taken]
+    taken |= dict.fromkeys(new[: max(0, free)], now)
+    st.session_state[_TAKEN] = taken
+    allowed = [photo for photo in photos if photo.digest in taken]
+    if waiting := len(photos) - len(allowed):
+        st.warning(
+            f"{count(waiting, 'photo')} of {len(photos)} must wait: a visitor may give {most} a minute. Choose "
+            "anything on this page in a minute, and they are classified.",
+            icon=":material/hourglass:",
+        )
+    return allowed
 
 
 def keep_photo(photo: Photo) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
+from garbage_app.widgets.downloads import csv
 from garbage_app.widgets.gallery import chip, dataset_or_none, gallery, offer_download
 from garbage_core.audit.findings import FINDINGS, findings_for, findings_of, findings_path, load_findings
 from garbage_core.errors import GarbageError
@@ -100,7 +101,7 @@ def write_findings(findings: pd.DataFrame, classes: list[str]) -> None:
         rows = rows[rows["finding"].isin(fitting["finding"])]
         st.download_button(
             "CSV",
-            lambda: rows.to_csv(index=False).encode(),
+            lambda: csv(rows),
             f"findings-{view}.csv",
             "text/csv",
             icon=":material/download:",

@@ -11,6 +11,7 @@ from garbage_app.classify.decision import acceptance, outcome, uses_mirror_image
 from garbage_app.classify.one_photo import write_prediction
 from garbage_app.classify.predictions import predict_all
 from garbage_app.photo import Photo
+from garbage_app.widgets.downloads import csv
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import NBSP, capital, count, escape
@@ -57,7 +58,7 @@ def write_batch(photos: list[Photo], runs: list[Run]) -> None:
     )
     st.download_button(
         "Download as CSV",
-        _export(photos, runs, predictions, shown).to_csv(index=False),
+        csv(_export(photos, runs, predictions, shown)),
         "predictions.csv",
         "text/csv",
         icon=":material/download:",

@@ -6,7 +6,7 @@ import streamlit as st
 
 from garbage_app.classify.examples import EXAMPLE, example_photo
 from garbage_app.photo import Photo, photo_of
-from garbage_app.uploads import PASTED, drop_kept_photo, forget_photos, kept_photo
+from garbage_app.uploads import PASTED, drop_kept_photo, forget_photos, kept_photo, within_rate
 from garbage_core.data.sources import is_litter
 from garbage_core.runs.run import Run
 
@@ -40,7 +40,7 @@ def choose_photos(runs: list[Run]) -> list[Photo]:
         photos = _uploaded(folder=source == "Folder")
     st.caption(PROMISE)
     if photos:
-        return photos
+        return within_rate(photos)
     photo = example_photo(runs, st.query_params.get(EXAMPLE, "")) or kept_photo()
     return [photo] if photo else []
 

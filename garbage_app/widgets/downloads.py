@@ -12,6 +12,8 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
+from garbage_core.utils.files import spreadsheet_csv
+
 _HTML = """<div class="figure-images"><span aria-hidden="true">Download</span>
 <button data-format="png">PNG</button><button data-format="svg">SVG</button></div>"""
 _CSS = """
@@ -78,8 +80,8 @@ def downloads(name: str, alt: str, data: pd.DataFrame | Callable[[], pd.DataFram
 
 
 def csv(data: pd.DataFrame) -> bytes:
-    """Returns a table as the content of a CSV file, with its index if that has a name."""
-    return data.to_csv(index=data.index.name is not None).encode()
+    """Returns a table as the content of a CSV file for spreadsheets, with its index if that has a name."""
+    return spreadsheet_csv(data.reset_index() if data.index.name is not None else data)
 
 
 def css_class(key: str) -> str:

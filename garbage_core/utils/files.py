@@ -4,6 +4,7 @@ Every writer goes through `whole_file`: what a disk, a quota, a folder or a netw
 """
 
 import contextlib
+import csv
 import errno
 import hashlib
 import json
@@ -23,6 +24,7 @@ from garbage_core.errors import GarbageError
 
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _IN_THE_WAY = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 
 
@@ -50,7 +52,26 @@ def write_json(value: Any, path: str | Path) -> Path:
 
 def write_csv(table: "pd.DataFrame", path: str | Path, float_format: str | None = None) -> Path:
     """Writes a table without its index, atomically; `float_format` as in pandas (None keeps every digit)."""
-    return write_text(table.to_csv(index=False, float_format=float_format, lineterminator="\n"), path)
+    return write_text(_csv(table, index=False, float_format=float_format), path)
+
+
+def spreadsheet_csv(table: "pd.DataFrame") -> bytes:
+    """Returns a table without its index as CSV for spreadsheet programs, which guess encodings and compute formulas.
+
+    It begins with a byte order mark, and an apostrophe stands before texts that would be taken for a formula (OWASP,
+    CSV injection), such as the name of a file.
+    """
+
+    def harmless(value: Any) -> Any:
+        return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+    return _csv(table.map(harmless).rename(columns=harmless), index=False).encode("utf-8-sig", "backslashreplace")
+
+
+def _csv(table: "pd.DataFrame", **options: Any) -> str:
+    text: str = table.to_csv(lineterminator="\n", **options)
+    # Python quotes a line feed within a text, but not a lone carriage return, at which readers break the line as well.
+    return table.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC, **options) if "\r" in text else text
 
 
 @contextlib.contextmanager

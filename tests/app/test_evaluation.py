@@ -1,5 +1,6 @@
 """The pages Evaluation and Comparison through Streamlit's AppTest: from a number to the photos behind it."""
 
+import codecs
 import dataclasses
 import io
 import json
@@ -379,7 +380,7 @@ def test_probabilities_name_the_highest_and_the_true_class():
 
 def test_tables_are_written_with_the_index_that_has_a_name():
     table = pd.DataFrame({"a": [1], "b": ["x,y"]})
-    assert csv(table) == b'a,b\n1,"x,y"\n'
+    assert csv(table) == codecs.BOM_UTF8 + b'a,b\n1,"x,y"\n'
     confusion = pd.DataFrame([[1, 2]], index=pd.Index(["can"], name="label"), columns=["can", "jar"])
     assert pd.read_csv(io.BytesIO(csv(confusion))).columns.tolist() == ["label", "can", "jar"]
 

@@ -1,15 +1,29 @@
 """Files are there in full or not at all, and what cannot be written costs one sentence."""
 
+import codecs
+import csv
 import errno
+import io
 import os
 import subprocess
 import sys
 import time
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from garbage_core.errors import GarbageError
-from garbage_core.utils.files import cannot_write, check_folder, check_space, whole_file, write_bytes, write_json
+from garbage_core.utils.files import (
+    cannot_write,
+    check_folder,
+    check_space,
+    spreadsheet_csv,
+    whole_file,
+    write_bytes,
+    write_csv,
+    write_json,
+)
 from garbage_core.utils.locks import LOCK_FILE, only_writer
 from tests.fixtures.disks import fill, needs_rights, needs_tmpfs, small_disk, without_rights
 
@@ -178,3 +192,28 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     words = r"cannot be written .*models' is in the way"
     with pytest.raises(GarbageError, match=words), only_writer(tmp_path / "models" / "run"):
         pass
+
+
+# Spreadsheets
+
+NAMES = ["=1+1.jpg", "+x", "-x", "@SUM(A1)", "\tx", "\rx", "a\rb", "a\nb", "é,\"'", "plain", ""]
+
+
+def test_a_table_for_spreadsheets_holds_no_formula_and_reads_back():
+    table = pd.DataFrame({"file": NAMES, "=share": np.linspace(-1, 1, len(NAMES))})
+    data = spreadsheet_csv(table)
+    assert data.startswith(codecs.BOM_UTF8)
+    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    assert rows[0] == ["file", "'=share"]
+    assert len(rows) == len(NAMES) + 1
+    for name, row in zip(NAMES, rows[1:], strict=True):
+        assert row[0] == (f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") and name else name)
+    assert [float(row[1]) for row in rows[1:]] == pytest.approx(table["=share"].tolist())
+    back = pd.read_csv(io.BytesIO(data), keep_default_na=False)
+    assert back["file"].str.removeprefix("'").tolist() == NAMES
+
+
+def test_a_lone_carriage_return_does_not_break_a_stored_table(tmp_path):
+    table = pd.DataFrame({"file": NAMES, "value": range(len(NAMES))})
+    path = write_csv(table, tmp_path / "table.csv")
+    pd.testing.assert_frame_equal(pd.read_csv(path, keep_default_na=False), table)
