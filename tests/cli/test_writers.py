@@ -79,7 +79,6 @@ def test_closed_folders_of_runs_and_results_are_told(made, tmp_path):
         ["embed", "mine", *photos],
         ["audit", "--duplicates-only", *photos],
         ["data", "--statistics", *photos],
-        ["export", "mine", "--format", "openvino"],
     ):
         done = without_rights("-m", "garbage_core", *command, GARBAGE_MODELS=str(models))
         assert done.returncode == 2, command
