@@ -1,7 +1,6 @@
 """`classify`: the class of each photo, as lines, CSV or JSON; with Ray also of millions."""
 
 import argparse
-import csv
 import json
 import os
 import textwrap
@@ -15,9 +14,11 @@ from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, printable
 
 if TYPE_CHECKING:
+    from garbage_core.cli.answers_csv import AnswersCsv
     from garbage_core.inference.classifier import Classifier, Failure, Prediction
 
 HELP = "what is on photos; 1 if one cannot be read"
+_SHARE = "p_"  # begins the name of a class's column
 MANY = 200  # photos, from which on memory that grows with their number counts for more than a little speed
 
 
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form = parser.add_mutually_exclusive_group()
     add_common(form, "--json")
     form.add_argument("--csv", metavar="FILE", help="write a table instead")
+    parser.set_defaults(after_stop="With --csv the same command goes on from there.")
     scale = parser.add_argument_group(
         "millions of photos",
         "With --engine ray PHOTO|DIR may be any address that fsspec reads, such as s3://bucket/photos.",
@@ -60,13 +62,15 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     if len(paths) >= MANY:
         give_back_large_blocks()
     classifier = load_classifier(run_for_photos(args.model), args.runtime)
-    results: Iterable[Prediction | Failure] = classifier.classify_paths(paths, flip=args.flip)
+    table = _answers_csv(args, paths, classifier) if args.csv else None
+    earlier = table.earlier if table else []
+    results: Iterable[Prediction | Failure] = classifier.classify_paths(paths[len(earlier) :], flip=args.flip)
     if args.csv or args.json:
-        results = progress_bar("classify", len(paths), results=results)
-    counts: Counter[str] = Counter()
+        results = progress_bar("classify", len(paths) - len(earlier), results=results)
+    counts = Counter(map(_outcome_of_row, earlier))
     results = _counted(results, counts)
-    if args.csv:
-        _write_csv(args.csv, classifier.classes, results)
+    if table:
+        _write_csv(table, results)
         warn(
             f"{counts.total():,} photos: {counts['failed']:,} could not be read, {counts['abstained']:,} not sure, "
             f"{counts['is_ood']:,} none of the materials; written to {args.csv}."
@@ -155,25 +159,43 @@ def _write_json(results: Iterable["Prediction | Failure"], out: TextIO) -> None:
         out.write("\n]\n")
 
 
-def _write_csv(path: str, classes: tuple[str, ...], results: Iterable["Prediction | Failure"]) -> None:
-    """Writes a table, row by row."""
+def _answers_csv(args: argparse.Namespace, paths: list[Path], classifier: "Classifier") -> "AnswersCsv":
+    """Returns the table to write, with the rows of an earlier call that was stopped."""
+    from garbage_core.cli.answers_csv import AnswersCsv
     from garbage_core.inference.results import DETECTED
-    from garbage_core.utils.files import whole_file
 
-    shares = [f"p_{name}" for name in classes]
+    shares = [f"{_SHARE}{name}" for name in classifier.classes]
     columns = ("file", "label", "confidence", "accepted", *shares, "error", *DETECTED)
-    with (
-        whole_file(Path(path)) as temporary,
-        open(temporary, "w", encoding="utf-8", errors="backslashreplace", newline="") as file,
-    ):
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(columns)
+    table = AnswersCsv(args.csv, paths, columns, (*_made_by(args.model), classifier.runtime, args.flip))
+    if table.earlier:
+        warn(f"{len(table.earlier):,} of {len(paths):,} photos are there from before.")
+    return table
+
+
+def _made_by(name: str | None) -> tuple[str, str | None, float, float]:
+    """Returns what tells the answers of a run from those of another, or of itself before it was trained again."""
+    from garbage_core.runs.run import load_run
+
+    run = load_run(run_for_photos(name))
+    return run.name, run.weights_sha256, run.temperature, run.threshold
+
+
+def _outcome_of_row(row: dict[str, str]) -> str:
+    """Returns what came of a photo whose row is in the table, as `_counted` counts it."""
+    if row["error"]:
+        return "failed"
+    if row["is_ood"] == "true":
+        return "is_ood"
+    return "accepted" if row["accepted"] == "true" else "abstained"
+
+
+def _write_csv(table: "AnswersCsv", results: Iterable["Prediction | Failure"]) -> None:
+    """Writes a table, row by row."""
+    with table.opened() as writer:
         for result in results:
             row = result.to_dict()
-            row |= {f"p_{name}": row["probabilities"].get(name) for name in classes}
-            table.writerow([_cell(row[column]) for column in columns])
-        file.flush()
-        os.fsync(file.fileno())
+            row |= {c: row["probabilities"].get(c.removeprefix(_SHARE)) for c in table.columns if c.startswith(_SHARE)}
+            writer.writerow({column: _cell(row[column]) for column in table.columns})
 
 
 def _cell(value: str | float | bool | None) -> str:
