@@ -32,7 +32,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     """Looks for all that is wrong with a data set, writes the findings and prints them."""
     from garbage_core.audit.embeddings import load_embeddings
     from garbage_core.audit.findings import audit, counts, findings_path, save_findings
-    from garbage_core.data.dataset import load_dataset, split_dataset
+    from garbage_core.data.dataset import default_protocol, load_dataset, split_dataset
     from garbage_core.runs.results import check_replaces, place_for
     from garbage_core.runs.run import load_run
     from garbage_core.utils.files import check_folder
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         "source": str(dataset.source),
         "photos": len(photos),
         "fingerprint": dataset.fingerprint,
-        "protocol": "official" if dataset.official else "stratified",
+        "protocol": default_protocol(dataset),
         "model": trained and trained.name,
         "weights_sha256": trained and trained.weights_sha256,
         "unreadable": len(dataset.problems),

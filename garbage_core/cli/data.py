@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
     """Lists a data set: photos per class and split, and the files that cannot be used."""
-    from garbage_core.data.dataset import download_dataset, load_dataset, split_counts, split_dataset
+    from garbage_core.data.dataset import default_protocol, download_dataset, load_dataset, split_counts, split_dataset
 
     dataset = load_dataset(download_dataset(args.data_dir) if args.download else args.data_dir)
-    protocol: str | None = "official" if dataset.official else "stratified"
+    protocol: str | None = default_protocol(dataset)
     splits, per_class_splits = {}, {}
     try:
         counts = split_counts(split_dataset(dataset, protocol), dataset.classes)

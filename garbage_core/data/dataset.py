@@ -11,7 +11,7 @@ imported from here.
 import hashlib
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,7 @@ from garbage_core.data.download import DOWNLOAD_URLS, download_dataset
 from garbage_core.data.file_types import shown
 from garbage_core.data.images import decode_image, fit_canvas, photo_size
 from garbage_core.data.sources import PhotoSource, cache_dir, find_dataset, open_source
-from garbage_core.data.splits import PROTOCOLS, SPLITS, official_splits, split_counts, split_dataset
+from garbage_core.data.splits import PROTOCOLS, SPLITS, default_protocol, official_splits, split_counts, split_dataset
 from garbage_core.errors import GarbageError
 from garbage_core.utils.system import map_photos
 
@@ -34,6 +34,7 @@ __all__ = [
     "SPLITS",
     "Dataset",
     "cache_dir",
+    "default_protocol",
     "download_dataset",
     "find_dataset",
     "load_dataset",
@@ -57,6 +58,7 @@ class Dataset:
             upright), bytes.
         problems: One row per file that is not usable, missing or in none of the authors' lists: file, reason.
         fingerprint: SHA-256 over name, size and CRC-32 of every usable photo; the same for folder and archive.
+        splits: Ready-made split of each photo ("train", "val" or "test") where folders say so; else empty.
         official: The files are those of the authors' lists: at least 95 % of the names in the lists are there, and at
             least 95 % of the files are in the lists. The few that differ are among the problems.
     """
@@ -67,6 +69,7 @@ class Dataset:
     problems: pd.DataFrame
     fingerprint: str
     official: bool
+    splits: dict[str, str] = field(default_factory=dict)
 
     def read_bytes(self, file: str) -> bytes:
         """Reads a file of the data set; `GarbageError` if there is none of that name or it cannot be read."""
@@ -117,9 +120,9 @@ def load_dataset(data_dir: str | Path | None = None, verify: bool = True) -> Dat
     found = list(map_photos(inspect, source.files))
     usable = [row for row in found if len(row) == 5]
     problems = [row for row in found if len(row) == 2]
-    problems += [(file, "lies deeper than the class folders and is not read") for file in source.deeper]
-    classes = sorted({file.split("/")[0] for file, *_ in usable})
-    empty = sorted({file.split("/")[0] for file, _ in problems}.difference(classes))
+    classes = sorted({source.labels[file] for file, *_ in usable})
+    empty = sorted({source.labels[file] for file, _ in problems}.difference(classes))
+    problems += source.notes
     problems += [(f"{name}/", "holds no usable photo, so the class is left out") for name in empty]
     if len(classes) < 2:
         raise GarbageError(
@@ -128,9 +131,10 @@ def load_dataset(data_dir: str | Path | None = None, verify: bool = True) -> Dat
             "folder with photos of at least two."
         )
     photos = pd.DataFrame([row[:4] for row in usable], columns=["file", "width", "height", "bytes"])
-    photos.insert(1, "label", [file.split("/")[0] for file in photos["file"]])
+    photos.insert(1, "label", [source.labels[file] for file in photos["file"]])
     official, deviations = _compare_with_lists(set(source.files), set(photos["file"]), classes)
-    problems = sorted(problems + deviations)
+    splits = {file: source.splits[file] for file in photos["file"]} if source.splits else {}
+    problems = sorted(problems + deviations + _notes_on_splits(usable, splits))
     return Dataset(
         source=source.path,
         classes=tuple(classes),
@@ -138,6 +142,7 @@ def load_dataset(data_dir: str | Path | None = None, verify: bool = True) -> Dat
         problems=pd.DataFrame(problems, columns=["file", "reason"], dtype=str),
         fingerprint=_fingerprint((file, size, crc) for file, _, _, size, crc in usable),
         official=official,
+        splits=splits,
     )
 
 
@@ -188,6 +193,21 @@ def _compare_with_lists(present: set[str], usable: set[str], classes: list[str])
     missing = [(file, "is missing; the authors' lists name it") for file in listed - present]
     unlisted = "is in none of the authors' lists, so the official protocol leaves it out"
     return True, missing + [(file, unlisted) for file in usable - listed]
+
+
+def _notes_on_splits(usable: list[tuple[str, int, int, int, int]], splits: dict[str, str]) -> list[tuple[str, str]]:
+    """Names photos that lie in two of the ready-made splits, and says which split will be drawn."""
+    first: dict[tuple[int, int], str] = {}
+    notes = []
+    for file, _, _, size, crc in sorted(usable, key=lambda row: SPLITS.index(splits.get(row[0], "train"))):
+        other = first.setdefault((size, crc), file)
+        if splits and splits[other] != splits[file]:
+            notes.append((file, f"leaks: the same photo is {shown(other)} in {splits[other]}"))
+    for split in SPLITS if splits else ():
+        if split not in splits.values():
+            drawn = "drawn from train" if split != "train" else "missing, so the data set cannot be trained on as it is"
+            notes.append((f"{split}/", f"has no photos: {split} is {drawn}"))
+    return notes
 
 
 def _fingerprint(rows: Iterable[tuple[str, int, int]]) -> str:

@@ -7,7 +7,7 @@
 An extra set is a folder or an archive of class folders. Its folders may be a part of the data set's classes; a folder
 `paper_or_cardboard` holds photos of one of these two, nobody knows which (a partial label); a folder `other-shoes`
 holds things of another kind, which are never a class. A file `splits.csv` inside or beside it (columns `file`, `label`,
-`split`) says what is for training, val and test; without one the photos are split at random, stratified. A CSV file of
+`split`) says what is for training, val and test, or its folders do; else the photos are split at random. A CSV file of
 the set's own name with a column `hint` makes it a weak set: its hints are labels that may be wrong, so all of it is for
 training and nothing is ever measured on it.
 """
@@ -93,7 +93,12 @@ def load_extra_set(source: str, classes: Sequence[str]) -> ExtraSet:
     name = path.stem if path.suffix == ".zip" else path.name
     table = _listed(path, name)
     if table is None:
-        return ExtraSet(name, dataset, _checked(split_dataset(dataset, "stratified"), classes, name), share)
+        return ExtraSet(
+            name,
+            dataset,
+            _checked(split_dataset(dataset, "folders" if dataset.splits else "stratified"), classes, name),
+            share,
+        )
     missing = sorted(set(table["file"]) - set(dataset.photos["file"]))
     if len(missing) == len(table):
         raise GarbageError(f"None of the {len(table)} files listed for {name!r} is there, such as {missing[0]!r}.")

@@ -1,30 +1,28 @@
 """Where photos lie: finding a data set, and reading the files of a folder or of a zip archive by the same names.
 
-A data set is a folder (or an archive) of class folders full of photos: `cardboard/cardboard1.jpg`. The class folders
-may lie one level further down, as in the official `dataset-resized.zip` and in Kaggle's `TrashType_Image_Dataset`.
-Files are named relative to the class folders' parent, so a photo has the same name in every packaging. Nothing is ever
-unpacked: names found in an archive are only looked up, never turned into paths.
+A data set is a folder (or an archive) of class folders full of photos: `cardboard/cardboard1.jpg`. `layouts` says
+where these may lie. Files are named relative to the class folders' parent, so a photo has the same name in every
+packaging. Nothing is ever unpacked: names found in an archive are only looked up, never turned into paths.
 """
 
+import contextlib
 import os
+import stat
+import tarfile
 import threading
 import zipfile
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from garbage_core.data.file_types import PHOTO_EXTENSIONS, shown
+from garbage_core.data.file_types import shown
 from garbage_core.data.images import MAX_BYTES
+from garbage_core.data.layouts import LAYOUT, find_layout
+from garbage_core.data.walking import Found, is_litter, kind_of, walk
 from garbage_core.errors import GarbageError
 
 ZIP_NAME = "dataset-resized.zip"
-_IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
-_LAYOUT = (
-    "one folder of photos per class, for two classes at least, as dataset-resized.zip and Kaggle's "
-    "TrashType_Image_Dataset do"
-)
 
 
 class PhotoSource:
@@ -33,17 +31,18 @@ class PhotoSource:
     Attributes:
         path: The folder or the archive.
         files: Names of all files in class folders ("glass/glass1.jpg"), sorted.
-        deeper: Names of files that lie further down, where nobody looks for photos.
+        labels: Class of each of them.
+        splits: Ready-made split of each of them ("train", "val" or "test"); empty if there is none.
+        notes: Name and reason of everything that is not read, or not read as it is.
     """
 
-    def __init__(self, path: Path, names: list[str]):
+    def __init__(self, path: Path, found: Found):
         self.path = path
-        root = class_root(names, path)
-        inside = [name[len(root) :] for name in names if name.startswith(root)]
-        self.files = sorted(name for name in inside if name.count("/") == 1)
-        classes = {name.split("/")[0] for name in self.files}
-        self.deeper = sorted(n for n in inside if n.count("/") > 1 and n.split("/")[0] in classes)
-        self._places = {name: root + name for name in self.files}
+        layout = find_layout(found.files, found.folders, path)
+        self.labels, self.splits = layout.labels, layout.splits
+        self.files = sorted(layout.labels)
+        self.notes = found.left_out + layout.notes
+        self._places = {file: layout.root + file for file in self.files}
 
     def read(self, file: str) -> bytes:
         """Reads one file, up to one byte more than a photo may have: enough to refuse it.
@@ -71,7 +70,7 @@ class PhotoSource:
 
 class _Folder(PhotoSource):
     def __init__(self, path: Path):
-        super().__init__(path, _list_folder(path))
+        super().__init__(path, walk(path))
 
     def _read(self, place: str) -> bytes:
         with open(self.path / place, "rb") as handle:
@@ -89,14 +88,45 @@ class _Archive(PhotoSource):
                 f"{path} is not a zip archive or is cut off: download it again, or name the folder of the photos."
             ) from error
         self._lock = threading.Lock()
-        super().__init__(
-            path, [i.filename for i in self._archive.infolist() if not (i.is_dir() or is_litter(i.filename))]
-        )
+        found, self._infos = _list_archive(self._archive)
+        super().__init__(path, found)
 
     def _read(self, place: str) -> bytes:
         # One reader at a time: `zipfile` promises no more, and inflating a photo takes no time beside decoding it.
-        with self._lock, self._archive.open(place) as handle:
+        with self._lock, self._archive.open(self._infos[place]) as handle:
             return handle.read(MAX_BYTES + 1)
+
+
+def _list_archive(archive: zipfile.ZipFile) -> tuple[Found, dict[str, zipfile.ZipInfo]]:
+    """Lists the files of an archive under names with "/", whichever system has made it."""
+    found, infos = Found(), {}
+    folders: set[str] = set()
+    for info in archive.infolist():
+        name = _name_in_archive(info)
+        if is_litter(name) and ".." not in name.split("/"):
+            continue
+        parts = name.rstrip("/").split("/")
+        if ".." in parts or "" in parts or parts[0].endswith(":"):
+            found.left_out.append((name, "leads out of the archive, so it is not read"))
+        elif name.endswith("/"):
+            folders.add(name)
+        elif stat.S_ISLNK(info.external_attr >> 16):
+            found.left_out.append((name, "is a link in an archive, which is not followed"))
+        elif name in infos:
+            found.left_out.append((name, "is in the archive more than once: the first counts"))
+        else:
+            infos[name] = info
+            folders.update("/".join(parts[:i]) + "/" for i in range(1, len(parts)))
+    found.files, found.folders = sorted(infos), sorted(folders)
+    return found, infos
+
+
+def _name_in_archive(info: zipfile.ZipInfo) -> str:
+    name = info.filename
+    if not info.flag_bits & 0x800:  # without the flag it is code page 437 for `zipfile`, and UTF-8 for macOS
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
 
 
 def open_source(path: str | Path) -> PhotoSource:
@@ -127,7 +157,7 @@ def find_dataset(data_dir: str | Path | None = None) -> Path:
     named = data_dir or os.environ.get("GARBAGE_DATA")
     if named:
         path = Path(named).expanduser()
-        if not path.exists():
+        if kind_of(path) == "missing":
             origin = "" if data_dir else " (from GARBAGE_DATA)"
             raise GarbageError(
                 f"{path}{origin} does not exist: name the folder of the photos or the file {ZIP_NAME}, or download it "
@@ -151,95 +181,40 @@ def cache_dir() -> Path:
     return user_cache_path("garbage_core")
 
 
-def class_root(names: Iterable[str], path: str | Path) -> str:
-    """Finds the folder that the class folders lie in.
-
-    Args:
-        names: Names of files, relative to the data set, with "/".
-        path: What to call the data set in an error.
-
-    Returns:
-        "", or a folder's name and "/".
-
-    Raises:
-        GarbageError: There is no class, only one, or more than one folder of classes.
-    """
-    names = list(names)
-    photos = [name for name in names if name.rpartition(".")[2].lower() in PHOTO_EXTENSIONS]
-    classes: dict[str, set[str]] = {}
-    # Folders with files that look like photos go first; where no name looks so, the content will tell.
-    for candidates in (photos, names):
-        classes = defaultdict(set)
-        for name in candidates:
-            folder = name.rpartition("/")[0]
-            if folder and folder.count("/") <= 1:
-                root, slash, label = folder.rpartition("/")
-                classes[root + slash].add(label)
-        roots = [root for root, labels in classes.items() if len(labels) > 1]
-        if "" in roots:
-            return ""
-        if len(roots) == 1:
-            return roots[0]
-        if roots:
-            listed = ", ".join(sorted(root.rstrip("/") for root in roots)[:5])
-            raise GarbageError(f"{path} holds several folders of classes ({listed}): name one of them.")
-        if classes:
-            break
-    single = sorted({label for labels in classes.values() for label in labels})
-    found = f"photos of a single class ({shown(single[0])})" if single else "no class folder with photos"
-    raise GarbageError(f"{path} holds {found}: it must have {_LAYOUT}.")
-
-
 def _usable(path: Path) -> Path:
     """Returns the data set at a path, or the archive in the folder at it; `GarbageError` if there is none."""
-    if not path.is_dir():
-        if not zipfile.is_zipfile(path):
-            raise GarbageError(f"{path} is neither a folder nor a zip archive: it must have {_LAYOUT}.")
+    kind = kind_of(path)
+    if kind == "file" and zipfile.is_zipfile(path):
         return path
+    if kind == "file":
+        packed = tarfile.is_tarfile(path) or path.suffix.lower() in (".tar", ".tgz", ".rar", ".7z")
+        raise GarbageError(
+            f"{shown(str(path))} is an archive that is not read in place: unpack it and name the folder."
+            if packed
+            else f"{path} is neither a folder nor a zip archive: it must have {LAYOUT}."
+        )
+    if kind != "folder":
+        raise GarbageError(f"{shown(str(path))} is {kind}: name a folder of class folders or a zip archive.")
+    found = walk(path)
     try:
-        class_root(_list_folder(path), path)
+        find_layout(found.files, found.folders, path)
     except GarbageError:
         archives = sorted(p for p in path.glob("*.zip") if not p.name.startswith("."))
         archives = [p for p in archives if p.name == ZIP_NAME] or archives
-        if len(archives) != 1:
+        if len(archives) != 1 or kind_of(archives[0]) != "file":
             raise
         return archives[0]
     return path
 
 
-def _list_folder(path: Path) -> list[str]:
-    """Lists the files of a folder and of two levels of folders below it, as relative names with "/"."""
-    names: list[str] = []
-
-    def walk(folder: Path, prefix: str, depth: int) -> None:
-        try:
-            entries = list(os.scandir(folder))
-        except OSError as error:
-            if depth:
-                return  # A folder that is not ours to read; a photo in it would not be either.
-            raise GarbageError(f"{folder} cannot be listed ({error.strerror}): check its rights.") from error
-        for entry in entries:
-            if is_litter(entry.name):
-                continue
-            if entry.is_dir():
-                if depth < 3:
-                    walk(folder / entry.name, f"{prefix}{entry.name}/", depth + 1)
-            else:
-                names.append(prefix + entry.name)
-
-    walk(path, "", 0)
-    return names
-
-
-def is_litter(name: str) -> bool:
-    """Tells whether a file was left by the system, not by the user: hidden ones and the like."""
-    return any(part.startswith(".") or part.lower() in _IGNORED for part in name.split("/"))
-
-
 def read_file(path: Path) -> bytes:
     """Reads a photo; of a file that is too large only as much as it takes to refuse it. Raises GarbageError."""
-    if not path.is_file():  # a pipe or a device could block for ever
-        what = f"{str(path)!r} is a folder" if path.is_dir() else f"There is no file {str(path)!r}"
+    kind = kind_of(path)
+    if kind != "file":
+        name = repr(shown(str(path)))
+        what = (
+            f"There is no file {name}" if kind == "missing" else f"{name} is {'a folder' if kind == 'folder' else kind}"
+        )
         raise GarbageError(f"{what}: give the path of a photo.")
     try:
         with path.open("rb") as file:

@@ -2,7 +2,8 @@
 
 `official` takes the lists of TrashNet's authors, which ship with this package. `stratified` draws a fifth of every
 class for test and a tenth of the rest for val. `fold-1-of-5` to `fold-5-of-5` are five splits for a cross-validation:
-every photo is a test photo in exactly one of them, and a tenth of the others are val.
+every photo is a test photo in exactly one of them, and a tenth of the others are val. `folders` takes the folders
+train, val and test that the photos came in; if val or test is missing, it is drawn from train.
 """
 
 import math
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
 
 FOLDS = 5
-PROTOCOLS: tuple[str, ...] = ("official", "stratified", *(f"fold-{k}-of-{FOLDS}" for k in range(1, FOLDS + 1)))
+PROTOCOLS: tuple[str, ...] = (
+    "official",
+    "stratified",
+    "folders",
+    *(f"fold-{k}-of-{FOLDS}" for k in range(1, FOLDS + 1)),
+)
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 TEST_SHARE = 0.2
 VAL_SHARE = 0.1
@@ -37,7 +43,7 @@ def split_dataset(dataset: "Dataset", protocol: str | None = None, seed: int = 4
 
     Args:
         dataset: The data set.
-        protocol: One of `PROTOCOLS`; None takes `official` if the data set has the official names, else `stratified`.
+        protocol: One of `PROTOCOLS`; None takes that of `default_protocol`.
         seed: Random state of all protocols but `official`, which has nothing random.
 
     Returns:
@@ -47,14 +53,21 @@ def split_dataset(dataset: "Dataset", protocol: str | None = None, seed: int = 4
     Raises:
         GarbageError: The protocol is unknown or does not fit the data set, or a class has too few photos.
     """
-    protocol = protocol or ("official" if dataset.official else "stratified")
+    protocol = protocol or default_protocol(dataset)
     if protocol == "official":
         return _split_official(dataset)
     if protocol == "stratified":
         return _split_stratified(dataset.photos, seed)
+    if protocol == "folders":
+        return _split_folders(dataset, seed)
     if fold := fold_number(protocol):
         return _split_fold(dataset.photos, fold, seed)
     raise GarbageError(f'Protocol "{protocol}" is unknown: choose one of {", ".join(PROTOCOLS)}.')
+
+
+def default_protocol(dataset: "Dataset") -> str:
+    """Returns `official` for the official names, `folders` for ready-made splits, else `stratified`."""
+    return "official" if dataset.official else "folders" if dataset.splits else "stratified"
 
 
 def fold_number(protocol: str) -> int | None:
@@ -91,6 +104,21 @@ def _split_official(dataset: "Dataset") -> pd.DataFrame:
             f"None of the {len(table)} photos is in the authors' list for {absent[0]}: choose the protocol stratified."
         )
     return table
+
+
+def _split_folders(dataset: "Dataset", seed: int) -> pd.DataFrame:
+    splits = dataset.photos["file"].map(dataset.splits)
+    if "train" not in set(splits):
+        raise GarbageError(
+            f"{dataset.source} has no folder train with photos for the protocol folders: choose stratified."
+        )
+    for name, share in (("test", TEST_SHARE), ("val", VAL_SHARE)):
+        if name not in set(splits):
+            rows = [place for place, split in enumerate(splits) if split == "train"]
+            # One photo of each class has to stay in train.
+            _check_sizes(dataset.photos.iloc[rows], 2, f"to draw {name} from train")
+            splits.iloc[_draw(dataset.photos, rows, share, seed)[1]] = name
+    return dataset.photos.assign(split=splits)
 
 
 def _split_stratified(photos: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 import garbage_core
 from garbage_core.config.training_config import Stage, TrainingConfig, load_config
-from garbage_core.data.dataset import SPLITS, Dataset, split_dataset
+from garbage_core.data.dataset import SPLITS, Dataset, default_protocol, split_dataset
 from garbage_core.data.photo_sets import MAIN_SET, ExtraSet, PhotoSets, is_partial, leaked
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature, fit_temperature, fit_threshold, set_weights
@@ -87,7 +87,7 @@ def train(
     _check_names(config)  # before hours have passed
     sets = PhotoSets(dataset, extras)
     photos = _limited(_training_photos(sets, split_dataset(dataset, config.protocol or None)), limit)
-    protocol = config.protocol or ("official" if dataset.official else "stratified")
+    protocol = config.protocol or default_protocol(dataset)
     teacher_run = find_teacher(config.teacher, root, dataset, protocol) if config.teacher else None
     if extend:
         _check_extends(config, extend, sets, protocol, photos)

@@ -1,0 +1,223 @@
+"""How the files of a data set are laid out: which folders are its classes, and which are ready-made splits.
+
+    glass/1.jpg                     class folders
+    any/levels/above/glass/1.jpg    the same, for as long as one way leads down
+    glass/bottles/1.jpg             class folders with folders in them, all of one class
+    train/glass/1.jpg               ready-made splits: train, val (valid, validation) and test, in any case
+
+Every folder and photo that is not read is named.
+"""
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from garbage_core.data.file_types import PHOTO_EXTENSIONS, shown
+from garbage_core.errors import GarbageError
+
+LAYOUT = (
+    "one folder of photos per class, for two classes at least, as dataset-resized.zip and Kaggle's "
+    "TrashType_Image_Dataset do"
+)
+_SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SIDE_SHARE = 0.1  # of the photos, below which folders beside a folder of classes are no classes
+
+
+@dataclass
+class Layout:
+    """Which files are whose.
+
+    Attributes:
+        root: The folder that class folders or splits lie in: "", or its name and "/".
+        labels: Class of each file, by its name below `root`.
+        splits: Split of each file ("train", "val" or "test"); empty without ready-made splits.
+        notes: Names of folders and photos that are not read or read in a way worth saying, and how.
+    """
+
+    root: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+
+class _Tree:
+    """Numbers of photos below and directly in every folder."""
+
+    def __init__(self, photos: Iterable[str]) -> None:
+        self.inside: Counter[str] = Counter()
+        self.below: Counter[str] = Counter()
+        self.children: dict[str, set[str]] = defaultdict(set)
+        for photo in photos:
+            folder = photo.rpartition("/")[0]
+            self.inside[folder + "/" if folder else ""] += 1
+        for folder, count in self.inside.items():
+            path = folder
+            while path:
+                self.below[path] += count
+                parent = path[:-1].rpartition("/")[0]
+                parent = parent + "/" if parent else ""
+                self.children[parent].add(path)
+                path = parent
+
+    def classes_in(self, folder: str) -> list[str]:
+        return sorted(self.children.get(folder, ()))
+
+
+def find_layout(files: Iterable[str], folders: Iterable[str], name: object) -> Layout:
+    """Finds the classes and the splits of a data set.
+
+    Args:
+        files: Names of its files, relative to it, with "/".
+        folders: Names of its folders, with a "/" at the end, empty ones too.
+        name: What to call the data set in an error.
+
+    Raises:
+        GarbageError: There is no class, only one, or more than one folder of classes.
+    """
+    files, folders = list(files), list(folders)
+    photos = [file for file in files if file.rpartition(".")[2].lower() in PHOTO_EXTENSIONS]
+    # Folders with files that look like photos go first; where no name looks so, the content will tell.
+    photos = photos if any("/" in photo for photo in photos) else files
+    tree = _Tree(photos)
+    layout = Layout()
+    splits = _descend(tree, layout, name)
+    if splits:
+        for folder in sorted(set(tree.classes_in(layout.root)) - set(splits)):
+            layout.notes.append((folder, f"lies beside the splits: {_photos(tree.below[folder])} left out"))
+    tops = {folder: tree.classes_in(folder) for folder in splits} or {layout.root: _classes(tree, layout)}
+    classes = {folder: _last(folder) for top in tops.values() for folder in top}
+    spellings = _one_spelling(classes, tree, layout)
+    depth = layout.root.count("/") + (2 if splits else 1)
+    for file in files:
+        parts = file.split("/")
+        folder = "/".join(parts[:depth]) + "/"
+        if len(parts) > depth and folder in classes:
+            short = file[len(layout.root) :]
+            layout.labels[short] = spellings[classes[folder]]
+            if splits:
+                layout.splits[short] = splits["/".join(parts[: depth - 1]) + "/"]
+    _note_the_rest(files, folders, tree, tops, layout)
+    return layout
+
+
+def _descend(tree: _Tree, layout: Layout, name: object) -> dict[str, str]:
+    """Goes down to the class folders or the splits; returns the folders of the latter, and which split each is."""
+    while True:
+        children = tree.classes_in(layout.root)
+        named = {folder: _SPLIT_FOLDERS[_key(folder)] for folder in children if _key(folder) in _SPLIT_FOLDERS}
+        ready = {folder: split for folder, split in named.items() if tree.children.get(folder)}
+        if len(set(ready.values())) > 1:
+            _check_two_classes({_key(c) for folder in ready for c in tree.classes_in(folder)}, children, name)
+            return ready
+        nested = [folder for folder in children if len(tree.children.get(folder, ())) > 1]
+        way = _only_way(tree, children, nested)
+        if way is None:
+            break
+        for folder in children:
+            if folder != way:
+                layout.notes.append(
+                    (folder, f"lies beside {way}, which holds the classes: {_photos(tree.below[folder])} left out")
+                )
+        layout.root = way
+    if len(nested) > 1 and len(nested) == len(children) and _same_classes(tree, nested):
+        listed = ", ".join(folder.rstrip("/") for folder in nested[:5])
+        raise GarbageError(f"{name} holds several folders of classes ({listed}): name one of them.")
+    _check_two_classes({_key(folder) for folder in children}, children, name)
+    return {}
+
+
+def _only_way(tree: _Tree, children: list[str], nested: list[str]) -> str | None:
+    """Returns the folder that the classes must lie in, if it is not this one."""
+    if len(children) == 1:
+        return children[0] if tree.children.get(children[0]) else None
+    if len(nested) != 1 or tree.inside[nested[0]]:
+        return None
+    beside = sum(tree.below[folder] for folder in children if folder != nested[0])
+    # Such as samples/ beside dataset-resized/; or test/ without classes beside train/.
+    if _key(nested[0]) in _SPLIT_FOLDERS and all(_key(folder) in _SPLIT_FOLDERS for folder in children):
+        return nested[0]
+    is_small = len(children) == 2 and beside < _SIDE_SHARE * tree.below[nested[0]]
+    return nested[0] if is_small and _key(nested[0]) not in _SPLIT_FOLDERS else None
+
+
+def _same_classes(tree: _Tree, folders: list[str]) -> bool:
+    """Tells whether folders hold the same folders, as several data sets do and classes do not."""
+    below = [{_key(child) for child in tree.classes_in(folder)} for folder in folders]
+    return len(set.intersection(*below)) > 1
+
+
+def _classes(tree: _Tree, layout: Layout) -> list[str]:
+    """Returns the class folders; one named like a split beside them is none."""
+    children = tree.classes_in(layout.root)
+    kept = [folder for folder in children if _key(folder) not in _SPLIT_FOLDERS or not tree.children.get(folder)]
+    if len(kept) < 2:
+        return children
+    for folder in sorted(set(children) - set(kept)):
+        count = _photos(tree.below[folder])
+        layout.notes.append((folder, f"is a split beside the class folders, which are split anew: {count} left out"))
+    return kept
+
+
+def _check_two_classes(classes: set[str], children: list[str], name: object) -> None:
+    if len(classes) > 1:
+        return
+    single = _last(children[0]) if children else ""
+    found = f"photos of a single class ({shown(single)})" if single else "no class folder with photos"
+    raise GarbageError(f"{name} holds {found}: it must have {LAYOUT}.")
+
+
+def _one_spelling(classes: dict[str, str], tree: _Tree, layout: Layout) -> dict[str, str]:
+    """Returns the class that each folder's name stands for: names that differ in case or Unicode form are one."""
+    counts: Counter[str] = Counter()
+    for folder, label in classes.items():
+        counts[label] += tree.below[folder]
+    groups: dict[str, list[str]] = defaultdict(list)
+    for label in counts:
+        groups[_fold(label)].append(label)
+    chosen = {}
+    for labels in groups.values():
+        best = max(labels, key=lambda label: (counts[label], unicodedata.is_normalized("NFC", label), label))
+        for label in labels:
+            chosen[label] = best
+            if label != best:
+                how = "case" if unicodedata.normalize("NFC", label) != unicodedata.normalize("NFC", best) else "form"
+                layout.notes.append(
+                    (f"{label}/", f"differs from {best}/ in {how} only: its {_photos(counts[label])} count as {best}")
+                )
+    return chosen
+
+
+def _note_the_rest(
+    files: list[str], folders: list[str], tree: _Tree, tops: dict[str, list[str]], layout: Layout
+) -> None:
+    """Notes loose photos and empty class folders."""
+    read = len(layout.root)
+    used = {layout.root + file for file in layout.labels}
+    noted = tuple(folder for folder, _ in layout.notes if folder.endswith("/") and folder in tree.below)
+    for file in files:
+        if file in used or file.startswith(noted) or file.rpartition(".")[2].lower() not in PHOTO_EXTENSIONS:
+            continue
+        layout.notes.append((file, "lies in no class folder and is not read"))
+    holding = {file[: i + 1] for file in files for i, letter in enumerate(file) if letter == "/"}
+    parents = set(tops) | {layout.root}
+    for folder in folders:
+        parent = folder[:-1].rpartition("/")[0]
+        if folder not in holding and (parent + "/" if parent else "") in parents:
+            layout.notes.append((folder[read:], "holds no file, so the class is left out"))
+
+
+def _photos(count: int) -> str:
+    return f"{count:,} photo{'' if count == 1 else 's'}"
+
+
+def _last(folder: str) -> str:
+    return folder.rstrip("/").rpartition("/")[2]
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _key(folder: str) -> str:
+    return _fold(_last(folder))

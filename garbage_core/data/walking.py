@@ -1,0 +1,124 @@
+"""What lies below a folder: the one walk that data sets, `classify`, the app and Ray's jobs share.
+
+Links are followed, except those that lead back to a folder they lie in. Only files are listed: opening a pipe or a
+device could block for ever. What is left out is named, except litter, which no user has put there.
+"""
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from garbage_core.errors import GarbageError
+
+_LITTER = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
+_MOST_LEVELS = 32  # of folders in one another
+
+
+@dataclass
+class Found:
+    """What a walk has found, as names relative to its folder with "/".
+
+    Attributes:
+        files: Names of files.
+        folders: Names of folders, each with a "/" at its end.
+        left_out: Name and reason of each entry that is not listed.
+    """
+
+    files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+def is_litter(name: str) -> bool:
+    """Tells whether a file was left by the system, not by the user: hidden ones and the like."""
+    return any(part.startswith(".") or part.lower() in _LITTER for part in name.split("/"))
+
+
+def kind_of(path: Path) -> str:
+    """Says what is at a path without opening it.
+
+    Returns:
+        "file", "folder", or what else it is, fit for "PATH is ...".
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return "a link that leads nowhere" if path.is_symlink() else "missing"
+    except (OSError, ValueError) as error:  # a link to itself, a name that is too long or has a zero byte
+        return f"not to be reached ({getattr(error, 'strerror', None) or error})"
+    if stat.S_ISREG(mode):
+        return "file"
+    return "folder" if stat.S_ISDIR(mode) else "a pipe, socket or device, which is never opened"
+
+
+def walk(path: Path) -> Found:
+    """Lists the files below a folder, at any depth, sorted.
+
+    Raises:
+        GarbageError: The folder itself cannot be listed.
+    """
+    found = Found()
+    here = path.resolve()
+    above = frozenset(_identity(folder) for folder in (here, *here.parents))
+    pending = [("", above)]
+    while pending:
+        prefix, ancestors = pending.pop()
+        try:
+            with os.scandir(path / prefix) as entries:
+                listed = list(entries)
+        except OSError as error:
+            if not prefix:
+                raise GarbageError(f"{path} cannot be listed ({error.strerror}): check its rights.") from error
+            found.left_out.append((prefix, f"cannot be listed ({error.strerror}): check its rights"))
+            continue
+        for entry in listed:
+            if is_litter(entry.name):
+                continue
+            name = prefix + entry.name
+            if not _is_utf8(entry.name):
+                shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+                found.left_out.append((shown, "has a name that is not UTF-8, so it is not read: rename it"))
+                continue
+            kind = _kind(entry)
+            if kind == "file":
+                found.files.append(name)
+            elif kind != "folder":
+                found.left_out.append((name, f"is {kind}, so it is not read"))
+            elif (identity := _identity(Path(entry.path))) in ancestors:
+                found.left_out.append((f"{name}/", "is a link to a folder that it lies in, so it is not followed"))
+            elif len(ancestors) - len(above) >= _MOST_LEVELS:
+                found.left_out.append((f"{name}/", f"lies more than {_MOST_LEVELS} folders deep and is not read"))
+            else:
+                found.folders.append(f"{name}/")
+                pending.append((f"{name}/", ancestors | {identity}))
+    found.files.sort()
+    found.folders.sort()
+    return found
+
+
+def _kind(entry: "os.DirEntry[str]") -> str:
+    try:
+        if entry.is_file():
+            return "file"
+        if entry.is_dir():
+            return "folder"
+    except OSError:
+        pass
+    return kind_of(Path(entry.path))
+
+
+def _identity(folder: Path) -> tuple[int, int] | str:
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return str(folder)
+    return (status.st_dev, status.st_ino) if status.st_ino else str(folder.resolve())
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,227 @@
+"""Every layout that data sets come in is read, or a sentence names what was left out."""
+
+import os
+import time
+import unicodedata
+import zipfile
+
+import pytest
+
+from garbage_core.data.dataset import find_dataset, load_dataset, split_counts, split_dataset
+from garbage_core.data.layouts import find_layout
+from garbage_core.data.sources import read_file
+from garbage_core.data.walking import walk
+from garbage_core.errors import GarbageError
+from tests.fixtures.photos import jpeg, small_dataset, write_folder, write_zip
+
+FLAT = small_dataset()
+NFC, NFD = (unicodedata.normalize(form, "Gerät") for form in ("NFC", "NFD"))
+
+
+def splits(train="train", val="val", test="test", prefix="") -> dict[str, bytes]:
+    """A ready-made split of two classes, photos all different."""
+    return {
+        f"{prefix}{folder}/{label}/{place}.jpg": jpeg((60 * number, 100 * (label == "jar"), 20 * place))
+        for number, (folder, photos) in enumerate([(train, 4), (val, 2), (test, 3)])
+        if folder
+        for label in ("can", "jar")
+        for place in range(photos)
+    }
+
+
+def below(prefix: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    return {prefix + name: content for name, content in files.items()}
+
+
+# name: files, photos of each class, what the problems name and say
+LAYOUTS = {
+    "one level above": (below("a/", FLAT), {"can": 3, "jar": 3}, {}),
+    "two levels of one name": (below("Garbage classification/" * 2, FLAT), {"can": 3, "jar": 3}, {}),
+    "four levels": (below("a/b/c/d/", FLAT), {"can": 3, "jar": 3}, {}),
+    "folders in a class": (
+        below("plastic/bottles/", {"1.jpg": jpeg((1, 2, 3))}) | below("plastic/bags/", {"1.jpg": jpeg()}) | FLAT,
+        {"can": 3, "jar": 3, "plastic": 2},
+        {},
+    ),
+    "folders in every class": (
+        below("plastic/bottles/", {"1.jpg": jpeg()})
+        | below("plastic/bags/", {"1.jpg": jpeg()})
+        | below("metal/cans/", {"1.jpg": jpeg()})
+        | below("metal/foil/", {"1.jpg": jpeg()}),
+        {"metal": 2, "plastic": 2},
+        {},
+    ),
+    "validation beside classes": (
+        FLAT | below("validation/", FLAT),
+        {"can": 3, "jar": 3},
+        {"validation/": "split beside the class folders"},
+    ),
+    "few photos beside the folder of classes": (
+        below("photos/", small_dataset(photos=20)) | {"samples/1.jpg": jpeg()},
+        {"can": 20, "jar": 20},
+        {"samples/": "1 photo left out"},
+    ),
+    "loose photos": (FLAT | {"loose.jpg": jpeg()}, {"can": 3, "jar": 3}, {"loose.jpg": "in no class folder"}),
+    "loose photos above": (
+        below("a/", FLAT) | {"loose.jpg": jpeg()},
+        {"can": 3, "jar": 3},
+        {"loose.jpg": "in no class folder"},
+    ),
+    "case": (FLAT | {"Can/9.jpg": jpeg((9, 9, 9))}, {"can": 4, "jar": 3}, {"Can/": "its 1 photo count as can"}),
+    "Unicode form": (
+        FLAT | {f"{NFC}/1.jpg": jpeg(), f"{NFC}/2.jpg": jpeg(), f"{NFD}/3.jpg": jpeg()},
+        {"can": 3, NFC: 3, "jar": 3},
+        {f"{NFD}/": "differs from"},
+    ),
+    "litter": (
+        FLAT
+        | {f"{name}/1.jpg": jpeg() for name in (".thumbnails", "@eaDir", ".ipynb_checkpoints", "__MACOSX")}
+        | {"can/@eaDir/1.jpg": jpeg(), "can/.thumbnails/1.jpg": jpeg()},
+        {"can": 3, "jar": 3},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("pack", [write_folder, write_zip])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_layouts(tmp_path, name, pack):
+    files, counts, notes = LAYOUTS[name]
+    dataset = load_dataset(pack(tmp_path / "set.zip", files))
+    assert dataset.counts().to_dict() == counts
+    assert all(dataset.read_bytes(file) for file in dataset.photos["file"])
+    problems = dict(zip(dataset.problems["file"], dataset.problems["reason"], strict=True))
+    assert set(problems) == set(notes)
+    for place, words in notes.items():
+        assert words in problems[place]
+
+
+@pytest.mark.parametrize("pack", [write_folder, write_zip])
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (splits(), [8, 4, 6]),
+        (splits("Train", "valid", "TEST"), [8, 4, 6]),
+        (splits("train", "Validation", "test", prefix="x/y/"), [8, 4, 6]),
+        (splits(val=""), [6, 2, 6]),
+        (splits(test=""), [6, 4, 2]),
+        (splits() | {"val/Can/9.jpg": jpeg((9, 8, 7))}, [8, 5, 6]),
+    ],
+)
+def test_ready_made_splits_are_the_splits(tmp_path, files, expected, pack):
+    dataset = load_dataset(pack(tmp_path / "set.zip", files))
+    assert dataset.classes == ("can", "jar")
+    assert split_counts(split_dataset(dataset), dataset.classes).sum().tolist() == expected
+    drawn = set(dataset.problems["file"]) - {"Can/"}
+    assert drawn == ({f"{s}/" for s in ("val", "test")} if len(files) < 18 else set()) - (
+        {"test/"} if expected[2] == 6 else {"val/"}
+    )
+    assert split_dataset(dataset, "stratified")["split"].value_counts()["train"] != 0
+
+
+def test_photos_in_two_splits_are_leaks(tmp_path):
+    files = splits()
+    files["test/can/again.jpg"] = files["train/can/0.jpg"]
+    problems = load_dataset(write_folder(tmp_path, files)).problems
+    assert problems["file"].tolist() == ["test/can/again.jpg"]
+    assert "leaks: the same photo is train/can/0.jpg in train" in problems["reason"][0]
+
+
+def test_a_test_folder_without_classes_is_named(tmp_path):
+    dataset = load_dataset(write_folder(tmp_path, splits(val="", test="") | {"test/1.jpg": jpeg()}))
+    assert dataset.splits == {}
+    assert dataset.counts().to_dict() == {"can": 4, "jar": 4}
+    assert dataset.problems["file"].tolist() == ["test/"]
+
+
+def test_val_and_test_alone_cannot_be_trained_on(tmp_path):
+    dataset = load_dataset(write_folder(tmp_path, splits(train="")))
+    with pytest.raises(GarbageError, match="has no folder train"):
+        split_dataset(dataset)
+
+
+def test_an_empty_class_folder_is_named(tmp_path):
+    write_folder(tmp_path, FLAT)
+    (tmp_path / "lid").mkdir()
+    problems = load_dataset(tmp_path).problems
+    assert problems.values.tolist() == [["lid/", "holds no file, so the class is left out"]]
+
+
+# Archives ------------------------------------------------------------------------------------------------------------
+
+
+def test_backslashes_names_without_the_flag_and_names_twice(tmp_path):
+    path = tmp_path / "set.zip"
+    files = {"set\\" + name.replace("/", "\\"): content for name, content in FLAT.items()}
+    write_zip(path, files | {"set\\dose Xü\\1.jpg": jpeg()})
+    archive = zipfile.ZipFile(path, "a")
+    with pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("set\\can\\can1.jpg", jpeg((255, 0, 0)))
+    archive.close()
+    raw = bytearray(path.read_bytes())
+    for place in [i for i in range(len(raw)) if raw[i : i + 4] == b"PK\x01\x02"]:
+        raw[place + 9] &= ~8
+    for place in [i for i in range(len(raw)) if raw[i : i + 4] == b"PK\x03\x04"]:
+        raw[place + 7] &= ~8
+    path.write_bytes(raw)
+    dataset = load_dataset(path)
+    assert dataset.counts().to_dict() == {"can": 3, "dose Xü": 1, "jar": 3}
+    assert dataset.read_bytes("can/can1.jpg") == FLAT["can/can1.jpg"]
+    assert dataset.problems["file"].tolist() == ["set/can/can1.jpg"]
+    assert "the first counts" in dataset.problems["reason"][0]
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_a_tar_archive_is_to_be_unpacked(tmp_path, suffix):
+    import tarfile
+
+    write_folder(tmp_path / "set", FLAT)
+    with tarfile.open(tmp_path / f"set{suffix}", "w:gz" if "gz" in suffix else "w") as archive:
+        archive.add(tmp_path / "set", "set")
+    with pytest.raises(GarbageError, match="unpack it"):
+        load_dataset(tmp_path / f"set{suffix}")
+
+
+# What is no file -----------------------------------------------------------------------------------------------------
+
+
+def test_links_in_a_circle_pipes_and_odd_names_cost_a_sentence(tmp_path):
+    write_folder(tmp_path / "elsewhere", {"9.jpg": jpeg((1, 1, 1))})
+    root = write_folder(tmp_path / "set", FLAT)
+    (root / "can" / "up").symlink_to(root)
+    (root / "jar" / "out").symlink_to("/")
+    (root / "can" / "self.jpg").symlink_to("self.jpg")
+    (root / "can" / "lost.jpg").symlink_to("nowhere.jpg")
+    (root / "can" / "linked").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(root / "jar" / "pipe.jpg")
+    with open(os.fsencode(root / "jar") + b"/\xff.jpg", "wb") as file:
+        file.write(jpeg())
+    dataset = load_dataset(root)
+    assert dataset.counts().to_dict() == {"can": 4, "jar": 3}
+    problems = dict(zip(dataset.problems["file"], dataset.problems["reason"], strict=True))
+    expected = {"can/up/": "link", "jar/out/": "link", "can/self.jpg": "not to be reached", "can/lost.jpg": "nowhere"}
+    expected |= {"jar/pipe.jpg": "pipe", "jar/\\xff.jpg": "UTF-8"}
+    assert set(problems) == set(expected)
+    assert all(words in problems[name] for name, words in expected.items())
+
+
+def test_a_place_that_is_no_folder_is_a_sentence(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "self").symlink_to("self")
+    for place in (tmp_path / "pipe", tmp_path / "self", "x" * 4000, "/dev/zero", "a\0b"):
+        for read in (find_dataset, lambda path: read_file(type(tmp_path)(path))):
+            with pytest.raises(GarbageError) as caught:
+                read(place)
+            assert len(str(caught.value)) < 400
+
+
+def test_a_hundred_thousand_entries_are_listed_in_seconds(tmp_path):
+    for label in ("can", "jar"):
+        (tmp_path / label).mkdir()
+        for number in range(1000):
+            (tmp_path / label / f"{number}.jpg").touch()
+    started = time.monotonic()
+    assert len(walk(tmp_path).files) == 2000
+    names = [f"{label}/{number}.jpg" for label in ("can", "jar") for number in range(50_000)]
+    assert len(find_layout(names, ["can/", "jar/"], "set").labels) == 100_000
+    assert time.monotonic() - started < 5
