@@ -7,7 +7,7 @@ import streamlit as st
 from garbage_app.classify.examples import EXAMPLE, example_photo
 from garbage_app.photo import Photo, photo_of
 from garbage_app.uploads import PASTED, drop_kept_photo, forget_photos, kept_photo, within_rate
-from garbage_core.data.sources import is_litter
+from garbage_core.data.walking import is_litter
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
