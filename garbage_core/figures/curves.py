@@ -123,7 +123,8 @@ def coverage_curve(curves: Sequence[tuple[str, pd.DataFrame, float | None]], tar
         elif accepted.empty:
             sentences.append(f"{title} accepts no photo at its threshold")
         else:
-            share, right = accepted["coverage"].max(), float(accepted.loc[accepted["coverage"].idxmax(), "accuracy"])
+            covered = accepted["coverage"].to_numpy(float)
+            share, right = float(covered.max()), float(accepted["accuracy"].to_numpy(float)[covered.argmax()])
             traces.append(_threshold_mark(title, position, threshold, share, right))
             sentences.append(
                 f"with the threshold {percent(threshold)} {title} predicts {percent(share)} of the photos, "
