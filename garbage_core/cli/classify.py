@@ -1,8 +1,8 @@
 """`classify`: the class of each photo, as lines, CSV or JSON; with Ray also of millions."""
 
 import argparse
+import glob
 import json
-import os
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HELP = "what is on photos; 1 if one cannot be read"
 _SHARE = "p_"  # begins the name of a class's column
+EXAMPLES = 10  # of what is not read
 MANY = 200  # photos, from which on memory that grows with their number counts for more than a little speed
 
 
@@ -99,16 +100,33 @@ def load_classifier(name: str, runtime: str | None = None) -> "Classifier":
 
 
 def photo_paths(given: list[str]) -> Iterator[Path]:
-    """Yields the photos named, and of a folder all files called like photos, at any depth, sorted."""
+    """Yields the photos named, and of a folder all files called like photos, at any depth, sorted.
+
+    Patterns with `*`, `?` or `[` are expanded, for shells that do not. What a folder holds beside is told.
+    """
     from garbage_core.data.file_types import PHOTO_EXTENSIONS
+    from garbage_core.data.walking import kind_of, walk
 
     for name in given:
+        if "://" in name:
+            raise GarbageError(f"{name!r} is a web address, not a file: download the photo and name the file.")
         path = Path(name)
-        if not path.is_dir():
+        kind = kind_of(path)
+        if kind == "missing" and glob.has_magic(name):
+            matches = sorted(glob.glob(name, recursive=True))
+            if not matches:
+                raise GarbageError(f"No file fits {name!r}: check the pattern, or name a folder.")
+            yield from photo_paths([match for match in matches if match != name])
+            continue
+        if kind != "folder":
             yield path
             continue
-        below = (Path(folder, file) for folder, _, files in os.walk(path) for file in files)
-        photos = sorted(p for p in below if p.suffix.lower()[1:] in PHOTO_EXTENSIONS and not p.name.startswith("."))
+        found = walk(path)
+        for entry, reason in found.left_out[:EXAMPLES]:
+            warn(f"{printable(entry)} {reason}.")
+        if len(found.left_out) > EXAMPLES:
+            warn(f"And {len(found.left_out) - EXAMPLES:,} more that are not read.")
+        photos = sorted(path / file for file in found.files if Path(file).suffix.lower()[1:] in PHOTO_EXTENSIONS)
         if not photos:
             raise GarbageError(f"There is no photo in the folder {name!r}: name a folder with photos, or a photo.")
         yield from photos

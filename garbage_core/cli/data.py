@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
 
 HELP = "verify and list the data set"
+EXAMPLES = 10  # of many files with problems
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +109,10 @@ def _text(summary: dict[str, Any]) -> str:
         text += "".join(f"  {printable(row['file'])} = {printable(row['same_as'])}\n" for row in leaks)
     problems = summary["problems"] + [p for extra in summary.get("extra_sets", []) for p in extra["problems"]]
     text += f"\nFiles with problems: {len(problems):,}{':' if problems else '.'}\n"
-    return text + "".join(f"  {printable(p['file'])}: {printable(p['reason'])}\n" for p in problems)
+    shown = problems if len(problems) <= 2 * EXAMPLES else problems[:EXAMPLES]
+    text += "".join(f"  {printable(p['file'])}: {printable(p['reason'])}\n" for p in shown)
+    rest = len(problems) - len(shown)
+    return text + (f"  and {rest:,} more: --json names them all.\n" if rest else "")
 
 
 def _extra_text(extra: dict[str, Any]) -> str:

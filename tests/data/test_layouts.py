@@ -225,3 +225,16 @@ def test_a_hundred_thousand_entries_are_listed_in_seconds(tmp_path):
     names = [f"{label}/{number}.jpg" for label in ("can", "jar") for number in range(50_000)]
     assert len(find_layout(names, ["can/", "jar/"], "set").labels) == 100_000
     assert time.monotonic() - started < 5
+
+
+def test_classify_expands_patterns_and_refuses_web_addresses(tmp_path):
+    from garbage_core.cli.classify import photo_paths
+
+    write_folder(tmp_path, FLAT | {"can/@eaDir/1.jpg": jpeg(), ".thumbnails/1.jpg": jpeg()})
+    (tmp_path / "can" / "up").symlink_to(tmp_path)
+    everything = [tmp_path / name for name in sorted(FLAT)]
+    assert list(photo_paths([str(tmp_path)])) == everything
+    assert list(photo_paths([str(tmp_path / "*" / "*.jpg")])) == everything
+    for name, words in {"https://example.org/1.jpg": "web address", str(tmp_path / "*.gif"): "No file fits"}.items():
+        with pytest.raises(GarbageError, match=words):
+            list(photo_paths([name]))
