@@ -1,4 +1,4 @@
-"""The photos by class and split, where they come from, and the files that cannot be used."""
+"""The photos by class and split, where they come from, and what needs a look."""
 
 import pandas as pd
 import streamlit as st
@@ -8,7 +8,7 @@ from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.dataset import Dataset, official_splits, split_dataset
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import capital, count, escape
+from garbage_core.utils.text import capital, escape
 
 
 def split_name(split: str) -> str:
@@ -37,11 +37,11 @@ def unevenness(photos: pd.DataFrame) -> str:
 
 
 def write_problems(dataset: Dataset) -> None:
-    """Lists files that cannot be used, by name."""
+    """Lists what cannot be used, and what was read in a way that is to be known, by name."""
     if dataset.problems.empty:
         return
-    st.subheader("What cannot be used", anchor=False)
-    st.markdown(f"Left out: {count(len(dataset.problems), 'file')}.")
+    st.subheader("What needs a look", anchor=False)
+    st.markdown(f"Left out, or read in a way to be known: {len(dataset.problems):,}.")
     show_table(dataset.problems.rename(columns={"file": "File", "reason": "Reason"}), "problems")
 
 

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         return 0
     dataset = load_dataset(args.data_dir)
     if len(dataset.problems):
-        warn(f"{len(dataset.problems)} files cannot be used; the command data names them.")
+        warn(f"{len(dataset.problems)} files or folders need a look; the command data names them.")
     extras = [load_extra_set(source, dataset.classes) for source in args.extra]
     extended = load_run(args.extend, args.out) if args.extend else None
     start_keras()

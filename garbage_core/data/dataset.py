@@ -56,7 +56,8 @@ class Dataset:
         classes: Names of the classes, alphabetical.
         photos: One row per usable photo, sorted by name: file ("glass/glass1.jpg"), label, width and height (pixels,
             upright), bytes.
-        problems: One row per file that is not usable, missing or in none of the authors' lists: file, reason.
+        problems: One row per file that is not usable, missing or in none of the authors' lists, and per file or folder
+            that was read in a way to be known (merged twins, leaks, a split that was drawn): file, reason.
         fingerprint: SHA-256 over name, size and CRC-32 of every usable photo; the same for folder and archive.
         splits: Ready-made split of each photo ("train", "val" or "test") where folders say so; else empty.
         official: The files are those of the authors' lists: at least 95 % of the names in the lists are there, and at

@@ -93,7 +93,7 @@ def _data(run: Run) -> str:
     text += [
         f"Split: {run.info.get('protocol', 'unknown')} ({protocol}). "
         "Everything was chosen on val; test was only measured.",
-        f"Unreadable files left out: {run.info.get('data_problems', 0):,}. "
+        f"Files or folders left out, or read in a way to be known: {run.info.get('data_problems', 0):,}. "
         f"Fingerprint: `{str(run.info.get('data_fingerprint', ''))[:16]}`.",
         "",
         markdown_table(["class", "all", *counts.columns], rows),
