@@ -1,10 +1,10 @@
 """Takes the pictures of the app that README shows, with the runs of this repository and without any photo of the data.
 
     python -m tests.screenshots                     # all of them, a few minutes
-    python -m tests.screenshots training-light      # some
+    python -m tests.screenshots imbalance-light     # some
 
-Needs an installed Chromium and the development requirements. A picture shows what a visitor sees of a page at first, or
-from a heading on; each is written to docs/images/, its colors reduced to a palette, and refused above 200 kB.
+Needs Chromium and the development requirements. A picture shows what a visitor sees of a page at first; it
+is written to docs/images/, its colors reduced to a palette, and refused above 200 kB.
 """
 
 import argparse
@@ -26,41 +26,26 @@ SETTLED_MS = 3000
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: which view, in which window, and the heading it begins with; without one, the top of the page.
+    """One picture: which view, and how high its window is, which is 1440 pixels wide.
 
     With `upload` the view is first handed a drawing that looks like a photo.
     """
 
     link: str
-    dark: bool = False
-    width: int = 1440
     height: int = 900
-    heading: str = ""
     upload: bool = False
 
 
 SHOTS = {
     "classify-light": Shot("", upload=True),
-    "evaluation-light": Shot("evaluation", height=1000),
-    "evaluation-phone-dark": Shot("evaluation", dark=True, width=390, height=844),
     "comparison-light": Shot("comparison", height=1000),
-    "training-light": Shot("comparison?view=Learning+curves", height=1000),
-    "data-dark": Shot("data", dark=True, height=1000),
-    "audit-light": Shot("audit", height=860),
     "imbalance-light": Shot("imbalance", height=1000),
-    "explanations-light": Shot("explanations?photo=Drawing", height=1000),
 }
 
 
 def take(browser, address: str, shot: Shot) -> bytes:
     """Returns a picture of a view once nothing on it moves any more, as PNG."""
-    context = browser.new_context(
-        viewport={"width": shot.width, "height": shot.height},
-        color_scheme="dark" if shot.dark else "light",
-        device_scale_factor=1 if shot.width > 600 else 2,
-        is_mobile=shot.width < 600,
-        has_touch=shot.width < 600,
-    )
+    context = browser.new_context(viewport={"width": 1440, "height": shot.height}, color_scheme="light")
     context.set_default_timeout(1000 * PATIENCE)
     page = context.new_page()
     page.goto(f"{address}/{shot.link}")
@@ -69,8 +54,6 @@ def take(browser, address: str, shot: Shot) -> bytes:
         page.set_input_files("input[type=file]", {"name": "box.jpg", "mimeType": "image/jpeg", "buffer": cardboard()})
         page.get_by_alt_text("Heat map").last.wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    if shot.heading:
-        page.get_by_role("heading", name=shot.heading).evaluate("heading => heading.scrollIntoView()")
     page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length === 0")
     page.wait_for_timeout(SETTLED_MS)
     if missing := page.locator("[data-testid=stAlertContentError], [data-testid=stException]").all_inner_texts():
