@@ -135,7 +135,7 @@ def load_dataset(data_dir: str | Path | None = None, verify: bool = True) -> Dat
     photos.insert(1, "label", [source.labels[file] for file in photos["file"]])
     official, deviations = _compare_with_lists(set(source.files), set(photos["file"]), classes)
     splits = {file: source.splits[file] for file in photos["file"]} if source.splits else {}
-    problems = sorted(problems + deviations + _notes_on_splits(usable, splits))
+    problems = sorted(problems + deviations + _notes_on_splits(usable, splits, source.labels))
     return Dataset(
         source=source.path,
         classes=tuple(classes),
@@ -196,14 +196,20 @@ def _compare_with_lists(present: set[str], usable: set[str], classes: list[str])
     return True, missing + [(file, unlisted) for file in usable - listed]
 
 
-def _notes_on_splits(usable: list[tuple[str, int, int, int, int]], splits: dict[str, str]) -> list[tuple[str, str]]:
-    """Names photos that lie in two of the ready-made splits, and says which split will be drawn."""
+def _notes_on_splits(
+    usable: list[tuple[str, int, int, int, int]], splits: dict[str, str], labels: dict[str, str]
+) -> list[tuple[str, str]]:
+    """Names photos in two of the ready-made splits and classes that train lacks; says which split will be drawn."""
     first: dict[tuple[int, int], str] = {}
     notes = []
     for file, _, _, size, crc in sorted(usable, key=lambda row: SPLITS.index(splits.get(row[0], "train"))):
         other = first.setdefault((size, crc), file)
         if splits and splits[other] != splits[file]:
             notes.append((file, f"leaks: the same photo is {shown(other)} in {splits[other]}"))
+    if "train" in splits.values():
+        learned = {labels[file] for file, split in splits.items() if split == "train"}
+        lacking = sorted({labels[file] for file in splits} - learned)
+        notes += [(f"{label}/", "has no photo in train, so it cannot be learned") for label in lacking]
     for split in SPLITS if splits else ():
         if split not in splits.values():
             drawn = "drawn from train" if split != "train" else "missing, so the data set cannot be trained on as it is"

@@ -4,6 +4,7 @@
     any/levels/above/glass/1.jpg    the same, for as long as one way leads down
     glass/bottles/1.jpg             class folders with folders in them, all of one class
     train/glass/1.jpg               ready-made splits: train, val (valid, validation) and test, in any case
+    train/train/glass/1.jpg         the same, with levels in between
 
 Every folder and photo that is not read is named.
 """
@@ -15,12 +16,14 @@ from dataclasses import dataclass, field
 
 from garbage_core.data.file_types import PHOTO_EXTENSIONS, shown
 from garbage_core.errors import GarbageError
+from garbage_core.utils.text import count
 
 LAYOUT = (
     "one folder of photos per class, for two classes at least, as dataset-resized.zip and Kaggle's "
     "TrashType_Image_Dataset do"
 )
 _SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_ARCHIVES = {"zip", "tar", "tgz", "gz", "rar", "7z"}
 _SIDE_SHARE = 0.1  # of the photos, below which folders beside a folder of classes are no classes
 
 
@@ -51,10 +54,10 @@ class _Tree:
         for photo in photos:
             folder = photo.rpartition("/")[0]
             self.inside[folder + "/" if folder else ""] += 1
-        for folder, count in self.inside.items():
+        for folder, number in self.inside.items():
             path = folder
             while path:
-                self.below[path] += count
+                self.below[path] += number
                 parent = path[:-1].rpartition("/")[0]
                 parent = parent + "/" if parent else ""
                 self.children[parent].add(path)
@@ -83,20 +86,23 @@ def find_layout(files: Iterable[str], folders: Iterable[str], name: object) -> L
     layout = Layout()
     splits = _descend(tree, layout, name)
     if splits:
-        for folder in sorted(set(tree.classes_in(layout.root)) - set(splits)):
+        for folder in tree.classes_in(layout.root):
+            if any(split.startswith(folder) for split in splits):
+                continue
             layout.notes.append((folder, f"lies beside the splits: {_photos(tree.below[folder])} left out"))
     tops = {folder: tree.classes_in(folder) for folder in splits} or {layout.root: _classes(tree, layout)}
     classes = {folder: _last(folder) for top in tops.values() for folder in top}
     spellings = _one_spelling(classes, tree, layout)
-    depth = layout.root.count("/") + (2 if splits else 1)
+    depths = {folder.count("/") for folder in classes}
     for file in files:
         parts = file.split("/")
-        folder = "/".join(parts[:depth]) + "/"
-        if len(parts) > depth and folder in classes:
-            short = file[len(layout.root) :]
-            layout.labels[short] = spellings[classes[folder]]
-            if splits:
-                layout.splits[short] = splits["/".join(parts[: depth - 1]) + "/"]
+        for depth in depths:
+            folder = "/".join(parts[:depth]) + "/"
+            if len(parts) > depth and folder in classes:
+                short = file[len(layout.root) :]
+                layout.labels[short] = spellings[classes[folder]]
+                if splits:
+                    layout.splits[short] = splits["/".join(parts[: depth - 1]) + "/"]
     _note_the_rest(files, folders, tree, tops, layout)
     return layout
 
@@ -106,7 +112,7 @@ def _descend(tree: _Tree, layout: Layout, name: object) -> dict[str, str]:
     while True:
         children = tree.classes_in(layout.root)
         named = {folder: _SPLIT_FOLDERS[_key(folder)] for folder in children if _key(folder) in _SPLIT_FOLDERS}
-        ready = {folder: split for folder, split in named.items() if tree.children.get(folder)}
+        ready = _down_each(tree, named)
         if len(set(ready.values())) > 1:
             _check_two_classes({_key(c) for folder in ready for c in tree.classes_in(folder)}, children, name)
             return ready
@@ -121,10 +127,30 @@ def _descend(tree: _Tree, layout: Layout, name: object) -> dict[str, str]:
                 )
         layout.root = way
     if len(nested) > 1 and len(nested) == len(children) and _same_classes(tree, nested):
+        within = tree.classes_in(nested[0])
+        if all(_key(folder) in _SPLIT_FOLDERS for folder in within):
+            split, label = _last(within[0]), _last(nested[0])
+            raise GarbageError(
+                f"{name} has the splits in the class folders ({label}/{split}): put the class folders in the splits "
+                f"({split}/{label})."
+            )
         listed = ", ".join(folder.rstrip("/") for folder in nested[:5])
         raise GarbageError(f"{name} holds several folders of classes ({listed}): name one of them.")
     _check_two_classes({_key(folder) for folder in children}, children, name)
     return {}
+
+
+def _down_each(tree: _Tree, named: dict[str, str]) -> dict[str, str]:
+    """Goes down in each split for as long as one way leads down (train/train/glass); returns those with classes."""
+    splits = dict(named)
+    while True:
+        only = {folder: tree.classes_in(folder)[0] for folder in splits if len(tree.children.get(folder, ())) == 1}
+        # A single folder can be a class that has folders in it, but not in all splits, nor if it is named as a split.
+        all_go_down = len(only) == len(splits) and all(tree.children.get(folder) for folder in only.values())
+        ways = {old: new for old, new in only.items() if all_go_down or _key(new) in _SPLIT_FOLDERS}
+        if not ways:
+            return {folder: split for folder, split in splits.items() if tree.children.get(folder)}
+        splits = {ways.get(folder, folder): split for folder, split in splits.items()}
 
 
 def _only_way(tree: _Tree, children: list[str], nested: list[str]) -> str | None:
@@ -154,8 +180,8 @@ def _classes(tree: _Tree, layout: Layout) -> list[str]:
     if len(kept) < 2:
         return children
     for folder in sorted(set(children) - set(kept)):
-        count = _photos(tree.below[folder])
-        layout.notes.append((folder, f"is a split beside the class folders, which are split anew: {count} left out"))
+        what = _photos(tree.below[folder])
+        layout.notes.append((folder, f"is a split beside the class folders, which are split anew: {what} left out"))
     return kept
 
 
@@ -174,7 +200,7 @@ def _one_spelling(classes: dict[str, str], tree: _Tree, layout: Layout) -> dict[
         counts[label] += tree.below[folder]
     groups: dict[str, list[str]] = defaultdict(list)
     for label in counts:
-        groups[_fold(label)].append(label)
+        groups[same_name(label)].append(label)
     chosen = {}
     for labels in groups.values():
         best = max(labels, key=lambda label: (counts[label], unicodedata.is_normalized("NFC", label), label))
@@ -191,33 +217,43 @@ def _one_spelling(classes: dict[str, str], tree: _Tree, layout: Layout) -> dict[
 def _note_the_rest(
     files: list[str], folders: list[str], tree: _Tree, tops: dict[str, list[str]], layout: Layout
 ) -> None:
-    """Notes loose photos and empty class folders."""
+    """Notes loose photos and archives, and class folders without photos."""
     read = len(layout.root)
     used = {layout.root + file for file in layout.labels}
     noted = tuple(folder for folder, _ in layout.notes if folder.endswith("/") and folder in tree.below)
     for file in files:
-        if file in used or file.startswith(noted) or file.rpartition(".")[2].lower() not in PHOTO_EXTENSIONS:
+        if file in used or file.startswith(noted):
             continue
-        layout.notes.append((file, "lies in no class folder and is not read"))
-    holding = {file[: i + 1] for file in files for i, letter in enumerate(file) if letter == "/"}
+        suffix = file.rpartition(".")[2].lower()
+        if suffix in PHOTO_EXTENSIONS:
+            layout.notes.append((file, "lies in no class folder and is not read"))
+        elif suffix in _ARCHIVES:
+            layout.notes.append((file, "is an archive beside the folders that are read, and is not read itself"))
+    holding = Counter(file[: i + 1] for file in files for i, letter in enumerate(file) if letter == "/")
     parents = set(tops) | {layout.root}
     for folder in folders:
         parent = folder[:-1].rpartition("/")[0]
-        if folder not in holding and (parent + "/" if parent else "") in parents:
+        if (parent + "/" if parent else "") not in parents or tree.below[folder]:
+            continue
+        if not holding[folder]:
             layout.notes.append((folder[read:], "holds no file, so the class is left out"))
+        elif folder not in parents:
+            what = count(holding[folder], "file")
+            layout.notes.append((folder[read:], f"holds no file that is named like a photo: {what} left out"))
 
 
-def _photos(count: int) -> str:
-    return f"{count:,} photo{'' if count == 1 else 's'}"
+def _photos(number: int) -> str:
+    return count(number, "photo")
 
 
 def _last(folder: str) -> str:
     return folder.rstrip("/").rpartition("/")[2]
 
 
-def _fold(name: str) -> str:
+def same_name(name: str) -> str:
+    """Returns what names that differ in case or Unicode form only have in common."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _key(folder: str) -> str:
-    return _fold(_last(folder))
+    return same_name(_last(folder))

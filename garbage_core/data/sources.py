@@ -103,7 +103,7 @@ def _list_archive(archive: zipfile.ZipFile) -> tuple[Found, dict[str, zipfile.Zi
     folders: set[str] = set()
     for info in archive.infolist():
         name = _name_in_archive(info)
-        if is_litter(name) and ".." not in name.split("/"):
+        if not name or (is_litter(name) and ".." not in name.split("/")):
             continue
         parts = name.rstrip("/").split("/")
         if ".." in parts or "" in parts or parts[0].endswith(":"):
@@ -126,7 +126,10 @@ def _name_in_archive(info: zipfile.ZipInfo) -> str:
     if not info.flag_bits & 0x800:  # without the flag it is code page 437 for `zipfile`, and UTF-8 for macOS
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
-    return name.replace("\\", "/")
+    name = name.replace("\\", "/")
+    while name.startswith("./"):  # as `tar` and `7z` call what lies at the top
+        name = name[2:]
+    return name
 
 
 def open_source(path: str | Path) -> PhotoSource:

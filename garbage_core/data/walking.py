@@ -1,11 +1,13 @@
 """What lies below a folder: the one walk that data sets, `classify`, the app and Ray's jobs share.
 
-Links are followed, except those that lead back to a folder they lie in. Only files are listed: opening a pipe or a
+Links are followed, except those that lead back to a folder they lie in or to one that is read already: folders that
+link to each other would otherwise never end. Only files are listed: opening a pipe or a
 device could block for ever. What is left out is named, except litter, which no user has put there.
 """
 
 import os
 import stat
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from garbage_core.errors import GarbageError
 
 _LITTER = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
 _MOST_LEVELS = 32  # of folders in one another
+_Identity = tuple[int, int] | str  # of a folder, whatever names lead to it
 
 
 @dataclass
@@ -61,8 +64,14 @@ def walk(path: Path) -> Found:
     found = Found()
     here = path.resolve()
     above = frozenset(_identity(folder) for folder in (here, *here.parents))
-    pending = [("", above)]
-    while pending:
+    seen = {_identity(here)}
+    # Folders behind links come after all others, so that a photo has the name of the folder that it really lies in.
+    pending, linked = [("", above)], deque[tuple[str, frozenset[_Identity]]]()
+    while pending or linked:
+        if not pending:
+            name, ancestors = linked.popleft()
+            _enter(path, name, ancestors, seen, pending, found)
+            continue
         prefix, ancestors = pending.pop()
         try:
             with os.scandir(path / prefix) as entries:
@@ -72,7 +81,7 @@ def walk(path: Path) -> Found:
                 raise GarbageError(f"{path} cannot be listed ({error.strerror}): check its rights.") from error
             found.left_out.append((prefix, f"cannot be listed ({error.strerror}): check its rights"))
             continue
-        for entry in listed:
+        for entry in sorted(listed, key=lambda entry: entry.name):
             if is_litter(entry.name):
                 continue
             name = prefix + entry.name
@@ -85,16 +94,35 @@ def walk(path: Path) -> Found:
                 found.files.append(name)
             elif kind != "folder":
                 found.left_out.append((name, f"is {kind}, so it is not read"))
-            elif (identity := _identity(Path(entry.path))) in ancestors:
-                found.left_out.append((f"{name}/", "is a link to a folder that it lies in, so it is not followed"))
             elif len(ancestors) - len(above) >= _MOST_LEVELS:
                 found.left_out.append((f"{name}/", f"lies more than {_MOST_LEVELS} folders deep and is not read"))
+            elif entry.is_symlink():
+                linked.append((f"{name}/", ancestors))
             else:
-                found.folders.append(f"{name}/")
-                pending.append((f"{name}/", ancestors | {identity}))
+                _enter(path, f"{name}/", ancestors, seen, pending, found)
     found.files.sort()
     found.folders.sort()
     return found
+
+
+def _enter(
+    path: Path,
+    name: str,
+    ancestors: frozenset[_Identity],
+    seen: set[_Identity],
+    pending: list[tuple[str, frozenset[_Identity]]],
+    found: Found,
+) -> None:
+    """Puts a folder among those to be listed, unless that was done or would never end."""
+    identity = _identity(path / name)
+    if identity in ancestors:
+        found.left_out.append((name, "is a link to a folder that it lies in, so it is not followed"))
+    elif identity in seen:
+        found.left_out.append((name, "is read already under another name, so it is not read twice"))
+    else:
+        seen.add(identity)
+        found.folders.append(name)
+        pending.append((name, ancestors | {identity}))
 
 
 def _kind(entry: "os.DirEntry[str]") -> str:
@@ -108,7 +136,7 @@ def _kind(entry: "os.DirEntry[str]") -> str:
     return kind_of(Path(entry.path))
 
 
-def _identity(folder: Path) -> tuple[int, int] | str:
+def _identity(folder: Path) -> _Identity:
     try:
         status = os.stat(folder)
     except OSError:

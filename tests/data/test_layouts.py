@@ -73,6 +73,17 @@ LAYOUTS = {
         {"can": 3, NFC: 3, "jar": 3},
         {f"{NFD}/": "differs from"},
     ),
+    "photos without extension": (
+        FLAT | {"lid/a": jpeg(), "lid/b": jpeg()},
+        {"can": 3, "jar": 3},
+        {"lid/": "named like a photo: 2 files left out"},
+    ),
+    "no extension at all": ({name[:-4]: content for name, content in FLAT.items()}, {"can": 3, "jar": 3}, {}),
+    "an archive beside the classes": (
+        FLAT | {"more.zip": b"PK"},
+        {"can": 3, "jar": 3},
+        {"more.zip": "not read itself"},
+    ),
     "litter": (
         FLAT
         | {f"{name}/1.jpg": jpeg() for name in (".thumbnails", "@eaDir", ".ipynb_checkpoints", "__MACOSX")}
@@ -105,6 +116,9 @@ def test_layouts(tmp_path, name, pack):
         (splits("train", "Validation", "test", prefix="x/y/"), [8, 4, 6]),
         (splits(val=""), [6, 2, 6]),
         (splits(test=""), [6, 4, 2]),
+        (splits("train/train", "val/val", "test/test"), [8, 4, 6]),
+        (splits("Train/images", "valid/images", "test/images", prefix="x/"), [8, 4, 6]),
+        (splits("train/Train", "val", "test"), [8, 4, 6]),
         (splits() | {"val/Can/9.jpg": jpeg((9, 8, 7))}, [8, 5, 6]),
     ],
 )
@@ -132,6 +146,28 @@ def test_a_test_folder_without_classes_is_named(tmp_path):
     assert dataset.splits == {}
     assert dataset.counts().to_dict() == {"can": 4, "jar": 4}
     assert dataset.problems["file"].tolist() == ["test/"]
+
+
+@pytest.mark.parametrize("folder", ["test", "test/test"])
+def test_a_test_folder_of_photos_without_labels_is_named_and_test_is_drawn(tmp_path, folder):
+    files = splits("train/train", test="") | {f"{folder}/{n}.jpg": jpeg((5, 5, 40 * n)) for n in range(3)}
+    dataset = load_dataset(write_folder(tmp_path, files))
+    assert dataset.counts().to_dict() == {"can": 6, "jar": 6}
+    assert sorted(dataset.problems["reason"]) == [
+        "has no photos: test is drawn from train",
+        "lies beside the splits: 3 photos left out",
+    ]
+
+
+def test_a_class_that_train_lacks_is_named(tmp_path):
+    dataset = load_dataset(write_folder(tmp_path, splits() | {"test/lid/1.jpg": jpeg((1, 250, 1))}))
+    assert dataset.problems.values.tolist() == [["lid/", "has no photo in train, so it cannot be learned"]]
+
+
+def test_splits_in_the_class_folders_are_refused(tmp_path):
+    files = {f"{label}/{split}/1.jpg": jpeg() for label in ("can", "jar") for split in ("train", "test")}
+    with pytest.raises(GarbageError, match=r"\(can/test\): put the class folders in the splits \(test/can\)"):
+        load_dataset(write_folder(tmp_path, files))
 
 
 def test_val_and_test_alone_cannot_be_trained_on(tmp_path):
@@ -171,6 +207,13 @@ def test_backslashes_names_without_the_flag_and_names_twice(tmp_path):
     assert "the first counts" in dataset.problems["reason"][0]
 
 
+def test_names_in_archives_may_begin_with_a_dot(tmp_path):
+    archive = write_zip(tmp_path / "set.zip", {"./" + name: content for name, content in FLAT.items()})
+    dataset = load_dataset(archive)
+    assert dataset.counts().to_dict() == {"can": 3, "jar": 3}
+    assert dataset.problems.empty
+
+
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
 def test_a_tar_archive_is_to_be_unpacked(tmp_path, suffix):
     import tarfile
@@ -203,6 +246,18 @@ def test_links_in_a_circle_pipes_and_odd_names_cost_a_sentence(tmp_path):
     expected |= {"jar/pipe.jpg": "pipe", "jar/\\xff.jpg": "UTF-8"}
     assert set(problems) == set(expected)
     assert all(words in problems[name] for name, words in expected.items())
+
+
+def test_folders_that_link_to_each_other_are_read_once(tmp_path):
+    labels = [f"class{number:02}" for number in range(12)]  # 12! ways through the links
+    write_folder(tmp_path, {f"{label}/1.jpg": jpeg((20 * place, 0, 0)) for place, label in enumerate(labels)})
+    for label in labels:
+        for other in set(labels) - {label}:
+            (tmp_path / label / other).symlink_to(tmp_path / other)
+    found = walk(tmp_path)
+    assert found.files == [f"{label}/1.jpg" for label in labels]
+    assert len(found.left_out) == 12 * 11
+    assert {reason for _, reason in found.left_out} == {"is read already under another name, so it is not read twice"}
 
 
 def test_a_place_that_is_no_folder_is_a_sentence(tmp_path):
