@@ -3,11 +3,14 @@
 import argparse
 from typing import TYPE_CHECKING, Any, TextIO
 
-from garbage_core.cli.options import add_common, progress_bar, start_keras, write_result
+from garbage_core.cli.options import add_common, progress_bar, start_keras, warn, write_result
 from garbage_core.errors import GarbageError
-from garbage_core.utils.text import percent, quantity, text_table
+from garbage_core.utils.text import count, percent, printable, quantity, text_table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from garbage_core.data.dataset import Dataset
     from garbage_core.runs.run import Run
 
 HELP = "metrics of a run with 95 % intervals"
@@ -15,9 +18,20 @@ HELP = "metrics of a run with 95 % intervals"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    add_common(parser, "name", "--split")
-    parser.add_argument("--set", metavar="NAME", help="set of photos, for a run that was trained on several")
+    add_common(parser, "name")
     parser.add_argument(
+        "--split",
+        choices=("train", "val", "test"),
+        help="default: test; of one's own photos without a folder test, all",
+    )
+    photos = parser.add_mutually_exclusive_group()
+    photos.add_argument("--set", metavar="NAME", help="set of photos, for a run that was trained on several")
+    photos.add_argument(
+        "--data-dir",
+        metavar="DIR|ZIP",
+        help="classify your own photos, in folders named like the run's classes or some of them; nothing is written",
+    )
+    photos.add_argument(
         "--extra",
         metavar="DIR|ZIP",
         help="classify the val and test photos of this set first, and keep the predictions",
@@ -30,10 +44,88 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     from garbage_core.runs.run import load_run
 
     run, name = load_run(args.name), args.set
+    if args.data_dir is not None:
+        write_result(_evaluate_own(run, args), evaluation_text, args.json, out)
+        return 0
     if args.extra:
         run, name = _scored(run, args)
-    write_result(evaluate_run(run, args.split, name), evaluation_text, args.json, out)
+    write_result(evaluate_run(run, args.split or "test", name), evaluation_text, args.json, out)
     return 0
+
+
+def _evaluate_own(run: "Run", args: argparse.Namespace) -> dict[str, Any]:
+    """Classifies photos of the user's own; returns what `evaluate_run` does, and which photos were left out."""
+    from garbage_core.data.dataset import load_dataset
+
+    dataset = load_dataset(args.data_dir)
+    photos, split, protocol = own_photos(run, dataset, args.split)
+    start_keras()
+    from garbage_core.inference.scoring import predict_photos
+    from garbage_core.networks.weights import load_network
+
+    network = load_network(run.model_path, run.weights_sha256)
+    known = photos[photos["label"].isin(run.classes)]
+    with progress_bar("classify", len(known)) as bar:
+        found = predict_photos(network, known, dataset, run.classes, *run.photo_size, progress=bar.update)
+    others = photos.loc[~photos["label"].isin(run.classes), "label"].value_counts().sort_index()
+    left_out: list[dict[Any, Any]] = [
+        {"file": f"{label}/", "reason": f"is no class of {run.name}: {count(int(number), 'photo')} left out"}
+        for label, number in others.items()
+    ]
+    left_out += dataset.problems.to_dict("records")
+    if left_out:
+        named = "; ".join(printable(f"{row['file']} {row['reason']}") for row in left_out[:10])
+        warn(f"{count(len(left_out), 'note')} on {printable(str(dataset.source))}, see also `data`: {named}.")
+    head = {"name": run.name, "set": dataset.source.resolve().name, "protocol": protocol}
+    return head | _described(run, found, None) | {"split": split, "fingerprint": dataset.fingerprint, "notes": left_out}
+
+
+def own_photos(run: "Run", dataset: "Dataset", split: str | None) -> tuple["pd.DataFrame", str, str]:
+    """Chooses which of the user's own photos a run is scored on.
+
+    Args:
+        run: The run.
+        dataset: The photos. Names of folders that differ from a class in case or Unicode form only stand for it.
+        split: Split to take; None takes `test` if the photos came split, else all of them.
+
+    Returns:
+        Columns file, label, split and set of the photos, those of other classes included; the name of the split, or
+        "all"; and who has split them.
+
+    Raises:
+        GarbageError: The run was trained on these very photos, none is of its classes, or there is no such split.
+    """
+    from garbage_core.data.dataset import split_dataset
+    from garbage_core.data.layouts import same_name
+    from garbage_core.data.splits import default_protocol
+
+    trained = [("--set trashnet", run.info.get("data_fingerprint"))]
+    trained += [(f"--set {extra['name']}", extra.get("fingerprint")) for extra in run.info.get("extra_sets") or []]
+    for option, fingerprint in trained:
+        if fingerprint == dataset.fingerprint:
+            raise GarbageError(
+                f"The run {run.name!r} was trained on these very photos: show its predictions for those that it was "
+                f"not trained on with {option} in place of --data-dir."
+            )
+    if split is None and (dataset.official or "test" in dataset.splits.values()):
+        split = "test"
+    photos, protocol = dataset.photos, default_protocol(dataset)
+    if split in dataset.splits.values():
+        photos = photos.assign(split=photos["file"].map(dataset.splits))
+    elif split:
+        photos = split_dataset(dataset, protocol)
+    if split:
+        photos = photos[photos["split"] == split]
+    names = {same_name(label): label for label in run.classes}
+    labels = [label if label in run.classes else names.get(same_name(label), label) for label in photos["label"]]
+    if not set(labels) & set(run.classes):
+        raise GarbageError(
+            f"None of the folders of {dataset.source} ({', '.join(map(printable, sorted(set(labels))[:10]))}) is a "
+            f"class of {run.name!r}: name them like its classes, {', '.join(run.classes)}."
+        )
+    # `predict_photos` sorts by split and set, of which there is one here.
+    table = photos[["file"]].assign(label=labels, split=split or "test", set=dataset.source.name)
+    return table, split or "all", protocol if split else "no"
 
 
 def _scored(run: "Run", args: argparse.Namespace) -> tuple["Run", str]:
@@ -56,19 +148,26 @@ def evaluate_run(run: "Run", split: str, name: str | None = None) -> dict[str, A
 
     That is metrics, classes, confusion matrix, calibration, and what the threshold does.
     """
+    predictions = run.predictions if name is None else run.predictions_of(name)
+    return {
+        "name": run.name,
+        "set": (name or run.sets[0]) if len(run.sets) > 1 else None,
+        "protocol": run.info.get("protocol") if name in (None, run.sets[0]) else "own",
+        **_described(run, predictions, split),
+    }
+
+
+def _described(run: "Run", predictions: "pd.DataFrame", split: str | None) -> dict[str, Any]:
+    """Returns metrics, classes, confusion matrix, calibration, and what the threshold does, for some predictions."""
     from garbage_core.evaluation.calibration import apply_temperature, selective_metrics
     from garbage_core.evaluation.evaluation import evaluate
     from garbage_core.runs.predictions import to_arrays
     from garbage_core.utils.files import json_value
 
-    predictions = run.predictions if name is None else run.predictions_of(name)
     result = evaluate(predictions, run.classes, split, run.temperature).to_dict()
     labels, probabilities, _ = to_arrays(predictions, run.classes, split)
     selective = selective_metrics(labels, apply_temperature(probabilities, run.temperature), run.threshold)
     return {
-        "name": run.name,
-        "set": (name or run.sets[0]) if len(run.sets) > 1 else None,
-        "protocol": run.info.get("protocol") if name in (None, run.sets[0]) else "own",
         **result,
         "threshold": run.threshold,
         "accepted": json_value({key: value for key, value in selective.items() if key != "threshold"}),
@@ -86,7 +185,8 @@ def evaluation_text(result: dict[str, Any]) -> str:
     from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS
 
     of = f" of {result['set']}" if result.get("set") else ""
-    text = f"{result['name']} on the {result['photos']:,} {result['split']} photos{of} ({result['protocol']} split)\n\n"
+    chosen = "" if result["split"] == "all" else f" {result['split']}"
+    text = f"{result['name']} on the {result['photos']:,}{chosen} photos{of} ({result['protocol']} split)\n\n"
     rows = [
         [metric.lower, *value_and_interval(result["metrics"][name], metric.is_share)]
         for name, metric in METRICS.items()

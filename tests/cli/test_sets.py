@@ -2,14 +2,15 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from garbage_core.cli import main
-from garbage_core.data.dataset import official_splits
+from garbage_core.data.dataset import load_dataset, official_splits
 from garbage_core.runs.run import load_run
 from tests.fixtures.networks import miniature_run, picture
-from tests.fixtures.photos import official_files, small_dataset, write_folder
+from tests.fixtures.photos import official_files, small_dataset, write_folder, write_zip
 
 CLASSES = ("can", "jar")
 
@@ -47,6 +48,90 @@ def test_a_run_is_not_scored_anew_on_what_it_was_trained_on(tmp_path, kitchen, m
     miniature_run(tmp_path / "models", classes=CLASSES, extra_sets=[{"name": "kitchen"}])
     assert main(["evaluate", "transfer", "--extra", str(kitchen)]) == 2
     assert "was trained on 'kitchen': show its predictions with --set" in capsys.readouterr().err
+
+
+OWN = {f"{label}/{n}.jpg": picture(10 * place + n) for place, label in enumerate(CLASSES) for n in range(4)}
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "photos", "split", "notes"),
+    [
+        (OWN, [], [4, 4], "all", []),
+        (OWN, ["--split", "test"], [1, 1], "test", []),
+        ({f"a/b/{name}": content for name, content in OWN.items()}, [], [4, 4], "all", []),
+        ({name.replace("can", "Can"): content for name, content in OWN.items()}, [], [4, 4], "all", []),
+        (
+            {name.replace("can", "lid"): content for name, content in OWN.items()},
+            [],
+            [0, 4],
+            "all",
+            ["lid/ is no class of transfer: 4 photos left out"],
+        ),
+        (
+            {f"{'test' if '0' in name else 'val'}/{name}": content for name, content in OWN.items()},
+            [],
+            [1, 1],
+            "test",
+            ["train/ has no photos: train is missing, so the data set cannot be trained on as it is"],
+        ),
+        (
+            {f"{'test' if '0' in name else 'valid'}/{name}": content for name, content in OWN.items()},
+            ["--split", "val"],
+            [3, 3],
+            "val",
+            ["train/ has no photos: train is missing, so the data set cannot be trained on as it is"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("pack", [write_folder, write_zip])
+def test_a_run_is_scored_on_ones_own_photos(tmp_path, monkeypatch, capsys, files, options, photos, split, notes, pack):
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
+    run = miniature_run(tmp_path / "models", classes=CLASSES)
+    before = (run.path / "predictions.csv").read_bytes()
+    command = ["evaluate", "transfer", "--data-dir", str(pack(tmp_path / "mine.zip", files)), *options]
+    assert main([*command, "--json"]) == 0
+    out, err = capsys.readouterr()
+    result = json.loads(out)
+    assert [row["support"] for row in result["per_class"]] == photos
+    assert (result["split"], result["photos"], result["set"]) == (split, sum(photos), "mine.zip")
+    assert [f"{note['file']} {note['reason']}" for note in result["notes"]] == notes
+    assert all(note in err for note in notes)
+    assert (run.path / "predictions.csv").read_bytes() == before
+    assert main(command) == 0
+    title = f"transfer on the {sum(photos)}{'' if split == 'all' else f' {split}'} photos of mine.zip ("
+    assert capsys.readouterr().out.startswith(title)
+
+
+def test_ones_own_photos_are_scored_as_they_are_classified(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
+    miniature_run(tmp_path / "models", classes=CLASSES, threshold=0.0)
+    own = write_folder(tmp_path / "mine", OWN)
+    assert main(["evaluate", "transfer", "--data-dir", str(own), "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)["metrics"]
+    assert main(["classify", str(own), "--model", "transfer", "--runtime", "keras", "--json"]) == 0
+    own_class = [row["probabilities"][row["file"].split("/")[-2]] for row in json.loads(capsys.readouterr().out)]
+    assert metrics["log_loss_calibrated"]["value"] == pytest.approx(-np.log(own_class).mean(), abs=1e-4)
+    assert np.ptp(own_class) > 0.1
+
+
+def test_ones_own_photos_must_be_new_and_of_the_runs_classes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
+    own = write_folder(tmp_path / "mine", OWN)
+    fingerprint = load_dataset(own).fingerprint
+    miniature_run(tmp_path / "models", classes=CLASSES, data_fingerprint=fingerprint)
+    miniature_run(tmp_path / "models", "both", CLASSES, extra_sets=[{"name": "mine", "fingerprint": fingerprint}])
+    miniature_run(tmp_path / "models", "other", classes=("bag", "cup"))
+    for name, words in {
+        "transfer": "was trained on these very photos: show its predictions",
+        "both": "with --set mine in place of --data-dir",
+        "other": "(can, jar) is a class of 'other': name them like its classes, bag, cup.",
+    }.items():
+        assert main(["evaluate", name, "--data-dir", str(own)]) == 2
+        assert words in capsys.readouterr().err
+    for option in ("--set", "--extra"):
+        with pytest.raises(SystemExit):
+            main(["evaluate", "other", "--data-dir", str(own), option, "x"])
+        assert "not allowed with" in capsys.readouterr().err
 
 
 def test_data_lists_an_extra_set_and_its_leaks(tmp_path, monkeypatch, capsys):
