@@ -58,7 +58,7 @@ def photo_map(
                 part["x"],
                 part["y"],
                 opacity | {"color": color, "symbol": symbol, "size": size, "line": {"color": edge, "width": 0.8}},
-                name=f"{name} ({number(len(part))})",
+                name=f"{name} ({number(len(part))})" if selected is None else name,
                 unselected={"marker": {"opacity": full}} if selected is None else None,  # the ring says which
                 customdata=part[["file"]].to_numpy(),
                 text=_hovers(part),
