@@ -87,6 +87,5 @@ def write_mistakes(evaluation: Evaluation, other: Run | None, theirs: Evaluation
     names: dict = {"label": "Class", "predicted": "Predicted as", "photos": "Photos", "share": share}
     if other is not None and theirs is not None:
         pairs = zip(cells["label"], cells["predicted"], strict=True)
-        cells["other"] = [theirs.confusion.loc[label, predicted] for label, predicted in pairs]
-        names["other"] = f"Photos, {other.title}"
+        cells[f"Photos, {other.title}"] = [theirs.confusion.loc[label, predicted] for label, predicted in pairs]
     show_table(cells.loc[order], "confusions", names)
