@@ -5,7 +5,6 @@ import streamlit as st
 from garbage_app.evaluation.bench import write_bench
 from garbage_app.evaluation.confidence import write_calibration, write_coverage
 from garbage_app.evaluation.metrics import write_crossval, write_metrics
-from garbage_app.evaluation.selection import restore
 from garbage_app.evaluation.slices import choose_slice, write_slices
 from garbage_app.evaluation.tables import prediction_tables
 from garbage_app.evaluation.thumbnails import photos_on_hover
@@ -19,7 +18,6 @@ from garbage_core.utils.text import count, escape, percent
 
 ensure_routed()
 
-restore()
 place = question("How good is it, and where does it fail?")
 runs = runs_or_stop()
 with st.container(horizontal=True, vertical_alignment="bottom"):

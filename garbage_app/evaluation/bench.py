@@ -67,7 +67,6 @@ def write_bench(runs: list[Run], run: Run, split: str, name: str, other: Run | N
         show_key = f"{run.name}-{split}-{name}-{hash(chosen)}-{order}"
         photo_pages(photos, lambda row: caption(row, run.classes), show_key, PHOTOS_IN_ROW, NARROWEST)
     theirs = _other_tables(other, split, name, files)
-    sel.remember()
     with st.expander("These photos as a table"):
         write_photos(photos, run.classes, other, theirs.photos if theirs else None)
     with st.expander("Every kind of mistake, counted"):

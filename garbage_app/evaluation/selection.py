@@ -20,8 +20,6 @@ MATRIX, BARS, CURVES, MAP = "confusion-matrix", "per-class", "curves", "feature-
 ANY = "Any class"
 WRONG = "Any wrong prediction"
 PREDICTED = "Any prediction"
-_KEPT = "kept-selection"
-_CHOOSERS = ("run", "with", "split", "slice", "true", "predicted", "order", "cells", "metric")
 _PARAMETERS = ("curve", "area")
 _MOST_CORNERS = 24  # of a lasso, for the address
 
@@ -69,23 +67,6 @@ def read_selection(classes: tuple[str, ...], label: str, predicted: str) -> Sele
     corners = tuple(zip(numbers[::2], numbers[1::2], strict=False))
     fits = len(corners) > 2 and np.isfinite(numbers).all()
     return Selection(label, predicted, curve, corners if fits else ())
-
-
-def remember() -> None:
-    """Keeps what the reader chose for the way back from another page; a browser's Back gives the bare address."""
-    chosen = {key: st.session_state[key] for key in _CHOOSERS if key in st.session_state}
-    st.session_state[_KEPT] = chosen, {name: st.query_params[name] for name in _PARAMETERS if name in st.query_params}
-
-
-def restore() -> None:
-    """Takes up what was remembered when the reader comes back without an address that says something else."""
-    if _KEPT not in st.session_state or st.query_params or "true" in st.session_state:
-        return
-    chosen, parameters = st.session_state[_KEPT]
-    for key, value in chosen.items():
-        st.session_state[key] = value
-    for name, value in parameters.items():
-        st.query_params[name] = value
 
 
 def follow_matrix() -> None:

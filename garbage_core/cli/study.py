@@ -149,19 +149,25 @@ def run_lab(args: argparse.Namespace, out: TextIO) -> int:
 def run_slices(args: argparse.Namespace, out: TextIO) -> int:
     """Measures the objects in the photos, and predicts the test photos on other backgrounds."""
     from garbage_core.data.dataset import load_dataset
+    from garbage_core.runs.results import noted, place_for
     from garbage_core.runs.run import list_runs
     from garbage_core.studies.slices import measure_objects, predict_replaced
-    from garbage_core.utils.files import write_csv
+    from garbage_core.studies.tables import study_path
+    from garbage_core.utils.files import check_folder, write_csv
 
     dataset = load_dataset(args.data_dir)
     runs = [run for run in list_runs(args.runs) if run.has_weights]
     if not runs:
         raise GarbageError("There is no run with its network: train one, or name their folder with --runs.")
-    objects, replaced = _target(None, "objects"), _target(None, "replaced")
-    write_csv(measure_objects(dataset), objects, "%.3f")
+    objects, replaced = (place_for(study_path(name), dataset.fingerprint) for name in ("objects", "replaced"))
+    check_folder(objects, make=True)
+    with noted(objects, dataset.fingerprint):
+        write_csv(measure_objects(dataset), objects, "%.3f")
     warn(f"Objects of {len(dataset.photos):,} photos written to {objects}")
     table = predict_replaced(dataset, runs, progress=lambda done: warn(f"{done} photos on other backgrounds"))
-    write_csv(table, replaced, "%.6f")
+    check_folder(replaced, make=True)
+    with noted(replaced, dataset.fingerprint):
+        write_csv(table, replaced, "%.6f")
     out.write(f"{len(table):,} predictions of {len(runs)} runs written to {replaced}\n")
     return 0
 

@@ -74,10 +74,12 @@ def predict_replaced(
     for batch in in_batches(enumerate(pictures), BATCH):
         found = [(place, picture) for place, picture in batch if picture is not None]
         for run, classifier in zip(runs, classifiers, strict=True):
+            if not found:
+                continue
             prepared = [prepare_photo(picture, *classifier.size) for _, picture in found]
-            probabilities = classifier.probabilities(prepared, calibrated=False) if prepared else []
+            probabilities = classifier.probabilities(prepared, calibrated=False)
             for (place, _), row in zip(found, probabilities, strict=True):
-                photo = photos.loc[place, ["file", "split", "label"]].tolist()
+                photo = photos.loc[[place], ["file", "split", "label"]].to_numpy()[0]
                 rows.append([run.name, str(run.weights_sha256)[:12], *photo, *row.round(6)])
         progress(batch[-1][0] + 1)
     columns = ["run", "weights", "file", "split", "label", *probability_columns(runs[0].classes)]

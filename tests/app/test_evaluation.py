@@ -283,16 +283,6 @@ def test_a_lasso_selects_what_it_surrounds(place, made):
     assert layout["shapes"][0]["path"].startswith("M")
 
 
-def test_choices_survive_the_way_to_another_page_and_back(place):
-    app = open_page("evaluation", true="jar", predicted="can", curve="can,0.2", metric="F1")
-    app.switch_page("pages/data.py").run()
-    app.query_params.clear()
-    app.switch_page("pages/evaluation.py").run()
-    assert [app.selectbox(key=key).value for key in ("true", "predicted")] == ["jar", "can"]
-    assert app.button_group(key="metric").value == "f1"
-    assert "With a probability of can from 20.0 % on" in words(app)
-
-
 def test_a_polygon_holds_what_lies_within():
     corners = ((0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (2.0, 1.0), (0.0, 4.0))
     points = np.array([[1, 1], [2, 2], [3, 2], [5, 1], [0.2, 3], [2, 0.5]])
