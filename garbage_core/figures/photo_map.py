@@ -38,6 +38,38 @@ def photo_map(
         height: In pixels.
     """
     right = points["predicted"] == points["label"]
+    traces = _points(points, classes, coloring, selected)
+    at = points[points["file"] == chosen]
+    if len(at):
+        ring = {"color": CLEAR, "size": 20, "line": {"color": _RING, "width": 3}}
+        traces.append(dots(at["x"], at["y"], ring, hoverinfo="skip", showlegend=False))
+    by = "their class" if coloring == "class" else "whether the prediction is right"
+    alt = (
+        f"Map of {number(len(points))} photos, similar ones close together, colored by {by}; "
+        f"{number((~right).sum())} are predicted as another class than theirs."
+    )
+    bare = {"visible": False, "showgrid": False}
+    alt = alt if len(points) else "Empty map: there are no photos."
+    # A class that the reader hid through the legend stays hidden when the ring moves.
+    outline = [{"type": "path", "path": _path(area), "line": {"color": _RING, "width": 2}}] if area else []
+    return figure(
+        traces,
+        alt,
+        height=height,
+        shapes=outline,
+        hoverdistance=22,
+        dragmode=False if selected is None else "lasso",
+        xaxis=bare,
+        yaxis=bare | {"scaleanchor": "x"},
+        uirevision=coloring,
+    )
+
+
+def _points(
+    points: pd.DataFrame, classes: Sequence[str], coloring: str, selected: Collection[str] | None
+) -> list[go.Scatter]:
+    """Returns the points of each class, or of right and wrong predictions; args are those of `photo_map`."""
+    right = points["predicted"] == points["label"]
     larger = 3 if len(points) < _FEW else 0
     if coloring == "class":
         groups = [
@@ -65,30 +97,7 @@ def photo_map(
                 hovertemplate="%{customdata[0]}<br>%{text}<extra></extra>",
             )
         )
-    at = points[points["file"] == chosen]
-    if len(at):
-        ring = {"color": CLEAR, "size": 20, "line": {"color": _RING, "width": 3}}
-        traces.append(dots(at["x"], at["y"], ring, hoverinfo="skip", showlegend=False))
-    by = "their class" if coloring == "class" else "whether the prediction is right"
-    alt = (
-        f"Map of {number(len(points))} photos, similar ones close together, colored by {by}; "
-        f"{number((~right).sum())} are predicted as another class than theirs."
-    )
-    bare = {"visible": False, "showgrid": False}
-    alt = alt if len(points) else "Empty map: there are no photos."
-    # A class that the reader hid through the legend stays hidden when the ring moves.
-    outline = [{"type": "path", "path": _path(area), "line": {"color": _RING, "width": 2}}] if area else []
-    return figure(
-        traces,
-        alt,
-        height=height,
-        shapes=outline,
-        hoverdistance=22,
-        dragmode=False if selected is None else "lasso",
-        xaxis=bare,
-        yaxis=bare | {"scaleanchor": "x"},
-        uirevision=coloring,
-    )
+    return traces
 
 
 def _path(corners: Sequence[tuple[float, float]]) -> str:
