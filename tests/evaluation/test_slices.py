@@ -1,10 +1,17 @@
 """Slices hold the photos they are named after, and leave out what was measured on other weights."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image, ImageDraw
 
+from garbage_core import cli
+from garbage_core.data.dataset import load_dataset
 from garbage_core.evaluation.slices import ALL, REPLACED, STUDIES, slice_predictions, slice_title
+from tests.fixtures.networks import miniature_run
+from tests.fixtures.photos import encode, write_folder
 from tests.fixtures.runs import fake_run
 
 CLASSES = ("can", "jar")
@@ -61,3 +68,35 @@ def test_every_slice_has_a_title():
         "Everyday photos",
         "Mine",
     ]
+
+
+@pytest.mark.slow
+def test_the_study_measures_objects_and_predicts_them_on_other_backgrounds(tmp_path, monkeypatch):
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
+    run = miniature_run(tmp_path / "models", classes=CLASSES)
+    photos = {}
+    for file in run.predictions["file"]:
+        photo = Image.new("RGB", (64, 48), (225, 225, 225))
+        if file.startswith("can"):
+            ImageDraw.Draw(photo).ellipse((16, 12, 47, 35), fill=(40, 90, 30))  # 19.6 % of the photo
+        photos[file] = encode(photo, "PNG")
+    write_folder(tmp_path / "photos", photos)
+    arguments = ["study", "slices", "--data-dir", str(tmp_path / "photos")]
+    assert cli.main(arguments) == 0
+    studies = tmp_path / "models" / "studies"
+    files = {name: studies / f"{name}.csv" for name in STUDIES}
+    objects = pd.read_csv(files["objects"]).set_index("file")["object"]
+    is_can = objects.index.str.startswith("can")
+    assert objects[is_can].between(0.18, 0.21).all()
+    assert objects[~is_can].isna().all()
+    replaced = slice_predictions(run, "test", files)[REPLACED]
+    test = run.predictions[run.predictions["split"] == "test"]
+    assert set(replaced["file"]) == set(test.loc[test["label"] == "can", "file"])
+    np.testing.assert_allclose(replaced[["p_can", "p_jar"]].sum(axis=1), 1, atol=1e-5)
+    # Other photos replace nothing.
+    before = files["replaced"].read_bytes()
+    os.remove(tmp_path / "photos" / test["file"].iloc[0])
+    assert cli.main(arguments) == 0
+    assert files["replaced"].read_bytes() == before
+    own = load_dataset(tmp_path / "photos").fingerprint[:16]
+    assert (studies / own / "replaced.csv").is_file()
