@@ -2,14 +2,16 @@
 
 import streamlit as st
 
+from garbage_app.evaluation.bench import write_bench
 from garbage_app.evaluation.confidence import write_calibration, write_coverage
-from garbage_app.evaluation.confusion_explorer import explore_confusions
 from garbage_app.evaluation.metrics import write_crossval, write_metrics
-from garbage_app.evaluation.per_class import write_curves, write_per_class
+from garbage_app.evaluation.slices import choose_slice, write_slices
+from garbage_app.evaluation.tables import prediction_tables
+from garbage_app.evaluation.thumbnails import photos_on_hover
 from garbage_app.evaluation.where_it_works import write_where_it_works
 from garbage_app.results import evaluation_of
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.choosers import SPLIT_NAMES, choose_run, choose_split, runs_or_stop
+from garbage_app.widgets.choosers import SPLIT_NAMES, choose_other, choose_run, choose_split, runs_or_stop
 from garbage_app.widgets.page_header import answer, question
 from garbage_core.evaluation.evaluation import most_common_confusion
 from garbage_core.utils.text import count, escape, percent
@@ -18,9 +20,11 @@ ensure_routed()
 
 place = question("How good is it, and where does it fail?")
 runs = runs_or_stop()
-with st.container(horizontal=True):
+with st.container(horizontal=True, vertical_alignment="bottom"):
     run = choose_run(runs)
+    other = choose_other(runs, run)
     split = choose_split(run)
+    part = choose_slice(run, split)
 evaluation = evaluation_of(run, split)
 confused = most_common_confusion(evaluation)
 failing = (
@@ -34,11 +38,13 @@ answer(
     f"{count(evaluation.n, f'{SPLIT_NAMES.get(split, split)} photo')}. "
     + ("It learned from these very photos, so this does not measure how good it is." if split == "train" else ""),
 )
-write_metrics(evaluation)
-write_where_it_works(runs, run, split)
+write_bench(runs, run, split, part, other)
+theirs = evaluation_of(other, split) if other is not None and split in set(other.predictions["split"]) else None
+st.subheader("How good it is: metrics", anchor=False)
+write_metrics(evaluation, run, other, theirs)
 write_crossval(run)
-explore_confusions(run, split)
-write_per_class(run, split)
-write_curves(run, split)
+write_slices(run, split, other)
+write_where_it_works(runs, run, split)
 write_calibration(run, split, evaluation)
 write_coverage(run, split)
+photos_on_hover(prediction_tables(run, split).photos, f"{run.name}-{split}")

@@ -27,22 +27,23 @@ HEADLINES = {
 }
 
 
-def write_metrics(evaluation: Evaluation) -> None:
-    """Writes the three metrics that sum a model up, each with its interval, and folds away all of them as a table."""
+def write_metrics(evaluation: Evaluation, run: Run, other: Run | None, theirs: Evaluation | None) -> None:
+    """Writes the three metrics that sum a model up, and folds away all, with those of a second run beside them."""
     grid = st.grid(3, min_column_width=200)
     for name, help_text in HEADLINES.items():
         title = METRICS[name].title.removesuffix(", calibrated")
         interval_text = "The interval: what other photos of the same kind might have given."
         share_tile(grid, title, *evaluation.metric(name), f"{help_text} {interval_text}")
     with st.expander("All metrics"):
-        rows = [
-            {
-                "Metric": lookup(name).title,
-                f"Value and 95{NBSP}% interval": interval(value, low, high, lookup(name).is_share),
-                "Meaning": lookup(name).meaning.format(blind=math.log(len(evaluation.classes))),
-            }
-            for name, value, low, high in evaluation.metrics[["metric", "value", "low", "high"]].to_numpy()
-        ]
+        names = [f"Value and 95{NBSP}% interval"] if other is None or theirs is None else [run.title, other.title]
+        rows = []
+        for name in evaluation.metrics["metric"]:
+            row = {"Metric": lookup(name).title}
+            for column, found in zip(names, (evaluation, theirs), strict=False):
+                if found is not None:
+                    row[column] = interval(*found.metric(name), lookup(name).is_share)
+            row["Meaning"] = lookup(name).meaning.format(blind=math.log(len(evaluation.classes)))
+            rows.append(row)
         show_table(pd.DataFrame(rows), "metrics-table", {"Meaning": st.column_config.TextColumn(width="large")})
 
 

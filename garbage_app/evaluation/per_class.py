@@ -1,79 +1,50 @@
-"""Recall, precision and F1 of every class, and the curves of each class against all others."""
+"""Tables of every class: recall, precision and F1, and the areas under its curves, of one run or of two."""
 
-from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from garbage_app.evaluation.tables import curve_tables
-from garbage_app.results import evaluation_of
-from garbage_app.widgets.charts import drawn, show, show_table
-from garbage_core import figures
+from garbage_app.evaluation.tables import curve_tables, slice_files
+from garbage_app.widgets.charts import show_table
+from garbage_core.evaluation.evaluation import Evaluation
 from garbage_core.evaluation.metrics import CLASS_METRICS
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import NBSP, interval, small
-
-CURVES = {
-    "roc": (
-        "The more of a class's photos are to be found (upwards), the more others are predicted as it (to the right). "
-        "The area is 1 where the class can be told apart in full, and 0.5 for guessing."
-    ),
-    "pr": (
-        "The more of a class's photos are to be found (to the right), the fewer of those predicted as it are right "
-        "(downwards). AP, the average precision, is the mean height of the curve."
-    ),
-}
+from garbage_core.utils.text import interval
 
 
-@st.fragment
-def write_per_class(run: Run, split: str) -> None:
-    """Draws recall, precision or F1 of every class, with the full table below."""
-    evaluation = evaluation_of(run, split)
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader("Which classes are hard", anchor=False)
-        metric = st.segmented_control(
-            "Metric",
-            list(CLASS_METRICS),
-            default="recall",
-            required=True,
-            format_func=lambda name: CLASS_METRICS[name].title,
-            label_visibility="collapsed",
-            key="metric",
-            bind="query-params",
-        )
-    title, meaning = CLASS_METRICS[metric].title, small(CLASS_METRICS[metric].meaning)
-    st.caption(f"{title}: {meaning} The lines are 95{NBSP}% intervals: the fewer photos, the wider.")
+def write_class_table(evaluation: Evaluation, run: Run, other: Run | None, theirs: Evaluation | None) -> None:
+    """Writes the metrics of every class with their intervals, those of a second run beside them."""
     rows = evaluation.per_class
-    bars = drawn(lambda: figures.per_class_bars(rows, [metric]), "per-class", run, split, metric)
-    show(bars, "per-class", data=rows)
-    with st.expander("All numbers"):
-        columns: dict[str, Any] = {"Class": rows["label"], "Photos": rows["support"], "Predicted": rows["predicted"]}
-        for key, class_metric in CLASS_METRICS.items():
-            ends = rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()
-            columns[class_metric.title] = [
-                interval(value, low, high, class_metric.is_share) for value, low, high in ends
+    columns: dict[str, Any] = {"Class": rows["label"], "Photos": rows["support"], "Predicted": rows["predicted"]}
+    for key, metric in CLASS_METRICS.items():
+        for whose, table in _both(run, rows, other, None if theirs is None else theirs.per_class):
+            ends = table[[key, f"{key}_low", f"{key}_high"]].to_numpy()
+            columns[f"{metric.title}{whose}"] = [
+                interval(value, low, high, metric.is_share) for value, low, high in ends
             ]
-        show_table(pd.DataFrame(columns), "per-class-table")
+    show_table(pd.DataFrame(columns), "per-class-table")
 
 
-def write_curves(run: Run, split: str) -> None:
-    """Draws the ROC and the precision-recall curve of every class, with the areas below."""
-    st.subheader("How well each class is told from the rest: ROC and precision-recall curves", anchor=False)
-    curves = curve_tables(run, split)
-    if curves.areas.empty:
+def write_areas(run: Run, split: str, name: str, other: Run | None) -> None:
+    """Writes the areas under the ROC and the precision-recall curve of every class, with their intervals."""
+    own = curve_tables(run, split, name, *slice_files()).areas
+    if own.empty:
         st.info("These photos are all of one class, so there is nothing to tell it from.")
         return
-    grid = st.grid(2, min_column_width=330, gap="medium")
-    for kind, points, draw in (("roc", curves.roc, figures.roc_curves), ("pr", curves.pr, figures.pr_curves)):
-        with grid.cell():
-            figure = drawn(partial(draw, points, run.classes), kind, run, split)
-            show(figure, f"{kind}-curves", data=points)
-            st.caption(CURVES[kind])
-    with st.expander("The areas and their intervals"):
-        rows = curves.areas
-        columns: dict[str, Any] = {"Class": rows["label"], "Photos": rows["support"]}
-        for key, name in (("auc", "Area under the ROC curve"), ("average_precision", "Average precision")):
-            ends = rows[[key, f"{key}_low", f"{key}_high"]].to_numpy()
-            columns[name] = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
-        show_table(pd.DataFrame(columns), "areas-table")
+    theirs = None if other is None else curve_tables(other, split, name, *slice_files()).areas
+    columns: dict[str, Any] = {"Class": own["label"], "Photos": own["support"]}
+    for key, title in (("auc", "Area under the ROC curve"), ("average_precision", "Average precision")):
+        for whose, table in _both(run, own, other, theirs):
+            ends = table[[key, f"{key}_low", f"{key}_high"]].to_numpy()
+            columns[f"{title}{whose}"] = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
+    show_table(pd.DataFrame(columns), "areas-table")
+
+
+def _both(
+    run: Run, own: pd.DataFrame, other: Run | None, theirs: pd.DataFrame | None
+) -> list[tuple[str, pd.DataFrame]]:
+    """Returns the tables to be written, each with what its columns are called after their title."""
+    if other is None or theirs is None:
+        return [("", own)]
+    return [(f", {run.title}", own), (f", {other.title}", theirs)]

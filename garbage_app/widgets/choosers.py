@@ -1,6 +1,6 @@
 """Choosing a run and a split; the choice stands in the address, so a view can be shared as a link."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -8,6 +8,7 @@ from garbage_app import cache
 from garbage_core.runs.run import Run, list_runs, models_dir
 from garbage_core.utils.text import capital, escape
 
+ALONE = "No other model"
 SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -66,7 +67,7 @@ def choose_split(run: Run, key: str = "split") -> str:
     there: set[str] = set(run.predictions["split"])
     splits: list[str] = [name for name in ("test", "val", "train") if name in there] or sorted(there)
     return st.segmented_control(
-        "Photos",
+        "Split",
         splits,
         default=splits[0],
         required=True,
@@ -76,3 +77,41 @@ def choose_split(run: Run, key: str = "split") -> str:
         help="Training photos: what the model learned from. Validation photos chose the epoch, the temperature and the "
         "threshold. Test photos were held out for the result.",
     )
+
+
+def choose_metric(metrics: Mapping[str, str], default: str | None = None, key: str = "metric") -> str:
+    """Lets the reader choose what a chart shows; the choice stands in the address.
+
+    Args:
+        metrics: Title of each choice by its name.
+        default: Name of the first choice; the first of `metrics` if None.
+        key: Key of the chooser, and its name in the address.
+    """
+    return st.segmented_control(
+        "Metric",
+        list(metrics),
+        default=default or next(iter(metrics)),
+        required=True,
+        format_func=metrics.__getitem__,
+        label_visibility="collapsed",
+        key=key,
+        bind="query-params",
+    )
+
+
+def choose_other(runs: Sequence[Run], run: Run, key: str = "with") -> Run | None:
+    """Lets the reader choose a second run, with the same classes, to stand beside the first; None for none."""
+    others = {other.name: other for other in runs if other.name != run.name and other.classes == run.classes}
+    if not others:
+        return None
+    keep_valid(key, [ALONE, *others])
+    name = st.selectbox(
+        "Compared with",
+        [ALONE, *others],
+        format_func=lambda name: others[name].title if name in others else name,
+        key=key,
+        bind="query-params",
+        width=160,
+        help="A second model, as a column of every table.",
+    )
+    return others.get(name)

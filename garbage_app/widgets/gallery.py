@@ -106,6 +106,7 @@ def gallery(
     dataset: "Dataset | None",
     columns: int = 4,
     heat_maps: bool = False,
+    narrowest: int = 150,
 ) -> None:
     """Shows photos of the data set as equal tiles, each with its name in its folder.
 
@@ -115,8 +116,9 @@ def gallery(
         dataset: Where they are; None, or a missing photo, shows an empty tile.
         columns: Tiles side by side where the page is wide.
         heat_maps: Whether each photo has a link to its heat maps.
+        narrowest: Smallest width of a tile in pixels, which decides how many stand side by side on a phone.
     """
-    grid = st.grid(columns, min_column_width=150)
+    grid = st.grid(columns, min_column_width=narrowest)
     for file, caption in zip(files, captions, strict=True):
         photo = _photo_tile(dataset, file) if dataset is not None else None
         with grid.cell():

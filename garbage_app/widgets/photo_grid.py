@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -13,9 +14,9 @@ TILES = 8
 ORDERS = {"confident": "Most confident first", "doubtful": "Least confident first", "name": "By file name"}
 
 
-def choose_order(key: str = "order") -> str:
-    """Lets the reader choose one of `ORDERS`; the choice stands in the address."""
-    return st.selectbox("Order", list(ORDERS), format_func=ORDERS.__getitem__, key=key, bind="query-params")
+def choose_order(key: str = "order", **look: Any) -> str:
+    """Lets the reader choose one of `ORDERS`; the choice stands in the address; `look` is passed to the chooser."""
+    return st.selectbox("Order", list(ORDERS), format_func=ORDERS.__getitem__, key=key, bind="query-params", **look)
 
 
 def in_order(photos: pd.DataFrame, order: str, confidence: str = "confidence") -> pd.DataFrame:
@@ -35,13 +36,17 @@ def in_order(photos: pd.DataFrame, order: str, confidence: str = "confidence") -
     return photos.sort_values(confidence, ascending=order == "doubtful", kind="stable")
 
 
-def photo_pages(photos: pd.DataFrame, caption: Callable[[tuple], str], key: str) -> None:
+def photo_pages(
+    photos: pd.DataFrame, caption: Callable[[tuple], str], key: str, columns: int = 4, narrowest: int = 150
+) -> None:
     """Shows photos as tiles, `TILES` to a page, with a link from each to its heat maps.
 
     Args:
         photos: Table with the column `file`, in the order to be shown.
         caption: Makes the Markdown under a photo from its row, a named tuple.
         key: Changes with what is shown, so that another choice begins with its first page.
+        columns: Tiles side by side where the page is wide.
+        narrowest: Smallest width of a tile in pixels.
     """
     dataset = dataset_or_none()
     pages = -(-len(photos) // TILES)
@@ -50,7 +55,7 @@ def photo_pages(photos: pd.DataFrame, caption: Callable[[tuple], str], key: str)
     rows = photos.iloc[(page - 1) * TILES : page * TILES]
     with place:
         captions = [caption(row) for row in rows.itertuples(index=False)]
-        gallery(rows["file"].tolist(), captions, dataset, heat_maps=True)
+        gallery(rows["file"].tolist(), captions, dataset, columns, True, narrowest)
     if dataset is None:
         offer_download("The photos are not on this machine, so these tiles only name them.")
 

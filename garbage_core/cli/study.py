@@ -22,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_parser(parsers, "imbalance", text, _add_imbalance_arguments, run_imbalance)
     text = "what becomes of a class that gets rarer, for page Imbalance"
     add_parser(parsers, "imbalance-lab", text, _add_lab_arguments, run_lab)
+    text = "how large objects are, and what runs predict on other backgrounds, for page Evaluation"
+    add_parser(parsers, "slices", text, _add_slice_arguments, run_slices)
     text = "five runs, one for each fold, taken together"
     add_parser(parsers, "crossval", text, _add_crossval_arguments, run_crossval)
 
@@ -40,6 +42,11 @@ def _add_lab_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser, "--data-dir")
     _add_feature_arguments(parser, "imbalance_lab.csv")
     parser.add_argument("--seeds", type=positive, default=10, metavar="N", help="default: %(default)s")
+
+
+def _add_slice_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
+    add_common(parser, "--data-dir")
 
 
 def _add_crossval_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,6 +143,32 @@ def run_lab(args: argparse.Namespace, out: TextIO) -> int:
     means = table.pivot_table(index="strategy", columns="train_photos", values="recall", sort=False)
     out.write(f"Recall of {table['class'].iloc[0]} by its training photos, mean over {args.seeds} seeds\n")
     out.write(f"{means.to_string(float_format='{:.3f}'.format)}\n\nWritten to {path}\n")
+    return 0
+
+
+def run_slices(args: argparse.Namespace, out: TextIO) -> int:
+    """Measures the objects in the photos, and predicts the test photos on other backgrounds."""
+    from garbage_core.data.dataset import load_dataset
+    from garbage_core.runs.results import noted, place_for
+    from garbage_core.runs.run import list_runs
+    from garbage_core.studies.slices import measure_objects, predict_replaced
+    from garbage_core.studies.tables import study_path
+    from garbage_core.utils.files import check_folder, write_csv
+
+    dataset = load_dataset(args.data_dir)
+    runs = [run for run in list_runs(args.runs) if run.has_weights]
+    if not runs:
+        raise GarbageError("There is no run with its network: train one, or name their folder with --runs.")
+    objects, replaced = (place_for(study_path(name), dataset.fingerprint) for name in ("objects", "replaced"))
+    check_folder(objects, make=True)
+    with noted(objects, dataset.fingerprint):
+        write_csv(measure_objects(dataset), objects, "%.3f")
+    warn(f"Objects of {len(dataset.photos):,} photos written to {objects}")
+    table = predict_replaced(dataset, runs, progress=lambda done: warn(f"{done} photos on other backgrounds"))
+    check_folder(replaced, make=True)
+    with noted(replaced, dataset.fingerprint):
+        write_csv(table, replaced, "%.6f")
+    out.write(f"{len(table):,} predictions of {len(runs)} runs written to {replaced}\n")
     return 0
 
 

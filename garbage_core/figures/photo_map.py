@@ -38,33 +38,7 @@ def photo_map(
         height: In pixels.
     """
     right = points["predicted"] == points["label"]
-    larger = 3 if len(points) < _FEW else 0
-    if coloring == "class":
-        groups = [
-            (name, points["label"] == name, color, edge, _SYMBOLS[place % len(_SYMBOLS)], 7 + larger)
-            for place, (name, color, edge) in enumerate(zip(classes, *class_colors(classes), strict=True))
-        ]
-    else:
-        groups = [("right", right, NEUTRAL, NEUTRAL, "circle", 5 + larger), ("wrong", ~right, WORSE, WORSE, "x", 9)]
-    traces = []
-    for name, rows, color, edge, symbol, size in groups:
-        if (part := points[rows.to_numpy()]).empty:
-            continue
-        full = 0.45 if name == "right" else 0.85
-        faint = np.full(len(part), full) if selected is None else np.where(part["file"].isin(selected), full, 0.12)
-        opacity = {"opacity": full if selected is None else faint}
-        traces.append(
-            dots(
-                part["x"],
-                part["y"],
-                opacity | {"color": color, "symbol": symbol, "size": size, "line": {"color": edge, "width": 0.8}},
-                name=f"{name} ({number(len(part))})",
-                unselected={"marker": {"opacity": full}} if selected is None else None,  # the ring says which
-                customdata=part[["file"]].to_numpy(),
-                text=_hovers(part),
-                hovertemplate="%{customdata[0]}<br>%{text}<extra></extra>",
-            )
-        )
+    traces = _points(points, classes, coloring, selected)
     at = points[points["file"] == chosen]
     if len(at):
         ring = {"color": CLEAR, "size": 20, "line": {"color": _RING, "width": 3}}
@@ -89,6 +63,41 @@ def photo_map(
         yaxis=bare | {"scaleanchor": "x"},
         uirevision=coloring,
     )
+
+
+def _points(
+    points: pd.DataFrame, classes: Sequence[str], coloring: str, selected: Collection[str] | None
+) -> list[go.Scatter]:
+    """Returns the points of each class, or of right and wrong predictions; args are those of `photo_map`."""
+    right = points["predicted"] == points["label"]
+    larger = 3 if len(points) < _FEW else 0
+    if coloring == "class":
+        groups = [
+            (name, points["label"] == name, color, edge, _SYMBOLS[place % len(_SYMBOLS)], 7 + larger)
+            for place, (name, color, edge) in enumerate(zip(classes, *class_colors(classes), strict=True))
+        ]
+    else:
+        groups = [("right", right, NEUTRAL, NEUTRAL, "circle", 5 + larger), ("wrong", ~right, WORSE, WORSE, "x", 9)]
+    traces = []
+    for name, rows, color, edge, symbol, size in groups:
+        if (part := points[rows.to_numpy()]).empty:
+            continue
+        full = 0.45 if name == "right" else 0.85
+        faint = np.full(len(part), full) if selected is None else np.where(part["file"].isin(selected), full, 0.12)
+        opacity = {"opacity": full if selected is None else faint}
+        traces.append(
+            dots(
+                part["x"],
+                part["y"],
+                opacity | {"color": color, "symbol": symbol, "size": size, "line": {"color": edge, "width": 0.8}},
+                name=f"{name} ({number(len(part))})" if selected is None else name,
+                unselected={"marker": {"opacity": full}} if selected is None else None,  # the ring says which
+                customdata=part[["file"]].to_numpy(),
+                text=_hovers(part),
+                hovertemplate="%{customdata[0]}<br>%{text}<extra></extra>",
+            )
+        )
+    return traces
 
 
 def _path(corners: Sequence[tuple[float, float]]) -> str:

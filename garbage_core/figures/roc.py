@@ -11,7 +11,7 @@ from garbage_core.figures.style import DASHES, diagonal, figure, percent_axis, p
 from garbage_core.utils.text import NBSP, listing
 
 
-def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
+def roc_curves(table: pd.DataFrame, classes: Sequence[str], height: int = 460) -> go.Figure:
     """Draws the ROC curves of a `roc_table`, in the colors of `classes`; the dashed line is guessing.
 
     Only the corner in which the curves differ is drawn. A click on a curve gives [class, threshold] as `customdata`.
@@ -25,7 +25,7 @@ def roc_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
     return figure(
         [diagonal("guessing", showlegend=False), *curves],
         f"ROC curves, each class against all others, with the area under the curve: {sentences}.",
-        height=460,
+        height=height,
         xaxis=percent_axis("Others predicted as it (false positive rate)")
         | {"range": [-0.01 * right, right], "showgrid": True, "tickvals": None, "ticktext": None}
         | {"ticksuffix": f"{NBSP}%", "nticks": 6},
@@ -47,14 +47,14 @@ def _corner(table: pd.DataFrame) -> tuple[float, float]:
     return min(max(5 * np.ceil(right / 5), 10.0), 100.0), max(min(10 * np.floor(bottom / 10), 80.0), 0.0)
 
 
-def pr_curves(table: pd.DataFrame, classes: Sequence[str]) -> go.Figure:
+def pr_curves(table: pd.DataFrame, classes: Sequence[str], height: int = 460) -> go.Figure:
     """Draws the precision-recall curves of a `pr_table`, in the colors of `classes`."""
     hover = "%{fullData.name}<br>finds %{x:.1f} % of its photos<br>and is right in %{y:.1f} %<extra></extra>"
     curves, sentences = _class_curves(table, classes, "recall", "precision", "average_precision", "AP", hover, "vh")
     return figure(
         curves,
         f"Precision over recall, each class against all others, with the average precision: {sentences}.",
-        height=460,
+        height=height,
         xaxis=percent_axis("Recall", top=101),
         yaxis=percent_axis("Precision", top=101),
     )

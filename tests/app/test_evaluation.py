@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from garbage_app.evaluation.selection import within
 from garbage_app.widgets.downloads import css_class, csv
 from garbage_app.widgets.photo_grid import TILES, in_order, probabilities_in_words
+from garbage_core.audit.embeddings import Embeddings, save_embeddings
 from garbage_core.evaluation.comparison import compare
 from garbage_core.evaluation.confusion_matrix import photo_table
 from garbage_core.evaluation.evaluation import evaluate
@@ -25,7 +27,7 @@ from tests.fixtures.runs import fake_run
 
 CLASSES = ("can", "jar", "x_*y")
 PAGES = {
-    "evaluation": ["confusion-matrix", "per-class", "roc-curves", "pr-curves", "reliability", "coverage"],
+    "evaluation": ["confusion-matrix", "per-class", "reliability", "coverage"],
     "comparison": [
         "metrics",
         "recall",
@@ -240,6 +242,73 @@ def test_each_photo_is_one_click_from_its_heat_maps(place, monkeypatch):
     links = app.get("page_link")
     assert [link.proto.page for link in links] == ["explanations"] * TILES
     assert [link.proto.query_string for link in links] == [f"file={file.replace('/', '%2F')}" for file in files]
+
+
+def test_a_point_of_a_curve_and_a_cell_select_together(place, made):
+    run = load_run("transfer", made)
+    rows = run.predictions[run.predictions["split"] == "test"]
+    taken = rows[rows["p_jar"] >= 0.3]
+    app = open_page("evaluation", curve="jar,0.3", predicted="Any prediction", metric="ROC")
+    assert f"{len(taken)} photos With a probability of jar from 30.0 % on." in words(app).replace("*", "")
+    assert {file for file, _ in tiles(app)} <= set(taken["file"])
+    matrix = json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["meta"]["alt"]
+    assert f"of {len(taken)} photos" in matrix
+    app.selectbox(key="true").set_value("jar").run()
+    assert f"{(taken['label'] == 'jar').sum()} jar photos" in words(app).replace("*", "")
+    app.button[0].click().run()
+    assert "of 90 photos are predicted wrongly" in words(app).replace("*", "")
+    assert "curve" not in app.query_params
+
+
+def test_a_lasso_selects_what_it_surrounds(place, made):
+    run = load_run("transfer", place / "models")
+    files = run.predictions["file"].tolist()
+    shape = (len(files), 4)
+    save_embeddings(
+        run,
+        Embeddings(tuple(files), np.ones(shape, np.float32), np.ones((len(files), 3), np.float32), CLASSES, "last",
+                   str(run.weights_sha256), "none"),
+        pd.DataFrame({"file": files, "x": np.arange(len(files), dtype=float), "y": 0.0}),
+    )  # fmt: skip
+    test = [i for i, split in enumerate(run.predictions["split"]) if split == "test"]
+    low, high = test[0] - 0.5, test[4] + 0.5
+    area = f"{low},-1,{high},-1,{high},1,{low},1"
+    app = open_page("evaluation", area=area, predicted="Any prediction")
+    inside = [files[i] for i in test if low < i < high]
+    assert {file for file, _ in tiles(app)} == set(inside)
+    assert f"{len(inside)} photos Within the lasso." in words(app).replace("*", "")
+    chart = next(chart for chart in app.get("plotly_chart") if "Map of" in chart.proto.alt)
+    layout = json.loads(chart.proto.spec)["layout"]
+    assert (layout["dragmode"], layout["hoverdistance"]) == ("lasso", 22)
+    assert layout["shapes"][0]["path"].startswith("M")
+
+
+def test_a_polygon_holds_what_lies_within():
+    corners = ((0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (2.0, 1.0), (0.0, 4.0))
+    points = np.array([[1, 1], [2, 2], [3, 2], [5, 1], [0.2, 3], [2, 0.5]])
+    assert within(points, corners).tolist() == [True, False, True, False, True, True]
+
+
+def test_a_slice_is_what_the_bench_is_about(place, made):
+    rows = load_run("transfer", made).predictions
+    table = pd.DataFrame({"file": rows["file"], "label": rows["label"], "width": 9, "height": 9, "bytes": 9})
+    table["brightness"], table["color"] = np.where(rows["label"] == "can", 0.1, 0.9), "#ffffff"
+    (place / "models" / "studies").mkdir()
+    table.to_csv(place / "models" / "studies" / "photos.csv", index=False)
+    app = open_page("evaluation", slice="Dark photos", true="jar", predicted="Any prediction")
+    assert "0 jar photos" in words(app).replace("*", "")
+    app.selectbox(key="true").set_value("can").run()
+    assert "30 can photos" in words(app).replace("*", "")
+    slices = next(table.value for table in app.dataframe if "Slice" in table.value).set_index("Slice")
+    assert slices["Photos"].to_dict() == {"All photos": 90, "Dark photos": 30}
+
+
+def test_a_second_model_is_a_column_of_every_table(place):
+    app = open_page("evaluation", **{"with": "Scratch"})
+    tables = [table.value for table in app.dataframe]
+    assert len(tables) == 5
+    for table in tables:
+        assert any("Scratch" in column for column in table), list(table)
 
 
 def test_numbers_are_those_of_the_library(place, made):
