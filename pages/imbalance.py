@@ -17,11 +17,11 @@ place = question("What does imbalance do?", "imbalance")
 files = files_or_none()
 if files is not None:
     answer(place, *headline(files))
+    quick, curve = st.container(), st.container()
     to_try(
         f"leave {escape(files.lab.classes[files.lab.rarest])} five photos. How many of them are still found, and what "
         "does a strategy ask for the others?"
     )
-    quick, curve = st.container(), st.container()
     st.subheader("Make any class rare: imbalance lab", anchor=False)
     sliders = st.container()
     choice = choose(files.lab, quick, sliders)

@@ -181,6 +181,7 @@ def reserve(file: int, size: int) -> None:
 def mapped_array(path: Path, shape: tuple[int, ...]) -> np.memmap:
     """Makes a float16 array in a new file, mapped into memory, with space for all of it. Raises GarbageError."""
     check_folder(path, 2 * math.prod(shape), make=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     array = np.lib.format.open_memmap(path, "w+", np.float16, shape)
     try:
         with open(path, "rb+") as file:

@@ -117,7 +117,7 @@ def table(page) -> list[dict[str, str]]:
     with page.expect_download(timeout=1000 * PATIENCE) as waiting:
         page.get_by_test_id("stBaseButton-secondary").filter(has_text="Download as CSV").click()
     assert waiting.value.suggested_filename == "predictions.csv"
-    return list(csv.DictReader(io.StringIO(waiting.value.path().read_text("utf-8"))))
+    return list(csv.DictReader(io.StringIO(waiting.value.path().read_text("utf-8-sig"))))
 
 
 def test_a_folder_is_answered_file_by_file(open_page, tmp_path):

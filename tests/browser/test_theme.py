@@ -70,7 +70,7 @@ def choose_theme(page, theme: str) -> None:
 
 
 def test_another_theme_in_an_open_page_keeps_the_view_and_stays_readable(open_page):
-    page = open_page("evaluation?run=Scratch&split=Validation&cells=Per+cent&true=glass", theme="light")
+    page = open_page("evaluation?run=Scratch&split=Validation&true=glass", theme="light")
     page.locator(".st-key-coverage .legendtext").first.wait_for()  # the last figure of the page
     wait_until_readable(page, "light")
     address, answer = page.url, page.get_by_role("heading", level=3).first.inner_text()
@@ -86,5 +86,5 @@ def test_another_theme_in_an_open_page_keeps_the_view_and_stays_readable(open_pa
         assert page.url == address
         assert page.get_by_role("heading", level=3).first.inner_text() == answer
         assert page.get_by_role("combobox", name="True class").input_value() == "glass"
-        for choice in ("Scratch", "Validation", "Per cent"):
+        for choice in ("Scratch", "Validation"):
             assert page.get_by_role("radio", name=choice).get_attribute("aria-checked") == "true"

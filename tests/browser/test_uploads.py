@@ -1,6 +1,7 @@
 """A photo that is uploaded to a fresh server is never written to disk, whichever page its first visitor opens."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -61,4 +62,6 @@ def test_an_upload_stays_in_memory_on_the_first_page_that_is_opened(new_tab, wat
     with tab.expect_response(lambda answer: answer.request.method == "PUT") as uploaded:
         tab.set_input_files("input[type=file]", photo)
     assert uploaded.value.ok
-    assert (log.read_text() if log.exists() else "")[len(before) :] == ""
+    written = (log.read_text() if log.exists() else "")[len(before) :]
+    # TensorFlow writes code of its own while the server's networks load; each file after a look at its folder.
+    assert re.sub(r".*\n.*/__autograph_generated_file\w+\.py\n", "", written) == ""
