@@ -7,6 +7,9 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from garbage_core.data.classes import CLASS_NAMES
+from garbage_core.runs.predictions import predictions_digest, read_predictions
+from garbage_core.utils.files import write_json
 from tests.app.test_pages import ROOT, words
 from tests.fixtures.runs import fake_run
 
@@ -18,6 +21,10 @@ def made(tmp_path_factory):
     fake_run(folder, "scratch", accuracy=0.7, epochs=13, seed=1, best_epoch=4, best_val_macro_f1=0.612)
     fake_run(folder, "transfer", accuracy=0.92, epochs=6, seed=2, best_epoch=0, best_val_macro_f1=0.934)
     fake_run(folder, "other", accuracy=0.8, epochs=8, seed=3, best_epoch=8, best_val_macro_f1=0.8)
+    for place in folder.iterdir():  # for the best values are made up, and would not fit the predictions
+        info = json.loads((place / "run.json").read_text())
+        table = read_predictions(place / "predictions.csv", CLASS_NAMES)
+        write_json(info | {"predictions_sha256": predictions_digest(table, CLASS_NAMES)}, place / "run.json")
     return folder
 
 
