@@ -6,9 +6,8 @@ python -m docs.readme --check    # exits with 1 if the table is not what the run
 
 import argparse
 import sys
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -74,8 +73,8 @@ def results_table(
     """
     if not runs:
         return f"{START}\n\nThere are no runs yet.\n\n{END}"
-    tables = {run.title: by_set(run, split) for run in runs}
-    told = [*_home(tables), _starts(runs), *_rarest(runs, split)]
+    sets = pd.concat([by_set(run, split).assign(title=run.title) for run in runs])
+    told = [*_home(sets), _starts(runs), *_rarest(runs, split)]
     if len(runs) > 1 and runs[0].classes == runs[1].classes:
         told.append(f"**Pretraining.** {compare_runs(*runs[:2], split).sentence}")
     if folds:
@@ -100,13 +99,12 @@ def results_table(
     if ood:
         told += ood_photos(pd.read_csv(ood), runs)
     told += eight_bits(runs)
-    return "\n\n".join([START, *_metrics(runs, tables, split), "\n".join(f"- {each}" for each in told), END])
+    return "\n\n".join([START, *_metrics(runs, sets, split), "\n".join(f"- {each}" for each in told), END])
 
 
-def _metrics(runs: Sequence[Run], tables: Mapping[str, pd.DataFrame], split: str) -> tuple[str, str]:
+def _metrics(runs: Sequence[Run], sets: pd.DataFrame, split: str) -> tuple[str, str]:
     """Returns a table of the runs' metrics on each set, and what it rests on."""
-    rows = pd.concat([table.assign(title=title) for title, table in tables.items()])
-    rows = rows.sort_values("set", key=lambda names: names != MAIN_SET, kind="stable")
+    rows = sets.sort_values("set", key=lambda names: names != MAIN_SET, kind="stable")
     protocols = " and ".join(sorted({str(run.info.get("protocol")) for run in runs}))
     note = (
         f"{split.capitalize()} photos, which chose nothing, TrashNet's by the {protocols} split; in brackets 95 % "
@@ -115,19 +113,18 @@ def _metrics(runs: Sequence[Run], tables: Mapping[str, pd.DataFrame], split: str
     return by_set_markdown(rows, "model", with_set=True), note
 
 
-def _home(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+def _home(sets: pd.DataFrame) -> list[str]:
     """Says what the runs are worth on photos from elsewhere."""
-    rows = pd.concat([table.assign(title=title) for title, table in tables.items()])
     parts = []
-    for name, found in rows[rows["set"] != MAIN_SET].groupby("set", sort=False):
-        said = [f"{row['title']} is right on {_with_interval(row)}" for row in found.to_dict("records")]
+    for name, found in sets[sets["set"] != MAIN_SET].groupby("set", sort=False):
+        said = [
+            f"{row['title']} is right on "
+            + interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"], plain=True)
+            for row in found.to_dict("records")
+        ]
         number = int(found["photos"].iloc[0])
         parts.append(f"**At home.** On {number:,} {set_title(str(name))} {listing(said)}.")
     return parts
-
-
-def _with_interval(row: Mapping[Hashable, Any]) -> str:
-    return interval(row["accuracy"], row["accuracy_low"], row["accuracy_high"], plain=True)
 
 
 def _starts(runs: Sequence[Run]) -> str:
