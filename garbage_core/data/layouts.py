@@ -22,7 +22,7 @@ LAYOUT = (
     "one folder of photos per class, for two classes at least, as dataset-resized.zip and Kaggle's "
     "TrashType_Image_Dataset do"
 )
-_SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _ARCHIVES = {"zip", "tar", "tgz", "gz", "rar", "7z"}
 _SIDE_SHARE = 0.1  # of the photos, below which folders beside a folder of classes are no classes
 
@@ -92,7 +92,10 @@ def find_layout(files: Iterable[str], folders: Iterable[str], name: object) -> L
             layout.notes.append((folder, f"lies beside the splits: {_photos(tree.below[folder])} left out"))
     tops = {folder: tree.classes_in(folder) for folder in splits} or {layout.root: _classes(tree, layout)}
     classes = {folder: _last(folder) for top in tops.values() for folder in top}
-    spellings = _one_spelling(classes, tree, layout)
+    counts: Counter[str] = Counter()
+    for folder, label in classes.items():
+        counts[label] += tree.below[folder]
+    spellings = one_spelling(counts, layout.notes)
     depths = {folder.count("/") for folder in classes}
     for file in files:
         parts = file.split("/")
@@ -111,7 +114,7 @@ def _descend(tree: _Tree, layout: Layout, name: object) -> dict[str, str]:
     """Goes down to the class folders or the splits; returns the folders of the latter, and which split each is."""
     while True:
         children = tree.classes_in(layout.root)
-        named = {folder: _SPLIT_FOLDERS[_key(folder)] for folder in children if _key(folder) in _SPLIT_FOLDERS}
+        named = {folder: SPLIT_FOLDERS[_key(folder)] for folder in children if _key(folder) in SPLIT_FOLDERS}
         ready = _down_each(tree, named)
         if len(set(ready.values())) > 1:
             _check_two_classes({_key(c) for folder in ready for c in tree.classes_in(folder)}, children, name)
@@ -128,7 +131,7 @@ def _descend(tree: _Tree, layout: Layout, name: object) -> dict[str, str]:
         layout.root = way
     if len(nested) > 1 and len(nested) == len(children) and _same_classes(tree, nested):
         within = tree.classes_in(nested[0])
-        if all(_key(folder) in _SPLIT_FOLDERS for folder in within):
+        if all(_key(folder) in SPLIT_FOLDERS for folder in within):
             split, label = _last(within[0]), _last(nested[0])
             raise GarbageError(
                 f"{name} has the splits in the class folders ({label}/{split}): put the class folders in the splits "
@@ -137,6 +140,9 @@ def _descend(tree: _Tree, layout: Layout, name: object) -> dict[str, str]:
         listed = ", ".join(folder.rstrip("/") for folder in nested[:5])
         raise GarbageError(f"{name} holds several folders of classes ({listed}): name one of them.")
     _check_two_classes({_key(folder) for folder in children}, children, name)
+    if all(_key(folder) in SPLIT_FOLDERS for folder in children):
+        listed = ", ".join(folder.rstrip("/") for folder in children)
+        raise GarbageError(f"{name} holds {listed} without class folders in them: each must have {LAYOUT}.")
     return {}
 
 
@@ -147,7 +153,7 @@ def _down_each(tree: _Tree, named: dict[str, str]) -> dict[str, str]:
         only = {folder: tree.classes_in(folder)[0] for folder in splits if len(tree.children.get(folder, ())) == 1}
         # A single folder can be a class that has folders in it, but not in all splits, nor if it is named as a split.
         all_go_down = len(only) == len(splits) and all(tree.children.get(folder) for folder in only.values())
-        ways = {old: new for old, new in only.items() if all_go_down or _key(new) in _SPLIT_FOLDERS}
+        ways = {old: new for old, new in only.items() if all_go_down or _key(new) in SPLIT_FOLDERS}
         if not ways:
             return {folder: split for folder, split in splits.items() if tree.children.get(folder)}
         splits = {ways.get(folder, folder): split for folder, split in splits.items()}
@@ -161,10 +167,10 @@ def _only_way(tree: _Tree, children: list[str], nested: list[str]) -> str | None
         return None
     beside = sum(tree.below[folder] for folder in children if folder != nested[0])
     # Such as samples/ beside dataset-resized/; or test/ without classes beside train/.
-    if _key(nested[0]) in _SPLIT_FOLDERS and all(_key(folder) in _SPLIT_FOLDERS for folder in children):
+    if _key(nested[0]) in SPLIT_FOLDERS and all(_key(folder) in SPLIT_FOLDERS for folder in children):
         return nested[0]
     is_small = len(children) == 2 and beside < _SIDE_SHARE * tree.below[nested[0]]
-    return nested[0] if is_small and _key(nested[0]) not in _SPLIT_FOLDERS else None
+    return nested[0] if is_small and _key(nested[0]) not in SPLIT_FOLDERS else None
 
 
 def _same_classes(tree: _Tree, folders: list[str]) -> bool:
@@ -176,7 +182,7 @@ def _same_classes(tree: _Tree, folders: list[str]) -> bool:
 def _classes(tree: _Tree, layout: Layout) -> list[str]:
     """Returns the class folders; one named like a split beside them is none."""
     children = tree.classes_in(layout.root)
-    kept = [folder for folder in children if _key(folder) not in _SPLIT_FOLDERS or not tree.children.get(folder)]
+    kept = [folder for folder in children if _key(folder) not in SPLIT_FOLDERS or not tree.children.get(folder)]
     if len(kept) < 2:
         return children
     for folder in sorted(set(children) - set(kept)):
@@ -193,11 +199,13 @@ def _check_two_classes(classes: set[str], children: list[str], name: object) -> 
     raise GarbageError(f"{name} holds {found}: it must have {LAYOUT}.")
 
 
-def _one_spelling(classes: dict[str, str], tree: _Tree, layout: Layout) -> dict[str, str]:
-    """Returns the class that each folder's name stands for: names that differ in case or Unicode form are one."""
-    counts: Counter[str] = Counter()
-    for folder, label in classes.items():
-        counts[label] += tree.below[folder]
+def one_spelling(counts: Counter[str], notes: list[tuple[str, str]]) -> dict[str, str]:
+    """Returns the class that each label stands for: names that differ in case or Unicode form are one.
+
+    Args:
+        counts: Number of photos of each label.
+        notes: List that labels which are joined with others are noted in.
+    """
     groups: dict[str, list[str]] = defaultdict(list)
     for label in counts:
         groups[same_name(label)].append(label)
@@ -208,7 +216,7 @@ def _one_spelling(classes: dict[str, str], tree: _Tree, layout: Layout) -> dict[
             chosen[label] = best
             if label != best:
                 how = "case" if unicodedata.normalize("NFC", label) != unicodedata.normalize("NFC", best) else "form"
-                layout.notes.append(
+                notes.append(
                     (f"{label}/", f"differs from {best}/ in {how} only: its {_photos(counts[label])} count as {best}")
                 )
     return chosen
@@ -224,11 +232,10 @@ def _note_the_rest(
     for file in files:
         if file in used or file.startswith(noted):
             continue
-        suffix = file.rpartition(".")[2].lower()
-        if suffix in PHOTO_EXTENSIONS:
+        if file.rpartition(".")[2].lower() in PHOTO_EXTENSIONS:
             layout.notes.append((file, "lies in no class folder and is not read"))
-        elif suffix in _ARCHIVES:
-            layout.notes.append((file, "is an archive beside the folders that are read, and is not read itself"))
+        else:
+            layout.notes += note_archives([file])
     holding = Counter(file[: i + 1] for file in files for i, letter in enumerate(file) if letter == "/")
     parents = set(tops) | {layout.root}
     for folder in folders:
@@ -240,6 +247,12 @@ def _note_the_rest(
         elif folder not in parents:
             what = count(holding[folder], "file")
             layout.notes.append((folder[read:], f"holds no file that is named like a photo: {what} left out"))
+
+
+def note_archives(files: Iterable[str]) -> list[tuple[str, str]]:
+    """Returns name and reason of the archives among files, which are never read inside another place."""
+    reason = "is an archive beside the photos that are read, and is not read itself"
+    return [(file, reason) for file in files if file.rpartition(".")[2].lower() in _ARCHIVES]
 
 
 def _photos(number: int) -> str:

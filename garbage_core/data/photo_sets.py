@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from garbage_core.data.archives import SUFFIXES
 from garbage_core.data.dataset import Dataset, load_dataset
 from garbage_core.data.splits import SPLITS, split_dataset
 from garbage_core.errors import GarbageError
@@ -90,7 +91,7 @@ def load_extra_set(source: str, classes: Sequence[str]) -> ExtraSet:
         raise GarbageError(f"The share of an extra set must be above 0 and at most 10, not {share_text!r}: {source!r}.")
     path = Path(path_text).expanduser()
     dataset = load_dataset(path)
-    name = path.stem if path.suffix == ".zip" else path.name
+    name = path.stem if path.suffix in SUFFIXES else path.name
     table = _listed(path, name)
     if table is None:
         return ExtraSet(
@@ -115,6 +116,8 @@ def _listed(path: Path, name: str) -> pd.DataFrame | None:
     places = [folder / f"{name}.csv", path.parent / f"{name}.csv", folder / "splits.csv"]
     for place in (p for p in places if p.is_file()):
         table = pd.read_csv(place, dtype=str, keep_default_na=False)
+        if place.parent == path and place.name != "splits.csv" and not {"hint", "split"} & set(table):
+            continue  # the labels of its photos, which `load_dataset` has read
         wanted = {"file", "hint"} if "hint" in table else {"file", "label", "split"}
         if lacking := wanted - set(table):
             raise GarbageError(f"{place} lacks the column {min(lacking)!r}: it needs {', '.join(sorted(wanted))}.")

@@ -1,14 +1,12 @@
-"""Where photos lie: finding a data set, and reading the files of a folder or of a zip archive by the same names.
+"""Where photos lie: finding a data set, and reading the files of a folder or of an archive by the same names.
 
 A data set is a folder (or an archive) of class folders full of photos: `cardboard/cardboard1.jpg`. `layouts` says
-where these may lie. Files are named relative to the class folders' parent, so a photo has the same name in every
-packaging. Nothing is ever unpacked: names found in an archive are only looked up, never turned into paths.
+where these may lie, `listed_photos` what a list of labels may say instead. Files are named relative to the class
+folders' parent, so a photo has the same name in every packaging. Nothing is ever unpacked: names found in an archive
+are only looked up, never turned into paths.
 """
 
-import contextlib
 import os
-import stat
-import tarfile
 import threading
 import zipfile
 from collections.abc import Callable
@@ -16,10 +14,12 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from garbage_core.data.archives import SUFFIXES, kind_of_archive, list_entries, tar_entries, zip_entries
 from garbage_core.data.file_types import shown
 from garbage_core.data.images import MAX_BYTES
-from garbage_core.data.layouts import LAYOUT, find_layout
-from garbage_core.data.walking import Found, is_litter, kind_of, walk
+from garbage_core.data.layouts import LAYOUT
+from garbage_core.data.listed_photos import find_photos
+from garbage_core.data.walking import Found, kind_of, walk
 from garbage_core.errors import GarbageError
 
 ZIP_NAME = "dataset-resized.zip"
@@ -38,7 +38,7 @@ class PhotoSource:
 
     def __init__(self, path: Path, found: Found):
         self.path = path
-        layout = find_layout(found.files, found.folders, path)
+        layout = find_photos(found.files, found.folders, path, self._read)
         self.labels, self.splits = layout.labels, layout.splits
         self.files = sorted(layout.labels)
         self.notes = found.left_out + layout.notes
@@ -77,7 +77,7 @@ class _Folder(PhotoSource):
             return handle.read(MAX_BYTES + 1)
 
 
-class _Archive(PhotoSource):
+class _Zip(PhotoSource):
     """A zip archive, read in place. A name in it is only looked up, so it can point nowhere else."""
 
     def __init__(self, path: Path):
@@ -88,7 +88,7 @@ class _Archive(PhotoSource):
                 f"{path} is not a zip archive or is cut off: download it again, or name the folder of the photos."
             ) from error
         self._lock = threading.Lock()
-        found, self._infos = _list_archive(self._archive)
+        found, self._infos = list_entries(zip_entries(self._archive))
         super().__init__(path, found)
 
     def _read(self, place: str) -> bytes:
@@ -97,59 +97,41 @@ class _Archive(PhotoSource):
             return handle.read(MAX_BYTES + 1)
 
 
-def _list_archive(archive: zipfile.ZipFile) -> tuple[Found, dict[str, zipfile.ZipInfo]]:
-    """Lists the files of an archive under names with "/", whichever system has made it."""
-    found, infos = Found(), {}
-    folders: set[str] = set()
-    for info in archive.infolist():
-        name = _name_in_archive(info)
-        if not name or (is_litter(name) and ".." not in name.split("/")):
-            continue
-        parts = name.rstrip("/").split("/")
-        if ".." in parts or "" in parts or parts[0].endswith(":"):
-            found.left_out.append((name, "leads out of the archive, so it is not read"))
-        elif name.endswith("/"):
-            folders.add(name)
-        elif stat.S_ISLNK(info.external_attr >> 16):
-            found.left_out.append((name, "is a link in an archive, which is not followed"))
-        elif name in infos:
-            found.left_out.append((name, "is in the archive more than once: the first counts"))
-        else:
-            infos[name] = info
-            folders.update("/".join(parts[:i]) + "/" for i in range(1, len(parts)))
-    found.files, found.folders = sorted(infos), sorted(folders)
-    return found, infos
+class _Tar(PhotoSource):
+    """A tar archive that is not compressed, read in place."""
 
+    def __init__(self, path: Path):
+        found, self._offsets = list_entries(tar_entries(path))
+        super().__init__(path, found)
 
-def _name_in_archive(info: zipfile.ZipInfo) -> str:
-    name = info.filename
-    if not info.flag_bits & 0x800:  # without the flag it is code page 437 for `zipfile`, and UTF-8 for macOS
-        with contextlib.suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
-    name = name.replace("\\", "/")
-    while name.startswith("./"):  # as `tar` and `7z` call what lies at the top
-        name = name[2:]
-    return name
+    def _read(self, place: str) -> bytes:
+        offset, size = self._offsets[place]
+        with open(self.path, "rb") as handle:
+            handle.seek(offset)
+            return handle.read(min(size, MAX_BYTES + 1))
 
 
 def open_source(path: str | Path) -> PhotoSource:
     """Lists the photos of a data set; threads may share what it returns.
 
     Args:
-        path: A folder or a zip archive, as from `find_dataset`.
+        path: A folder, a zip archive or a plain tar archive, as from `find_dataset`.
 
     Raises:
         GarbageError: It is neither, or has less than two classes.
     """
     path = Path(path)
-    return _Folder(path) if path.is_dir() else _Archive(path)
+    if path.is_dir():
+        return _Folder(path)
+    return _Tar(path) if kind_of_archive(path) == "tar" else _Zip(path)
 
 
 def find_dataset(data_dir: str | Path | None = None) -> Path:
     """Finds the data set: `data_dir`, else `$GARBAGE_DATA`, else `./data`, else the user's cache.
 
     Args:
-        data_dir: A folder of class folders, a folder that holds such a folder or a zip archive, or a zip archive.
+        data_dir: A folder of photos in any layout that `listed_photos` reads, an archive of it, or a folder that holds
+            one archive.
 
     Returns:
         The folder or the archive.
@@ -187,22 +169,21 @@ def cache_dir() -> Path:
 def _usable(path: Path) -> Path:
     """Returns the data set at a path, or the archive in the folder at it; `GarbageError` if there is none."""
     kind = kind_of(path)
-    if kind == "file" and zipfile.is_zipfile(path):
-        return path
     if kind == "file":
-        packed = tarfile.is_tarfile(path) or path.suffix.lower() in (".tar", ".tgz", ".rar", ".7z")
+        packed = kind_of_archive(path)
+        if packed in ("zip", "tar"):
+            return path
         raise GarbageError(
             f"{shown(str(path))} is an archive that is not read in place: unpack it and name the folder."
             if packed
-            else f"{path} is neither a folder nor a zip archive: it must have {LAYOUT}."
+            else f"{path} is neither a folder nor a zip archive nor a tar archive: it must have {LAYOUT}."
         )
     if kind != "folder":
         raise GarbageError(f"{shown(str(path))} is {kind}: name a folder of class folders or a zip archive.")
-    found = walk(path)
     try:
-        find_layout(found.files, found.folders, path)
+        open_source(path)
     except GarbageError:
-        archives = sorted(p for p in path.glob("*.zip") if not p.name.startswith("."))
+        archives = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
         archives = [p for p in archives if p.name == ZIP_NAME] or archives
         if len(archives) != 1 or kind_of(archives[0]) != "file":
             raise

@@ -85,7 +85,7 @@ def walk(path: Path) -> Found:
             if is_litter(entry.name):
                 continue
             name = prefix + entry.name
-            if not _is_utf8(entry.name):
+            if not is_utf8(entry.name):
                 shown = os.fsencode(name).decode("utf-8", "backslashreplace")
                 found.left_out.append((shown, "has a name that is not UTF-8, so it is not read: rename it"))
                 continue
@@ -144,7 +144,8 @@ def _identity(folder: Path) -> _Identity:
     return (status.st_dev, status.st_ino) if status.st_ino else str(folder.resolve())
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
+    """Tells whether a name can be written, which one in bytes of another encoding cannot."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
