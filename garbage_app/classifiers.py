@@ -15,6 +15,7 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.photo import Photo
+from garbage_app.widgets.page_header import end_page
 from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
@@ -67,12 +68,12 @@ def choose_models(runs: list[Run]) -> list[Run]:
         if any(run.has_weights for run in runs):
             st.info("The networks are here, but not TensorFlow. Export them where it is installed, to use them here:")
             st.code("python -m garbage_core export transfer --format openvino --int8", language="bash")
-            st.stop()
+            end_page()
         st.info(
             "The results of the models are here, but not the networks themselves. Train them again to classify photos:"
         )
         st.code("python -m garbage_core train transfer", language="bash")
-        st.stop()
+        end_page()
     if len(usable) <= MOST_MODELS:
         return usable
     by_name = {run.name: run for run in usable}

@@ -23,6 +23,7 @@ from garbage_app.steps import CLOSING, STEPS, menu_title, page_file
 from garbage_app.theme import follow_theme
 from garbage_app.uploads import forget_photos_elsewhere, keep_in_memory
 from garbage_app.widgets.next_step import next_step
+from garbage_app.widgets.page_header import EndOfPage
 from garbage_core.data.worker_processes import use_processes
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import escape
@@ -84,8 +85,9 @@ def route() -> None:
         # One column of content: on a wide screen lines stay short enough to read, on a phone it takes all there is.
         with st.container(horizontal_alignment="center", gap=None):
             follow_theme()
-            with st.container(width=1100), _stop_without():
-                chosen.run()
+            with st.container(width=1100):
+                with _ending_early():
+                    chosen.run()
                 next_step(chosen.url_path)
     finally:
         _ROUTED.reset(routed)
@@ -93,16 +95,18 @@ def route() -> None:
 
 
 @contextmanager
-def _stop_without() -> Iterator[None]:
-    """Ends the page with the sentence of a `GarbageError`, shown in place, if the block raises one.
+def _ending_early() -> Iterator[None]:
+    """Ends a page at `end_page`, or where it raises a `GarbageError`, whose sentence is shown in place.
 
-    Every page is wrapped in it, so a page catches such an error only where it can go on without what failed.
+    Every page is wrapped in it, so a page catches such an error only where it can go on without what failed. The way to
+    the next step is below the page all the same.
     """
     try:
         yield
     except GarbageError as error:
         st.error(escape(str(error), 500), icon=":material/error:")
-        st.stop()
+    except EndOfPage:
+        pass
 
 
 def ensure_routed() -> None:

@@ -3,10 +3,9 @@
 import streamlit as st
 
 from garbage_app.audit.clean_subset import conclusion, write_effect
-from garbage_app.audit.findings import findings_or_stop, write_findings, write_method, write_numbers
+from garbage_app.audit.findings import findings_or_stop, write_findings, write_method
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import choose_run, choose_split, runs_or_stop
-from garbage_app.widgets.gallery import dataset_or_none
 from garbage_app.widgets.page_header import answer, question, to_try
 
 ensure_routed()
@@ -18,13 +17,8 @@ with st.container(horizontal=True):
     split = choose_split(run)
 findings = findings_or_stop(run)
 answer(place, *conclusion(run, split, findings))
-to_try("choose *Label issues*: would you have labeled these photos otherwise?")
-photos_here = dataset_or_none() is not None
-if not photos_here:  # then the tiles below are empty, and the numbers say more
-    write_numbers(findings)
-write_findings(findings, list(run.classes))
-st.subheader("What they do to the result", anchor=False)
+to_try("press *Label issues*, and correct a label: what does it do to the accuracy?")
+write_findings(findings, run, split)
+st.subheader("What leaked and contradictory photos do to the result", anchor=False)
 write_effect(run, split, findings)
-if photos_here:
-    write_numbers(findings)
 write_method()

@@ -11,7 +11,7 @@ from garbage_app import cache
 from garbage_app.results import evaluation_of
 from garbage_app.widgets.charts import show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
-from garbage_app.widgets.metric_tiles import share_tile
+from garbage_app.widgets.metric_tiles import share_tile, tile_row
 from garbage_core.audit.findings import FINDINGS, clean_subset, findings_path, leaked_or_contradictory
 from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS, lookup
 from garbage_core.runs.run import Run
@@ -85,7 +85,7 @@ def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
         disabled=excluded.empty,
     )
     shown = after if left_out else before
-    grid = st.grid(3, min_column_width=200)
+    grid = tile_row()
     for name in HEADLINES:
         share_tile(grid, METRICS[name].title.removesuffix(", calibrated"), *shown.metric(name))
     photos = f"{escape(run.title)} on {count(shown.n, f'{SPLIT_NAMES.get(split, split)} photo')}"

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -11,6 +12,9 @@ from garbage_app.augmentation.words import range_in_words
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import TILE, dataset_or_none
 from garbage_core.data.images import decode_image, fit_canvas
+
+if TYPE_CHECKING:
+    from garbage_core.data.dataset import Dataset
 
 COPIES = 7  # of the whole pipeline
 TRIES = 4  # of each transformation alone
@@ -41,11 +45,20 @@ def choose_photo() -> Batch:
     samples = [drawing(0), drawing(1)]
     if dataset is not None:
         turn = st.session_state.setdefault("augment_sample", 0)
-        rows = np.random.default_rng(turn).permutation(len(dataset.photos))[:4]
-        samples = [decode_image(dataset.read_bytes(dataset.photos["file"].iloc[row])) for row in rows]
+        samples = _samples(dataset, turn)
     if file is None:
         return _batch(samples[0], samples[1:], is_private=False)
     return _batch(decode_image(file.getvalue(), file.name, at_least=(480, 640)), samples, is_private=True)
+
+
+@cache.data(max_entries=4)
+def _samples(dataset: "Dataset", turn: int) -> list[np.ndarray]:
+    """Returns photos drawn at random, one whose background can be replaced first if there is one among them."""
+    from garbage_core.synthetic.foreground import extract_foreground
+
+    rows = np.random.default_rng(turn).permutation(len(dataset.photos))[:4]
+    photos = [decode_image(dataset.read_bytes(dataset.photos["file"].iloc[row])) for row in rows]
+    return sorted(photos, key=lambda photo: extract_foreground(fit_canvas(photo, *TILE)) is None)
 
 
 def _batch(photo: np.ndarray, partners: list[np.ndarray], is_private: bool) -> Batch:
@@ -57,9 +70,8 @@ def _batch(photo: np.ndarray, partners: list[np.ndarray], is_private: bool) -> B
 
 def write_pipeline(batch: Batch, name: str, strength: float, seed: int) -> None:
     """Shows a photo and copies of it that a whole pipeline has augmented."""
-    st.subheader("The whole pipeline", anchor=False)
     copies = _augmented(batch.digest, batch.is_private, "pipeline", name, strength, seed, batch.pixels)[:COPIES]
-    _tiles([(batch.photo, "original"), *((copy, f"copy {i + 1}") for i, copy in enumerate(copies))])
+    write_tiles([(batch.photo, "original"), *((copy, f"copy {i + 1}") for i, copy in enumerate(copies))])
 
 
 def write_transformations(batch: Batch, strength: float, seed: int) -> None:
@@ -77,7 +89,7 @@ def write_transformations(batch: Batch, strength: float, seed: int) -> None:
         order = np.abs(copies.astype(np.int16) - batch.photo).mean(axis=(1, 2, 3)).argsort()
         shown = copies[order[1 if name in ("mixup", "cutmix") else -1]]
         tiles.append((shown, range_in_words(name, value) if value else f"{name.replace('_', ' ')}: off"))
-    _tiles(tiles)
+    write_tiles(tiles)
 
 
 @cache.data(
@@ -96,7 +108,7 @@ def _augmented(
     return np.clip(np.round(changed), 0, 255).astype(np.uint8)
 
 
-def _tiles(pictures: list[tuple[np.ndarray, str]]) -> None:
+def write_tiles(pictures: list[tuple[np.ndarray, str]]) -> None:
     """Shows pictures as a grid of equal tiles with a line under each."""
     grid = st.grid(4, min_column_width=150)
     for picture, caption in pictures:

@@ -9,7 +9,7 @@ import streamlit as st
 from garbage_app.results import evaluation_of
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import keep_valid
-from garbage_app.widgets.metric_tiles import difference_tile
+from garbage_app.widgets.metric_tiles import difference_tile, tile_row
 from garbage_core import figures
 from garbage_core.evaluation.comparison import Comparison
 from garbage_core.evaluation.metrics import CLASS_METRICS, METRICS, lookup
@@ -51,7 +51,7 @@ def write_metrics(pair: tuple[Run, Run], split: str) -> None:
 
 def write_numbers(pair: tuple[Run, Run], comparison: Comparison) -> None:
     """Writes the paired differences of the most important metrics, and folded away those of all."""
-    grid = st.grid(3, min_column_width=200)
+    grid = tile_row()
     for name in HEADLINES:
         minus = f"{comparison.name_b} minus {comparison.name_a} on the same photos, in percentage points."
         difference_tile(grid, METRICS[name].title, *comparison.metric(name), f"{METRICS[name].meaning} {minus}")

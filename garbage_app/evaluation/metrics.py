@@ -8,7 +8,7 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.widgets.charts import show_table
-from garbage_app.widgets.metric_tiles import share_tile
+from garbage_app.widgets.metric_tiles import share_tile, tile_row
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.evaluation import Evaluation
 from garbage_core.evaluation.metrics import METRICS, lookup
@@ -29,7 +29,7 @@ HEADLINES = {
 
 def write_metrics(evaluation: Evaluation, run: Run, other: Run | None, theirs: Evaluation | None) -> None:
     """Writes the three metrics that sum a model up, and folds away all, with those of a second run beside them."""
-    grid = st.grid(3, min_column_width=200)
+    grid = tile_row()
     for name, help_text in HEADLINES.items():
         title = METRICS[name].title.removesuffix(", calibrated")
         interval_text = "The interval: what other photos of the same kind might have given."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from garbage_app.audit.clean_subset import conclusion
 from garbage_app.audit.findings import findings_or_none
+from garbage_app.augmentation.backgrounds import worth_in_words
 from garbage_app.augmentation.words import versions_in_words
 from garbage_app.data.splits import unevenness
 from garbage_app.imbalance.lab import files
@@ -91,7 +92,7 @@ def _mistakes(_a: Run, b: Run) -> str:
 _SENTENCES: dict[str, Callable[[Run, Run], str]] = {
     "data": lambda _a, b: unevenness(b.predictions.drop_duplicates("file")),
     "audit": _audit,
-    "augmentation": lambda a, b: versions_in_words([a, b]),
+    "augmentation": lambda a, b: worth_in_words([a, b]) or versions_in_words([a, b]),
     "imbalance": lambda _a, _b: headline(files())[0],
     "comparison": lambda a, b: escape(comparison_of(a, b, SPLIT).sentence, 400),
     "explanations": _disagreement,

@@ -5,6 +5,7 @@ import streamlit as st
 
 from garbage_app.imbalance.lab import DRAWS, Choice, Files, said
 from garbage_app.widgets.charts import drawn, show
+from garbage_app.widgets.choosers import choose_metric
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.imbalance_lab import rarity_curve
@@ -35,16 +36,7 @@ def write_rarity(files: Files, choice: Choice) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         place = st.container()
-        metric = st.segmented_control(
-            "Curve",
-            _METRICS,
-            default="recall",
-            required=True,
-            format_func=lambda name: lookup(name).title,
-            label_visibility="collapsed",
-            key="curve",
-            bind="query-params",
-        )
+        metric = choose_metric({name: lookup(name).title for name in _METRICS}, key="curve")
         key = ("rarity curve", files.path, metric, choice.strategy, photos)
         figure = drawn(lambda: rarity_curve(files.means, metric, label, choice.strategy, photos), *key)
         with place:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from garbage_app.imbalance.study import COMMAND, choose_split, findings_of, read_study, recalls, study_or_none
 from garbage_app.widgets.charts import drawn, show, show_table
+from garbage_app.widgets.choosers import choose_metric
 from garbage_app.widgets.page_header import answer
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.metrics import METRICS
@@ -66,16 +67,7 @@ def _write_strategies(study: pd.DataFrame, path: Path, split: str, rarest: str) 
         ),
         "accuracy": ("Accuracy", "", METRICS["accuracy"].meaning),
     }
-    metric = st.segmented_control(
-        "Metric",
-        list(metrics),
-        default="macro_f1",
-        required=True,
-        format_func=lambda name: metrics[name][0],
-        label_visibility="collapsed",
-        key="measure",
-        bind="query-params",
-    )
+    metric = choose_metric({name: title for name, (title, *_) in metrics.items()}, key="measure")
     _, label, meaning = metrics[metric]
     what = ("recall" if label else metric, split, label)
     rows = studies.rows_of(study, *what)

@@ -78,7 +78,7 @@ def choose_split(study: pd.DataFrame) -> str:
     """Lets the reader choose among the splits of the study; the choice stands in the address."""
     splits = [name for name in ("test", "val") if name in set(study["split"])]
     return st.segmented_control(
-        "Photos",
+        "Split",
         splits,
         default=splits[0],
         required=True,

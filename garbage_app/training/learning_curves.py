@@ -80,7 +80,7 @@ def _choose_view() -> tuple[str, str, float]:
             "it took. Time is that of each run's machine, which the table below names.",
         )
         splits = st.segmented_control(
-            "Photos",
+            "Split",
             list(SPLITS),
             default="Both",
             required=True,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from garbage_app import cache
+from garbage_app.widgets.page_header import end_page
 from garbage_core.runs.run import Run, list_runs, models_dir
 from garbage_core.utils.text import capital, escape
 
@@ -32,7 +33,7 @@ def runs_or_stop() -> list[Run]:
             icon=":material/model_training:",
         )
         st.code("python -m garbage_core train scratch\npython -m garbage_core train transfer", language="bash")
-        st.stop()
+        end_page()
     return runs
 
 
@@ -79,18 +80,17 @@ def choose_split(run: Run, key: str = "split") -> str:
     )
 
 
-def choose_metric(metrics: Mapping[str, str], default: str | None = None, key: str = "metric") -> str:
+def choose_metric(metrics: Mapping[str, str], key: str = "metric") -> str:
     """Lets the reader choose what a chart shows; the choice stands in the address.
 
     Args:
-        metrics: Title of each choice by its name.
-        default: Name of the first choice; the first of `metrics` if None.
+        metrics: Title of each choice by its name; the first is chosen at first.
         key: Key of the chooser, and its name in the address.
     """
     return st.segmented_control(
         "Metric",
         list(metrics),
-        default=default or next(iter(metrics)),
+        default=next(iter(metrics)),
         required=True,
         format_func=metrics.__getitem__,
         label_visibility="collapsed",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
 
 
+NAMES_ALONE = "The photos are not on this machine, so only their names are shown."
 TILE = (240, 320)  # height and width of a gallery's tiles in pixels
 
 
@@ -113,20 +114,24 @@ def gallery(
     Args:
         files: Their names in the data set.
         captions: What stands under each above its name, as Markdown.
-        dataset: Where they are; None, or a missing photo, shows an empty tile.
+        dataset: Where they are; None shows their names alone, and a photo that is missing there an empty tile.
         columns: Tiles side by side where the page is wide.
         heat_maps: Whether each photo has a link to its heat maps.
         narrowest: Smallest width of a tile in pixels, which decides how many stand side by side on a phone.
     """
     grid = st.grid(columns, min_column_width=narrowest)
     for file, caption in zip(files, captions, strict=True):
-        photo = _photo_tile(dataset, file) if dataset is not None else None
+        # Without its folder, which is its class: on a phone the whole path would break in the middle of a word.
+        words = f"{caption}  \n{escape(file.rpartition('/')[2])}"
+        if dataset is None:
+            grid.caption(words)
+            continue
+        photo = _photo_tile(dataset, file)
         with grid.cell():
             st.image(
                 empty_tile() if photo is None else photo,
                 width="stretch",
-                # Without its folder, which is its class: on a phone the whole path would break in the middle of a word.
-                caption=f"{caption}  \n{escape(file.rpartition('/')[2])}",
+                caption=words,
                 alt=f"{'Missing photo' if photo is None else 'Photo'} {file}",
             )
             if heat_maps and photo is not None:

@@ -2,10 +2,17 @@
 
 from typing import TYPE_CHECKING
 
+import streamlit as st
+
 from garbage_core.utils.text import NBSP, percent, points
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
+
+
+def tile_row() -> "DeltaGenerator":
+    """Returns a row for three tiles, which stand side by side on a phone, too."""
+    return st.grid(3, min_column_width=100)
 
 
 def share_tile(
@@ -30,6 +37,5 @@ def _tile(grid: "DeltaGenerator", title: str, value: str, ends: str, help_text: 
         delta_description=f"95{NBSP}% interval",
         delta_color="off",
         delta_arrow="off",
-        border=True,
         help=help_text,
     )

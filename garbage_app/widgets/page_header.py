@@ -1,6 +1,6 @@
 """The head of a page: its question, the computed sentence that answers it, what to try, or why it cannot."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
 
@@ -44,8 +44,20 @@ def to_try(sentence: str) -> None:
     st.markdown(f":primary[:material/touch_app:] **Try it:** {sentence}")
 
 
+class EndOfPage(Exception):  # noqa: N818 -- nothing went wrong
+    """Ends a page before its last line; the frame around it, which catches it, goes on."""
+
+
+def end_page() -> NoReturn:
+    """Ends a page that has said why it cannot go on; the way to the next step stands below it all the same.
+
+    After `st.stop`, Streamlit would draw nothing more.
+    """
+    raise EndOfPage
+
+
 def needs_tensorflow(what: str) -> None:
     """Ends a page that cannot do its work without TensorFlow, in one line that says so; does nothing where it is."""
     if not keras_is_installed():
         st.info(f"{what} needs TensorFlow, which is not installed on this server.", icon=":material/info:")
-        st.stop()
+        end_page()

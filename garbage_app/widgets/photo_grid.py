@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from garbage_app.widgets.gallery import dataset_or_none, gallery, offer_download
+from garbage_app.widgets.gallery import NAMES_ALONE, dataset_or_none, gallery, offer_download
 from garbage_core.utils.text import NBSP, chance, escape
 
 TILES = 8
@@ -57,7 +57,7 @@ def photo_pages(
         captions = [caption(row) for row in rows.itertuples(index=False)]
         gallery(rows["file"].tolist(), captions, dataset, columns, True, narrowest)
     if dataset is None:
-        offer_download("The photos are not on this machine, so these tiles only name them.")
+        offer_download(NAMES_ALONE)
 
 
 def probabilities_in_words(probabilities: dict[str, float], label: str, most: int = 3) -> str:

@@ -8,18 +8,21 @@ study that measures whether this helps on backgrounds that no training showed.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from garbage_core.synthetic.foreground import clouds, extract_foreground, put_on
-from garbage_core.training.batches import TrainingPhotos
+
+if TYPE_CHECKING:  # it loads Keras, which drawing a background does without
+    from garbage_core.training.batches import TrainingPhotos
 
 
 class BackgroundReplacement:
     """Training photos, a share of them on drawn backgrounds wherever a foreground mask is found."""
 
-    def __init__(self, photos: TrainingPhotos, share: float, chosen: np.ndarray | None = None) -> None:
+    def __init__(self, photos: "TrainingPhotos", share: float, chosen: np.ndarray | None = None) -> None:
         """Takes N photos, the share (0 to 1) whose background is to be replaced, and of which alone, bool (N,)."""
         self.photos, self.share, self.shape = photos, share, photos.shape
         self.of = np.ones(len(photos), bool) if chosen is None else chosen

@@ -147,9 +147,9 @@ def test_values_of_other_photos_are_not_shown(measured):
 
 def test_placeholders_name_the_files_and_the_download_is_offered(machine):
     app = open_page()
-    captions = [re.sub(r"\\(.)", r"\1", image.captions[0]) for image in app.image]
-    assert len(captions) == 4
-    assert all(re.search(r"  \n(can|jar)\d+\.jpg$", caption) for caption in captions)
+    captions = [re.sub(r"\\(.)", r"\1", line.value) for line in app.caption]
+    assert sum(bool(re.search(r"  \n(can|jar)\d+\.jpg$", caption)) for caption in captions) == 4
+    assert not app.image
     assert "Download the photos, 43 MB" in [button.label for button in app.button]
 
 
@@ -198,7 +198,7 @@ def test_a_link_to_a_point_rings_it_and_shows_its_photo(with_map, made, monkeypa
     file = with_map.predictions["file"][3]
     row = with_map.predictions.iloc[3]
     app = open_page(point=file)
-    assert re.sub(r"\\(.)", r"\1", app.image[-1].captions[0]).endswith(f"  \n{file.rpartition('/')[2]}")
+    assert re.search(rf"; \w+ .*  \n{file.rpartition('/')[2]}$", words(app), re.MULTILINE)
     ring = charts(app)["Map of"]["data"][-1]
     assert "customdata" not in ring
     places = pd.read_csv(with_map.path / "embedding.csv").set_index("file")

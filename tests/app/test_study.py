@@ -36,6 +36,21 @@ def test_every_step_has_its_number_and_leads_to_the_next(two_runs, place_in_stud
     assert (last.page, after.title in last.label) == (after.page, True)
 
 
+@pytest.mark.parametrize("page", ["audit", "comparison", "explanations"])
+def test_a_step_that_stops_early_leads_on_all_the_same(place, page):
+    app = open_page(page)
+    assert "There are no trained models in" in words(app)
+    after = [*STEPS, CLOSING][[step.page for step in STEPS].index(page) + 1]
+    assert app.get("page_link")[-1].proto.page == after.page
+
+
+def test_a_step_whose_files_cannot_be_read_leads_on_all_the_same(two_runs):
+    (two_runs / "models" / "transfer" / "predictions.csv").write_text("file\n1\n")
+    app = open_page("audit")
+    assert app.error
+    assert app.get("page_link")[-1].proto.page == "augmentation"
+
+
 @pytest.mark.parametrize(
     ("earlier", "title"), [("training", "Is transfer better?"), ("models", "Which models are these?")]
 )
