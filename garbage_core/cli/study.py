@@ -24,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_parser(parsers, "imbalance-lab", text, _add_lab_arguments, run_lab)
     text = "how large objects are, and what runs predict on other backgrounds, for page Evaluation"
     add_parser(parsers, "slices", text, _add_slice_arguments, run_slices)
+    text = "what more training photos bring from each start, for page Scratch against transfer"
+    add_parser(parsers, "data-size", text, _add_size_arguments, run_data_size)
     text = "five runs, one for each fold, taken together"
     add_parser(parsers, "crossval", text, _add_crossval_arguments, run_crossval)
 
@@ -49,6 +51,17 @@ def _add_slice_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser, "--data-dir")
 
 
+def _add_size_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", metavar="NAME", nargs="+", help="runs on all photos that differ in their start alone")
+    parser.add_argument("--shares", type=float, nargs="+", default=(0.1, 0.25, 0.5), help="default: 0.1 0.25 0.5")
+    parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
+    parser.add_argument("--weights", metavar="imagenet|PATH", help="starting weights of the runs that had any")
+    parser.add_argument("--measure-only", action="store_true", help="train nothing, measure what has been trained")
+    _add_out(parser, "data_size.csv")
+    add_common(parser, "--data-dir")
+    parser.set_defaults(after_stop="The same command goes on from the last finished epoch.")
+
+
 def _add_crossval_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="name of a run with protocol=fold-K-of-5")
     parser.add_argument("--probe", action="store_true", help="fit linear probes on the frozen network's features")
@@ -71,9 +84,13 @@ def _add_feature_arguments(parser: argparse.ArgumentParser, file: str) -> None:
     parser.add_argument(
         "--cache", metavar="DIR", help="folder to store feature maps in, 1 GB (default: the user's cache)"
     )
+    _add_out(parser, file)
+    parser.set_defaults(after_stop="Feature maps are stored: the same command goes on from there.")
+
+
+def _add_out(parser: argparse.ArgumentParser, file: str) -> None:
     parser.add_argument("-o", "--out", metavar="FILE", help=f"table to write (default: {file} in models/studies)")
     parser.add_argument("--force", action="store_true", help="replace FILE even if it is about other photos")
-    parser.set_defaults(after_stop="Feature maps are stored: the same command goes on from there.")
 
 
 def run_imbalance(args: argparse.Namespace, out: TextIO) -> int:
@@ -169,6 +186,40 @@ def run_slices(args: argparse.Namespace, out: TextIO) -> int:
     with noted(replaced, dataset.fingerprint):
         write_csv(table, replaced, "%.6f")
     out.write(f"{len(table):,} predictions of {len(runs)} runs written to {replaced}\n")
+    return 0
+
+
+def run_data_size(args: argparse.Namespace, out: TextIO) -> int:
+    """Trains what is missing of each run with fewer photos, and measures all that there is after each."""
+    from garbage_core.runs.results import noted
+    from garbage_core.runs.run import models_dir
+    from garbage_core.studies import data_size
+    from garbage_core.utils.files import write_csv
+
+    folder = Path(args.runs or models_dir())
+    runs, root = data_size.named_runs(args.names, folder), folder / "studies" / "data_size"
+    data_size.check_runs(runs)
+    fingerprint = str(runs[0].info.get("data_fingerprint"))
+    path = _target(args, "data_size", fingerprint)
+
+    if not args.measure_only:
+        start_keras()
+        from garbage_core.data.dataset import load_dataset
+        from garbage_core.training.loop import train
+
+        dataset = load_dataset(args.data_dir)
+        for config in data_size.planned(runs, args.shares, args.weights):
+            place = root / config.name
+            if not (place / "run.json").is_file():
+                warn(f"{config.name}: {100 * config.train_share:g} % of the training photos")
+                train(config, dataset, root, resume=(place / "checkpoint" / "state.json").is_file())
+    table = data_size.data_size_table(data_size.find_runs(runs, args.shares, root))
+    with noted(path, fingerprint):
+        write_csv(table, path, "%.5f")
+    rows = table[(table["metric"] == "accuracy") & (table["split"] == "test")]
+    means = rows.pivot_table(index="start", columns="train_photos", values="value", sort=False)
+    means = means.to_string(float_format="{:.3f}".format)
+    out.write(f"Accuracy on test by training photos\n{means}\n\nWritten to {path}\n")
     return 0
 
 

@@ -3,13 +3,13 @@
 import dataclasses
 import itertools
 import tomllib
-import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from garbage_core.config.values import apply_override, check, typed
 from garbage_core.errors import GarbageError
 from garbage_core.utils.text import listing
 
@@ -76,15 +76,15 @@ class Stage:
 
     def __post_init__(self) -> None:
         where = f"stages.{self.name}."
-        _check(self.train_from, where + "train_from", ", ".join(TRAINABLE_FROM), self.train_from in TRAINABLE_FROM)
+        check(self.train_from, where + "train_from", ", ".join(TRAINABLE_FROM), self.train_from in TRAINABLE_FROM)
         least = 0 if self.probe else 1  # a linear probe alone is a training too
-        _check(self.epochs, where + "epochs", f"at least {least}", self.epochs >= least)
-        _check(self.batch_size, where + "batch_size", "at least 2", self.batch_size >= 2)
-        _check(self.learning_rate, where + "learning_rate", "above 0", self.learning_rate > 0)
-        _check(self.ema, where + "ema", "at least 0 and below 1", 0 <= self.ema < 1)
-        _check(self.passes_per_epoch, where + "passes_per_epoch", "at least 1", self.passes_per_epoch >= 1)
-        _check(share := self.background_replacement, where + "background_replacement", "from 0 to 1", 0 <= share <= 1)
-        _check(self.teacher_weight, where + "teacher_weight", "at least 0", self.teacher_weight >= 0)
+        check(self.epochs, where + "epochs", f"at least {least}", self.epochs >= least)
+        check(self.batch_size, where + "batch_size", "at least 2", self.batch_size >= 2)
+        check(self.learning_rate, where + "learning_rate", "above 0", self.learning_rate > 0)
+        check(self.ema, where + "ema", "at least 0 and below 1", 0 <= self.ema < 1)
+        check(self.passes_per_epoch, where + "passes_per_epoch", "at least 1", self.passes_per_epoch >= 1)
+        check(share := self.background_replacement, where + "background_replacement", "from 0 to 1", 0 <= share <= 1)
+        check(self.teacher_weight, where + "teacher_weight", "at least 0", self.teacher_weight >= 0)
         cached = self.cached_passes > 0
         for conflict, words in (
             (cached and self.teacher_weight, "its teacher needs photos: set teacher_weight to 0"),
@@ -111,6 +111,7 @@ class TrainingConfig:
         height: Height in pixels of the photos the finished network is meant for.
         width: Width of the same.
         protocol: Protocol of the split, `official` or `stratified`; empty takes the official lists where they fit.
+        train_share: Share of each class's training photos that is used, above 0; a larger one has those of a smaller.
         seed: Seed of the random weights, of the order of the photos and of every augmentation, below 2**32.
         imbalance: One of `garbage_core.training.imbalance.STRATEGIES`.
         label_smoothing: Share of each label that is spread over all classes.
@@ -135,6 +136,7 @@ class TrainingConfig:
     height: int = 240
     width: int = 320
     protocol: str = ""
+    train_share: float = 1.0
     seed: int = 0
     imbalance: str = "class_weights"
     label_smoothing: float = 0.1
@@ -150,18 +152,19 @@ class TrainingConfig:
     patience: int = 0
 
     def __post_init__(self) -> None:
-        _check(self.optimizer, "optimizer", " or ".join(OPTIMIZERS), self.optimizer in OPTIMIZERS)
-        _check(self.version, "version", ", ".join(VERSIONS), self.version in VERSIONS)
-        _check(self.teacher_temperature, "teacher_temperature", "above 0", self.teacher_temperature > 0)
-        _check(self.seed, "seed", "from 0 to 4294967295", 0 <= self.seed < 2**32)
-        _check(self.precision, "precision", ", ".join(PRECISIONS), self.precision in PRECISIONS)
-        _check(self.label_smoothing, "label_smoothing", "at least 0 and below 1", 0 <= self.label_smoothing < 1)
-        _check(self.blocks, "blocks", "four numbers of at least 1", len(self.blocks) == 4 and min(self.blocks) >= 1)
-        _check((self.height, self.width), "height and width", "at least 32 pixels", min(self.height, self.width) >= 32)
+        check(self.optimizer, "optimizer", " or ".join(OPTIMIZERS), self.optimizer in OPTIMIZERS)
+        check(self.version, "version", ", ".join(VERSIONS), self.version in VERSIONS)
+        check(self.teacher_temperature, "teacher_temperature", "above 0", self.teacher_temperature > 0)
+        check(self.train_share, "train_share", "above 0 and at most 1", 0 < self.train_share <= 1)
+        check(self.seed, "seed", "from 0 to 4294967295", 0 <= self.seed < 2**32)
+        check(self.precision, "precision", ", ".join(PRECISIONS), self.precision in PRECISIONS)
+        check(self.label_smoothing, "label_smoothing", "at least 0 and below 1", 0 <= self.label_smoothing < 1)
+        check(self.blocks, "blocks", "four numbers of at least 1", len(self.blocks) == 4 and min(self.blocks) >= 1)
+        check((self.height, self.width), "height and width", "at least 32 pixels", min(self.height, self.width) >= 32)
         epochs = sum(stage.epochs for stage in self.stages)
-        _check(epochs, "the epochs of all stages together", "at least 1", epochs > 0 or not self.stages)
+        check(epochs, "the epochs of all stages together", "at least 1", epochs > 0 or not self.stages)
         names = [stage.name for stage in self.stages]
-        _check(names, "stages", "different names", len(set(names)) == len(names))
+        check(names, "stages", "different names", len(set(names)) == len(names))
 
     @property
     def network(self) -> str:
@@ -180,7 +183,7 @@ class TrainingConfig:
     def until(self, stage: str) -> "TrainingConfig":
         """Returns the same training without the stages after this one. Raises GarbageError for an unknown stage."""
         names = [s.name for s in self.stages]
-        _check(stage, "the last stage", f"one of {', '.join(names)}", stage in names)
+        check(stage, "the last stage", f"one of {', '.join(names)}", stage in names)
         return dataclasses.replace(self, stages=self.stages[: names.index(stage) + 1])
 
     def with_epochs(self, epochs: int) -> "TrainingConfig":
@@ -189,7 +192,7 @@ class TrainingConfig:
         A stage whose share rounds to nothing is left out, unless it fits a linear probe, which the stages after it need
         and which costs no epoch.
         """
-        _check(epochs, "epochs", "at least 1", epochs >= 1)
+        check(epochs, "epochs", "at least 1", epochs >= 1)
         total = sum(stage.epochs for stage in self.stages)
         ends = [round(n * epochs / total) for n in itertools.accumulate(s.epochs for s in self.stages)]
         shares = [end - start for start, end in zip([0, *ends], ends, strict=False)]
@@ -212,10 +215,10 @@ class TrainingConfig:
         `origin` names the source in the GarbageError for an unknown key, a wrong type, or a value outside its range.
         """
         stages = values.get("stages", [])
-        _check(stages, f"'stages' in {origin}", "a list", isinstance(stages, list))
-        made = tuple(Stage(**_typed(Stage, stage, f"{origin}, stage {n}")) for n, stage in enumerate(stages, 1))
+        check(stages, f"'stages' in {origin}", "a list", isinstance(stages, list))
+        tables = [typed(Stage, stage, f"{origin}, stage {n}", RENAMED_KEYS) for n, stage in enumerate(stages, 1)]
         rest = {key: value for key, value in values.items() if key != "stages"}
-        return cls(stages=made, **_typed(cls, rest, origin))
+        return cls(stages=tuple(Stage(**table) for table in tables), **typed(cls, rest, origin, RENAMED_KEYS))
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingConfig:
@@ -247,54 +250,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> TrainingCo
     except tomllib.TOMLDecodeError as error:
         raise GarbageError(f"{origin} is not valid TOML ({error}): mend that line.") from error
     for override in overrides:
-        _apply_override(values, override)
+        apply_override(values, override)
     for key in ("name", "stages"):
         if not values.get(key):
             raise GarbageError(f"{origin} has no {key}: add it, as in presets/scratch.toml.")
     return TrainingConfig.from_dict(values, origin)
-
-
-def _apply_override(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise GarbageError(f"--set takes key=value, not {override!r}.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    parts = key.strip().split(".")
-    if parts[0] != "stages":
-        values[key.strip()] = value
-        return
-    named = [s for s in values.get("stages", []) if len(parts) == 3 and parts[1] in ("*", s.get("name"))]
-    if not named:
-        names = ", ".join(["*", *(str(s.get("name")) for s in values.get("stages", []))])
-        raise GarbageError(f"--set {override!r} names no stage: write stages.NAME.key=value, NAME one of {names}.")
-    for stage in named:
-        stage[parts[2]] = value
-
-
-def _typed(cls: type, values: Any, origin: str) -> dict[str, Any]:
-    """Returns the values with whole numbers as floats where floats are meant, or says which key is wrong."""
-    _check(values, origin, "a table", isinstance(values, dict))
-    hints = typing.get_type_hints(cls)
-    types: dict[str, type] = {key: typing.get_origin(kind) or kind for key, kind in hints.items() if key != "stages"}
-    # Of two names of one key the last counts: an override comes after the file.
-    values = {RENAMED_KEYS.get(key, key): value for key, value in values.items()}
-    for field in dataclasses.fields(cls):
-        if field.default is dataclasses.MISSING and field.name not in values:
-            raise GarbageError(f"{origin} lacks {field.name!r}: add it.")
-    for key, value in values.items():
-        if key not in types:
-            raise GarbageError(f"{origin} has an unknown key {key!r}: the keys are {', '.join(types)}.")
-        if types[key] is tuple:
-            fits = isinstance(value, list | tuple) and all(type(item) is int for item in value)
-        else:
-            fits = type(value) is types[key] or (types[key] is float and type(value) is int)
-        _check(value, f"{key!r} in {origin}", f"of type {types[key].__name__}", fits)
-    return {key: types[key](value) for key, value in values.items()}
-
-
-def _check(value: Any, what: str, wanted: str, holds: bool) -> None:
-    if not holds:
-        raise GarbageError(f"{what} must be {wanted}, not {value!r}.")

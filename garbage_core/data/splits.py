@@ -65,6 +65,26 @@ def split_dataset(dataset: "Dataset", protocol: str | None = None, seed: int = 4
     raise GarbageError(f'Protocol "{protocol}" is unknown: choose one of {", ".join(PROTOCOLS)}.')
 
 
+def nested_share(table: pd.DataFrame, share: float, seed: int = 0) -> pd.DataFrame:
+    """Leaves a share of the training photos of every class, at least one; val and test stay whole.
+
+    A larger share of the same seed has all the photos of a smaller one, so that what more photos bring is not mixed up
+    with what other photos bring.
+
+    Args:
+        table: Columns `file`, `label` and `split`, as from `split_dataset`.
+        share: Above 0 and at most 1.
+        seed: Decides the order in which the photos are taken.
+
+    Returns:
+        Rows of the table in their order.
+    """
+    train = table[table["split"] == "train"].sort_values("file").sample(frac=1, random_state=seed)
+    place, size = train.groupby("label").cumcount(), train.groupby("label")["file"].transform("size")
+    kept = train.index[place < (share * size).round().clip(lower=1)]
+    return table[(table["split"] != "train") | table.index.isin(kept)]
+
+
 def default_protocol(dataset: "Dataset") -> str:
     """Returns `official` for the official names, `folders` for ready-made splits, else `stratified`."""
     return "official" if dataset.official else "folders" if dataset.splits else "stratified"

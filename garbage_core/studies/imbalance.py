@@ -246,10 +246,11 @@ def strategies_table(measures: Mapping[tuple[str, str, int], Measures], counts: 
     return pd.concat(parts, ignore_index=True)[list(IMBALANCE_COLUMNS)]
 
 
-def check_alike(first: Run, other: Run, own: Sequence[str], advice: str) -> None:
+def check_alike(first: Run, other: Run, own: Sequence[str], advice: str, same_start: bool = True) -> None:
     """Raises GarbageError unless two runs have the same photos, starting weights (by their hash) and recipe.
 
-    Keys of the config in `own` may differ; `advice` says what to do, as the end of the message.
+    Keys of the config in `own` may differ, and the weights without `same_start`; `advice` says what to do, as the end
+    of the message.
     """
     a, b = first.config.to_dict(), other.config.to_dict()  # a run from before a key existed has its default
     different = sorted(key for key in a if key not in own and a[key] != b[key])
@@ -257,7 +258,7 @@ def check_alike(first: Run, other: Run, own: Sequence[str], advice: str) -> None
     different += [word for key, word in facts.items() if first.info.get(key) != other.info.get(key)]
     starts = [run.info.get("starting_weights") or {} for run in (first, other)]
     hashes, sources = ([start.get(key) for start in starts] for key in ("sha256", "source"))
-    if hashes[0] != hashes[1] or (hashes[0] is None and sources[0] != sources[1]):
+    if same_start and (hashes[0] != hashes[1] or (hashes[0] is None and sources[0] != sources[1])):
         different.append("starting weights")
     if different:
         raise GarbageError(f"The runs {first.name!r} and {other.name!r} differ in {', '.join(different)}: {advice}")

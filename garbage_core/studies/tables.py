@@ -5,6 +5,9 @@
     models/studies/remedies/            the runs behind it, without their networks
     models/studies/crossval.csv         the transfer recipe on five folds
     models/studies/folds/               the runs behind it, without their networks
+    models/studies/data_size.csv        one recipe from several starts, with ever more training photos
+    models/studies/data_size/           the runs behind it, without their networks
+    models/studies/matched/             the scratch recipe from other starts, without the networks
     models/studies/repeats/             the recipe on another split and with another seed, without the networks
     models/studies/crossval_probe.csv   a linear probe on frozen features, on five folds
 
@@ -27,10 +30,13 @@ from garbage_core.utils.text import capital, interval, listing, points
 _GROUP = ("strategy", "seed", "split")
 IMBALANCE_COLUMNS = (*_GROUP, *MEASURE_COLUMNS[:3], "train_photos", *MEASURE_COLUMNS[3:], *DIFFERENCE_COLUMNS)
 CROSSVAL_COLUMNS = ("stages", "fold", *MEASURE_COLUMNS)
+DATA_SIZE = "data_size"
+DATA_SIZE_COLUMNS = ("run", "start", "train_share", "train_photos", "split", *MEASURE_COLUMNS, *DIFFERENCE_COLUMNS)
 ALL_SEEDS = "all"
 BASELINE = "none"
 STRATEGY_RUNS = "imbalance_runs"
 STRATEGY_RUN_COLUMNS = ("start", *IMBALANCE_COLUMNS)
+_TEXT_COLUMNS = {"run", "start", "strategy", "seed", "split", "stages", "fold", "metric", "class"}
 ONE_TRAINING = "Chance here is that of the photos; how far one training differs from the next is not in it."
 POOLED = "pooled"  # the fold that stands for all photos together
 
@@ -77,6 +83,15 @@ def read_crossval(path: str | Path | None = None) -> pd.DataFrame:
     if POOLED not in set(table["fold"]):
         raise GarbageError(f"{path} lacks the rows of all folds together; {_again('crossval')}")
     return table
+
+
+def read_data_size(path: str | Path | None = None) -> pd.DataFrame:
+    """Reads the table of `data_size.data_size_table`; None takes `study_path(DATA_SIZE)`.
+
+    Raises:
+        GarbageError: The file is missing or is no such table.
+    """
+    return _read(Path(path or study_path(DATA_SIZE)), DATA_SIZE_COLUMNS, "data-size RUN RUN")
 
 
 def stage_names(run: Run) -> list[str]:
@@ -223,7 +238,7 @@ def _read(path: Path, columns: Sequence[str], command: str) -> pd.DataFrame:
     missing = [column for column in columns if column not in table.columns]
     if missing or table.empty:
         raise GarbageError(f"{path} lacks {'the columns ' + ', '.join(missing) if missing else 'any row'}; {again}")
-    for column in set(columns) - {"start", "strategy", "seed", "split", "stages", "fold", "metric", "class"}:
+    for column in set(columns) - _TEXT_COLUMNS:
         table[column] = pd.to_numeric(table[column], errors="coerce")
     if not np.isfinite(table["photos"]).all():
         raise GarbageError(f"{path} has rows without a number of photos; {again}")

@@ -25,6 +25,7 @@ import garbage_core
 from garbage_core.config.training_config import Stage, TrainingConfig, load_config
 from garbage_core.data.dataset import SPLITS, Dataset, default_protocol, split_dataset
 from garbage_core.data.photo_sets import MAIN_SET, ExtraSet, PhotoSets, is_partial, leaked
+from garbage_core.data.splits import nested_share
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.calibration import apply_temperature, fit_temperature, fit_threshold, set_weights
 from garbage_core.evaluation.card import write_card
@@ -86,7 +87,8 @@ def train(
     folder = machines.own_root(root) / check_name(config.name)
     _check_names(config)  # before hours have passed
     sets = PhotoSets(dataset, extras)
-    photos = _limited(_training_photos(sets, split_dataset(dataset, config.protocol or None)), limit)
+    table = nested_share(split_dataset(dataset, config.protocol or None), config.train_share, config.seed)
+    photos = _limited(_training_photos(sets, table), limit)
     protocol = config.protocol or default_protocol(dataset)
     teacher_run = find_teacher(config.teacher, root, dataset, protocol) if config.teacher else None
     if extend:
