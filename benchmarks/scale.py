@@ -160,7 +160,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
         links = Path(folder) / "photos"
         links.mkdir()
-        found = [path for _, path in list_photos(args.source)]
+        found = [path for _, path in list_photos(args.source)[0]]
         for number, path in enumerate(islice(cycle(found), args.photos)):
             os.symlink(path, links / f"{number:07d}{Path(path).suffix}")
         if args.kill:

@@ -1,7 +1,6 @@
 """`classify`: the class of each photo, as lines, CSV or JSON; with Ray also of millions."""
 
 import argparse
-import glob
 import json
 import textwrap
 from collections import Counter
@@ -100,36 +99,26 @@ def load_classifier(name: str, runtime: str | None = None) -> "Classifier":
 
 
 def photo_paths(given: list[str]) -> Iterator[Path]:
-    """Yields the photos named, and of a folder all files called like photos, at any depth, sorted.
+    """Yields the photos named, and of a folder all photos, at any depth, sorted. What a folder holds beside is told.
 
-    Patterns with `*`, `?` or `[` are expanded, for shells that do not. What a folder holds beside is told.
+    Patterns with `*`, `?` or `[` are expanded, for shells that do not.
     """
-    from garbage_core.data.file_types import PHOTO_EXTENSIONS
-    from garbage_core.data.walking import kind_of, walk
+    from garbage_core.data.walking import photos_at
 
     for name in given:
         if "://" in name:
             raise GarbageError(f"{name!r} is a web address, not a file: download the photo and name the file.")
-        path = Path(name)
-        kind = kind_of(path)
-        if kind == "missing" and glob.has_magic(name):
-            matches = sorted(glob.glob(name, recursive=True))
-            if not matches:
-                raise GarbageError(f"No file fits {name!r}: check the pattern, or name a folder.")
-            yield from photo_paths([match for match in matches if match != name])
-            continue
-        if kind != "folder":
-            yield path
-            continue
-        found = walk(path)
-        for entry, reason in found.left_out[:EXAMPLES]:
-            warn(f"{printable(entry)} {reason}.")
-        if len(found.left_out) > EXAMPLES:
-            warn(f"And {len(found.left_out) - EXAMPLES:,} more that are not read.")
-        photos = sorted(path / file for file in found.files if Path(file).suffix.lower()[1:] in PHOTO_EXTENSIONS)
-        if not photos:
-            raise GarbageError(f"There is no photo in the folder {name!r}: name a folder with photos, or a photo.")
+        photos, left_out = photos_at(name)
+        _warn_of(left_out)
         yield from photos
+
+
+def _warn_of(left_out: list[tuple[str, str]]) -> None:
+    """Tells what is not read."""
+    for entry, reason in left_out[:EXAMPLES]:
+        warn(f"{printable(entry)} {reason}.")
+    if len(left_out) > EXAMPLES:
+        warn(f"And {len(left_out) - EXAMPLES:,} more that are not read.")
 
 
 def prediction_line(result: "Prediction | Failure", width: int = 0) -> str:
@@ -252,6 +241,7 @@ def _classify_at_scale(args: argparse.Namespace, out: TextIO) -> int:
             flip=args.flip,
             progress=progress,
         )
+    _warn_of([(entry["file"], entry["reason"]) for entry in summary["left_out"]])
     write_result(summary, _scale_text, args.json, out)
     return 1 if summary["failed"] else 0
 

@@ -5,12 +5,15 @@ link to each other would otherwise never end. Only files are listed: opening a p
 device could block for ever. What is left out is named, except litter, which no user has put there.
 """
 
+import glob
 import os
 import stat
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from garbage_core.data.file_types import PHOTO_EXTENSIONS, photo_format
 from garbage_core.errors import GarbageError
 
 _LITTER = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
@@ -103,6 +106,69 @@ def walk(path: Path) -> Found:
     found.files.sort()
     found.folders.sort()
     return found
+
+
+def photos_at(name: str) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Lists the photos that a path names.
+
+    Args:
+        name: A photo; a folder, of which all photos count, at any depth; or a pattern with `*`, `?` or `[`.
+
+    Returns:
+        The photos, those of a folder sorted, and name and reason of what is not read. A path that is neither folder nor
+        pattern is returned as it is, even if nothing is there.
+
+    Raises:
+        GarbageError: The folder has no photo, or nothing fits the pattern.
+    """
+    path = Path(name)
+    kind = kind_of(path)
+    if kind == "missing" and glob.has_magic(name):
+        photos: list[Path] = []
+        left_out: list[tuple[str, str]] = []
+        for match in sorted(glob.glob(name, recursive=True)):
+            found = photos_at(match) if match != name else ([], [])
+            photos += found[0]
+            left_out += found[1]
+        if not photos:
+            raise GarbageError(f"No file fits {name!r}: check the pattern, or name a folder.")
+        return list(dict.fromkeys(photos)), left_out
+    if kind != "folder":
+        return [path], []
+    below = walk(path)
+    photos = sorted(path / file for file in photos_among(below.files, lambda file: _head(path / file)))
+    if not photos:
+        raise GarbageError(f"There is no photo in the folder {name!r}: name a folder with photos, or a photo.")
+    return photos, below.left_out
+
+
+def photos_among(files: Iterable[str], head: Callable[[str], bytes]) -> list[str]:
+    """Picks the photos among files: by their names, and where a name has no extension by their content.
+
+    Args:
+        files: Names with "/".
+        head: Function that returns the first 64 bytes of one of them.
+
+    Returns:
+        Those called like photos and those without extension that are photos; if there is none, photos of any name.
+    """
+    files = list(files)
+    last = {file: file.rpartition("/")[2] for file in files}
+    found = [
+        file
+        for file in files
+        if last[file].rpartition(".")[2].lower() in PHOTO_EXTENSIONS
+        or ("." not in last[file] and photo_format(head(file)))
+    ]
+    return found or [file for file in files if "." in last[file] and photo_format(head(file))]
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError:
+        return b""
 
 
 def _enter(

@@ -88,7 +88,8 @@ def classify_at_scale(
     Returns:
         `source`, `out`, `model`, `runtime`, `workers`; `photos`, `predicted`, `failed`, `again`, counted in the files;
         `blocks`, `blocks_before` (of an earlier run); `photos_now`, `seconds` (since the first worker was ready) and
-        `photos_per_second` of this run; `replaced`, the number of workers that died.
+        `photos_per_second` of this run; `replaced`, the number of workers that died; `left_out`, file and reason of
+        what was not read when the photos were listed.
 
     Raises:
         GarbageError: Something needed is missing, the folder is another job's, or some blocks could not be finished.
@@ -98,7 +99,8 @@ def classify_at_scale(
     if export is None:
         run.check_weights()
     place = Place(out)
-    job = _prepare(place, source, run, KERAS if export is None else export.runtime, flip, block)
+    left_out: list[tuple[str, str]] = []
+    job = _prepare(place, source, run, KERAS if export is None else export.runtime, flip, block, left_out)
     todo = unfinished(place, job.blocks)
     found, seconds, used = _run_blocks(place, job, run, todo, workers, gpus, progress) if todo else ([], 0.0, 0)
     counts = check_finished(place, job)
@@ -117,6 +119,7 @@ def classify_at_scale(
         "seconds": round(seconds, 2),
         "photos_per_second": round(photos_now / seconds, 2) if seconds else None,
         "replaced": max(0, len({done.process for done in found}) - used),
+        "left_out": [{"file": file, "reason": reason} for file, reason in left_out],
     }
 
 
@@ -154,8 +157,13 @@ def _run_blocks(
         return found, time.perf_counter() - started if started else 0.0, used
 
 
-def _prepare(place: Place, source: str, run: Run, runtime: str, flip: bool, block: int) -> Job:
-    """Returns the job that a folder holds if it is this one; otherwise lists the photos and begins it."""
+def _prepare(
+    place: Place, source: str, run: Run, runtime: str, flip: bool, block: int, left_out: list[tuple[str, str]]
+) -> Job:
+    """Returns the job that a folder holds if it is this one; otherwise lists the photos and begins it.
+
+    What is not read is added to `left_out`.
+    """
     earlier = read_job(place)
     asked = (source, run.name, run.weights_sha256, runtime, flip, block)
     if earlier is not None:
@@ -168,7 +176,8 @@ def _prepare(place: Place, source: str, run: Run, runtime: str, flip: bool, bloc
                 "another folder, or ask for the same to go on with it."
             )
         return earlier
-    photos = list_photos(source)
+    photos, reasons = list_photos(source)
+    left_out += reasons
     job = Job(source, run.name, run.weights_sha256, runtime, flip, block, len(photos), tuple(run.classes))
     try:
         place.fs.makedirs(place.root, exist_ok=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from garbage_core.data.file_types import PHOTO_EXTENSIONS
 from garbage_core.data.images import MAX_BYTES
+from garbage_core.data.walking import is_litter, photos_among, photos_at
 from garbage_core.errors import GarbageError, first_line
 
 if TYPE_CHECKING:
@@ -31,38 +31,69 @@ def filesystem(address: str) -> "tuple[AbstractFileSystem, str]":
         ) from error
 
 
-def list_photos(source: str) -> list[tuple[str, str]]:
-    """Lists photos.
+def list_photos(source: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Lists photos; on this machine the same that the plain command finds.
 
     Args:
         source: A folder, at any depth; a pattern with `*`; one photo; or a text file with an address in each line.
             A path of this machine or an address such as `s3://bucket/photos`.
 
     Returns:
-        Name and path of each, sorted. The name is how the plain command would call the file, or its address.
+        Name and path of each, sorted, and name and reason of what is not read. The name is how the plain command would
+        call the file, or its address.
 
     Raises:
         GarbageError: There is none, or the source cannot be listed.
     """
     fs, root = filesystem(source)
+    left_out: list[tuple[str, str]] = []
     try:
         if source.lower().endswith(LIST_SUFFIX):
             lines = fs.cat_file(root).decode("utf-8").splitlines()
             found = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
             pairs = [(line, line) for line in found]
+        elif _is_local(fs) and (fs.exists(root) or "*" in source):
+            pairs, left_out = _local(source, root)
         elif "*" in source:
-            pairs = _named(fs, root, source, fs.glob(root))
+            pairs = _named(fs, root, source, (path for path in fs.glob(root) if not is_litter(path.rpartition("/")[2])))
         elif fs.isfile(root) and not fs.isdir(root):
             pairs = [(source, _address(source, root, root))]
         else:
-            pairs = _named(fs, root, source, (path for path in fs.find(root) if _is_photo(path)))
+            pairs = _named(fs, root, source, _photos_below(fs, root))
     except (OSError, ValueError) as error:
         raise GarbageError(
             f"{source!r} cannot be listed ({first_line(error)}): check the address and your rights."
         ) from error
     if not pairs:
         raise GarbageError(f"There is no photo in {source!r}: name a folder with photos, or a list of addresses.")
-    return sorted(pairs)
+    return sorted(pairs), left_out
+
+
+def _is_local(fs: "AbstractFileSystem") -> bool:
+    from fsspec.implementations.local import LocalFileSystem
+
+    return isinstance(fs, LocalFileSystem)
+
+
+def _local(source: str, root: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Lists photos of this machine, by their names below the source as it was given."""
+    if "://" in source:
+        photos, left_out = photos_at(root)
+        return [(_address(source, root, str(path)), _address(source, root, str(path))) for path in photos], left_out
+    photos, left_out = photos_at(source)
+    return [(str(path), os.path.abspath(path)) for path in photos], left_out
+
+
+def _photos_below(fs: "AbstractFileSystem", root: str) -> list[str]:
+    """Lists the photos below a folder elsewhere, chosen as `walking.photos_at` does here."""
+
+    def head(path: str) -> bytes:
+        try:
+            return fs.cat_file(path, start=0, end=64)
+        except Exception:  # every kind of storage has its own; what cannot be read is no photo by its content
+            return b""
+
+    return photos_among((path for path in fs.find(root) if not is_litter(path[len(root) :].lstrip("/"))), head)
 
 
 def _named(fs: "AbstractFileSystem", root: str, source: str, paths: Iterable[str]) -> list[tuple[str, str]]:
@@ -86,11 +117,6 @@ def _address(source: str, root: str, path: str) -> str:
         return f"{first.partition('://')[0]}://{path}::{rest}"
     protocol = source.partition("://")[0]
     return path if path.startswith(f"{protocol}://") else f"{protocol}://{path}"
-
-
-def _is_photo(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return name.rpartition(".")[2].lower() in PHOTO_EXTENSIONS and not name.startswith(".")
 
 
 def read_photo(address: str) -> bytes:

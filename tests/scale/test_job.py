@@ -118,19 +118,53 @@ def few(tmp_path_factory):
 
 
 def test_names_are_those_of_the_plain_command(few):
-    names = [name for name, _ in list_photos(str(few))]
+    names = [name for name, _ in list_photos(str(few))[0]]
     assert sorted(names) == sorted(map(str, photo_paths([str(few)])))
     assert len(names) == 22
 
 
 def test_pattern_single_photo_and_list_are_sources_too(few, tmp_path):
-    assert len(list_photos(f"{few}/set0/photo*.jpg")) == 7
+    assert len(list_photos(f"{few}/set0/photo*.jpg")[0]) == 7
     photo = few / "set0" / "photo0000.jpg"
-    assert list_photos(str(photo)) == [(str(photo), str(photo))]
+    assert list_photos(str(photo)) == ([(str(photo), str(photo))], [])
     (tmp_path / "some.txt").write_text(f"{photo}\n\n{photo}\n{few}/set1/photo0001.jpg\n")
-    assert [name for name, _ in list_photos(str(tmp_path / "some.txt"))] == [
+    assert [name for name, _ in list_photos(str(tmp_path / "some.txt"))[0]] == [
         str(photo),
         f"{few}/set1/photo0001.jpg",
+    ]
+
+
+def test_one_walker_finds_the_same_for_both_commands(tmp_path, monkeypatch, capsys):
+    folder = write_photos(tmp_path / "messy", 3)
+    photo = (folder / "set0" / "photo0000.jpg").read_bytes()
+    for name in (".thumbnails/1.jpg", "set0/@eaDir/1.jpg", "__MACOSX/1.jpg", ".ipynb_checkpoints/1.jpg"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(photo)
+    (folder / "set0" / "IMG0001").write_bytes(photo)
+    (folder / "set0" / "LICENSE").write_text("no photo")
+    (folder / "set0" / "up").symlink_to(folder)
+    (folder / "set0" / "lost.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "far.jpg").write_bytes(photo)
+    (folder / "set1" / "linked").symlink_to(tmp_path / "elsewhere")
+    os.mkfifo(folder / "set0" / "pipe.jpg")
+    monkeypatch.chdir(tmp_path)
+    expected = ["set0/IMG0001", "set0/photo0000.jpg", "set0/torn.jpg", "set1/empty.png", "set1/linked/far.jpg"]
+    expected = sorted(f"messy/{name}" for name in [*expected, "set1/photo0001.jpg", "set2/photo0002.jpg"])
+    assert list(map(str, photo_paths(["messy"]))) == expected
+    told = capsys.readouterr().err
+    found, left_out = list_photos("messy")
+    assert found == [(name, str(tmp_path / name)) for name in expected]
+    assert sorted(name for name, _ in left_out) == ["set0/lost.jpg", "set0/pipe.jpg", "set0/up/"]
+    assert all(f"{name} {reason}." in told for name, reason in left_out)
+    assert list_photos(f"file://{folder}")[0] == [(f"file://{tmp_path}/{name}",) * 2 for name in expected]
+    assert [name for name, _ in list_photos("messy/set*/*1*")[0]] == [
+        n for n in expected if "1" in n.rpartition("/")[2]
+    ]
+    archive = shutil.make_archive(str(tmp_path / "all"), "zip", folder / "set0")
+    assert sorted(name.rpartition("/")[2] for name, _ in list_photos(f"zip://::{archive}")[0])[:2] == [
+        "IMG0001",
+        "photo0000.jpg",
     ]
 
 
@@ -138,7 +172,7 @@ def test_photos_in_an_archive(few, tmp_path):
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for path in few.rglob("*.jpg"):
             archive.write(path, path.relative_to(few))
-    found = dict(list_photos(f"zip://::{tmp_path}/all.zip"))
+    found = dict(list_photos(f"zip://::{tmp_path}/all.zip")[0])
     assert len(found) == 21
     assert read_photo(found["set0/photo0000.jpg"]) == (few / "set0" / "photo0000.jpg").read_bytes()
 
@@ -150,7 +184,7 @@ def test_photos_behind_an_address(few):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        found = dict(list_photos(f"{address}/"))
+        found = dict(list_photos(f"{address}/")[0])
         name = f"{address}/set0/photo0000.jpg"
         assert len(found) == 22
         assert read_photo(found[name]) == (few / "set0" / "photo0000.jpg").read_bytes()
@@ -229,7 +263,7 @@ def test_block_written_twice_counts_once_and_what_could_not_be_fetched_stays_to_
 def test_block_of_which_every_worker_dies_is_given_up(run, few, tmp_path):
     place = Place(str(tmp_path))
     job = Job(str(few), "transfer", run.weights_sha256, "openvino", False, 8, 22, CLASSES)
-    write_list(place, list_photos(str(few)), job.block)
+    write_list(place, list_photos(str(few))[0], job.block)
     worker = _Worker(str(tmp_path), asdict(job), str(run.path.parent), gpu=False)
     for _ in range(ATTEMPTS - 1):
         place.begin(1)
