@@ -130,10 +130,8 @@ def _backgrounds(run: Run) -> str:
 
 
 def _precision(run: Run) -> str:
-    """Returns the precision of the arithmetic; `auto` is what the device took."""
-    config = run.config.precision
-    on_gpu = "gpu" in str(run.info.get("device", "")).lower()
-    return ("mixed_bfloat16" if on_gpu else "float32") if config == "auto" else config
+    """Returns the precision of the arithmetic; for `auto` what was chosen."""
+    return str(run.info.get("precision") or run.config.precision)
 
 
 def _photos(run: Run) -> str:

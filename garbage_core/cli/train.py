@@ -121,8 +121,8 @@ def _text(run: "Run", result: dict[str, Any]) -> str:
         for name in ("accuracy", "macro_f1")
     ]
     return (
-        f"{run.name}: {run.info['epochs']} epochs in {minutes:,.1f} minutes on {run.info['device']}, "
-        f"best epoch {run.info['best_epoch']}.\n\n"
+        f"{run.name}: {run.info['epochs']} epochs in {minutes:,.1f} minutes on {run.info['device']} in "
+        f"{run.info['precision']}, best epoch {run.info['best_epoch']}.\n\n"
         + text_table([f"{result['photos']:,} test photos", "value", "95 % interval"], rows)
         + f"\nWritten to {printable(str(run.path))}\n"
     )

@@ -123,7 +123,7 @@ class TrainingConfig:
         pass_through: Whether a conv5 without starting weights first passes on conv4's features (`resnet.pass_through`).
         teacher: Name of the run that teaches this one, see `garbage_core.training.distillation`; empty for none.
         teacher_temperature: Temperature that softens the outputs of both networks in the distillation loss.
-        precision: `auto` is mixed_bfloat16 on a GPU and float32 elsewhere.
+        precision: Dtype policy; `auto` takes the faster of float32 and mixed_bfloat16, see `training.speed_probe`.
         patience: Epochs of a stage without a better macro-F1 on val before the stage ends; 0 never ends it early.
     """
 

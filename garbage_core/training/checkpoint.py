@@ -77,6 +77,7 @@ class TrainingState:
         best: Best weights of the training, at the photo size of the stage under way.
         rows: One row of history per finished epoch.
         seconds: Time spent so far.
+        precision: Dtype policy that it computes in; empty before it is chosen.
     """
 
     config: dict[str, Any]
@@ -88,6 +89,7 @@ class TrainingState:
     best: Snapshot = field(default_factory=Snapshot)
     rows: list[dict[Any, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    precision: str = ""
 
     @classmethod
     def from_json(cls, text: str, name: str) -> "TrainingState":
@@ -145,7 +147,7 @@ class Checkpoint:
             )
         if not resume:
             checkpoint = cls(folder, TrainingState(config.to_dict(), data))
-            checkpoint._write_state()
+            checkpoint.write_state()
             return checkpoint
         checkpoint = cls(folder, TrainingState.from_json(path.read_text("utf-8"), name))
         checkpoint._check_same(config, data)
@@ -165,7 +167,7 @@ class Checkpoint:
             if not path.is_file():
                 write_bytes(data, path)
         self._delete_features()
-        self._write_state()
+        self.write_state()
 
     @property
     def seconds(self) -> float:
@@ -200,7 +202,7 @@ class Checkpoint:
             run.history.to_dict("records"),
             best,
         )
-        self._write_state()
+        self.write_state()
         self._write_history()
 
     def enter(self, value: float, size: tuple[int, int], network: keras.Model) -> None:
@@ -214,7 +216,7 @@ class Checkpoint:
         if list(size) != state.best.size or value > state.best.value:
             # Neither another size nor a linear probe is an epoch: the weights are still those of the stage before.
             state.best = Snapshot(file, state.previous.epoch or state.best.epoch, value, list(size))
-        self._write_state()
+        self.write_state()
 
     def save_weights(self, model: keras.Model) -> None:
         """Writes weights and optimizer of a training model; they count once `commit` is called."""
@@ -239,7 +241,7 @@ class Checkpoint:
             if value > self.state.best.value:
                 self.state.best = stage.best
         stage.stopped = 0 < self.state.config["patience"] <= stage.wait
-        self._write_state()
+        self.write_state()
         self._write_history()
         for path in self.folder.glob("*.weights.h5"):
             if path.name not in self.state.files():
@@ -252,7 +254,7 @@ class Checkpoint:
         file = stage.best.file or stage.start or previous.file
         self.state.previous = Snapshot(file, stage.best.epoch or previous.epoch)
         self.state.stage, self.state.under_way = self.state.stage + 1, StageState()
-        self._write_state()
+        self.write_state()
         self._delete_features()
 
     def restore(self, model: keras.Model) -> int:
@@ -287,7 +289,7 @@ class Checkpoint:
         for path in self.folder.glob("features-*"):
             path.unlink()
 
-    def _write_state(self) -> None:
+    def write_state(self) -> None:
         self.state.seconds = self.seconds
         write_json(dataclasses.asdict(self.state), self.folder / "state.json")
 

@@ -41,6 +41,7 @@ from garbage_core.training.checkpoint import Checkpoint
 from garbage_core.training.distillation import describe_teacher, find_teacher, load_teacher
 from garbage_core.training.distributed import Machines
 from garbage_core.training.imbalance import find_strategy
+from garbage_core.training.speed_probe import training_precision
 from garbage_core.training.stages import Training, space_needed, stage_augmentation, train_stage
 from garbage_core.utils.files import check_space, file_sha256, write_json
 from garbage_core.utils.locks import only_writer
@@ -97,7 +98,7 @@ def train(
     same = _fingerprints(config, [data, protocol], resume, extend, teacher_run)
     with only_writer(folder), devices.deterministic():
         checkpoint = Checkpoint.open(folder, config, data, resume and machines.is_first)
-        with machines.joined(same, folder.parent), _computing(config) as (shards, precision):
+        with machines.joined(same, folder.parent), _computing(config, checkpoint, photos) as (shards, precision):
             machines.share(checkpoint)
             network, started = _starting_network(config, dataset, extend, checkpoint)
             check_space(folder, space_needed(config, network))
@@ -135,14 +136,14 @@ def _fingerprints(
 
 
 @contextlib.contextmanager
-def _computing(config: TrainingConfig) -> Iterator[tuple[int, str]]:
+def _computing(config: TrainingConfig, checkpoint: Checkpoint, photos: pd.DataFrame) -> Iterator[tuple[int, str]]:
     """Sets seed, devices and precision; yields the number of devices per batch and the precision."""
-    keras.utils.set_random_seed(config.seed)
     previous = keras.config.dtype_policy()
     with devices.all_devices() as shards:
-        precision = devices.precision(config.precision)
-        keras.config.set_dtype_policy(precision)
         try:
+            precision = training_precision(config, checkpoint, int((photos["split"] == "train").sum()), shards)
+            keras.utils.set_random_seed(config.seed)
+            keras.config.set_dtype_policy(precision)
             yield shards, precision
         finally:
             keras.config.set_dtype_policy(previous)

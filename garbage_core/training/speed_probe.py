@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,11 +19,16 @@ import pandas as pd
 from garbage_core.config.training_config import Stage, TrainingConfig
 from garbage_core.errors import GarbageError
 
+if TYPE_CHECKING:
+    from garbage_core.training.checkpoint import Checkpoint
+
 # Keras' name of each backend, which is also the package's.
 BACKENDS = ("tensorflow", "jax", "torch")
 PRECISIONS = ("float32", "mixed_bfloat16")
 STEPS = 10
 FIRST_STEPS = 3  # which compile; not counted
+AUTO_STEPS = 3  # of each precision, where a training chooses by itself
+MEASURED_FROM = 200  # steps on photos
 CLASSES = 6
 
 
@@ -78,6 +84,40 @@ def longest_stage(config: TrainingConfig) -> Stage:
     if not stages:
         raise GarbageError(f"No stage of {config.name!r} trains on photos: give a config with one that does.")
     return max(stages, key=lambda stage: stage.epochs * np.prod(config.size(stage)))
+
+
+def training_precision(config: TrainingConfig, checkpoint: "Checkpoint", photos: int, shards: int = 1) -> str:
+    """Returns the dtype policy that a training computes in, and records it in the checkpoint.
+
+    For `auto` it is the faster of float32 and bfloat16 after three steps of each. Where a training is over after
+    `MEASURED_FROM` steps, or is done by several devices, which would not all measure the same, it is what suits the
+    device. What has been chosen once is kept when the training is resumed.
+
+    Args:
+        config: The training.
+        checkpoint: Its checkpoint.
+        photos: Number of training photos.
+        shards: Number of devices.
+    """
+    from garbage_core.training import devices
+    from garbage_core.training.callbacks import say
+    from garbage_core.training.distributed import Machines
+
+    state = checkpoint.state
+    if state.precision:
+        return state.precision
+    precision = devices.precision(config.precision)
+    stages = [stage for stage in config.stages if not stage.cached_passes]
+    steps = sum(stage.epochs * stage.passes_per_epoch * (photos // stage.batch_size) for stage in stages)
+    alone = shards == 1 and Machines.from_environment().count == 1
+    if config.precision == "auto" and steps >= MEASURED_FROM and alone and not (state.stage or state.rows):
+        speeds = {name: step_speed(config, name, AUTO_STEPS) for name in PRECISIONS}
+        precision = max(speeds, key=lambda name: speeds[name])
+        measured = ", ".join(f"{name} {speed:,.1f}" for name, speed in speeds.items())
+        say(f"Photos/s in {AUTO_STEPS} steps: {measured}. This training computes in {precision}.")
+    state.precision = precision
+    checkpoint.write_state()
+    return precision
 
 
 class _Noise:

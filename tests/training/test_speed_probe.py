@@ -52,3 +52,52 @@ def test_the_command_names_the_fastest(monkeypatch, capsys, tmp_path):
     assert "KERAS_BACKEND=jax and --set precision=float32, 1.50 times as fast as the next" in said
     assert "broken" in said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("faster", ["float32", "mixed_bfloat16"])
+def test_auto_takes_the_faster_precision_and_a_resumed_training_keeps_it(faster, monkeypatch, tmp_path, capsys):
+    from garbage_core.training import speed_probe
+    from garbage_core.training.checkpoint import Checkpoint
+
+    asked = []
+
+    def timed(config, precision, steps):
+        asked.append((precision, steps))
+        return 20.0 if precision == faster else 10.0
+
+    monkeypatch.setattr(speed_probe, "step_speed", timed)
+    config = dataclasses.replace(MINI, stages=STAGES[1:])
+    checkpoint = Checkpoint.open(tmp_path / "mini", config, "photos", resume=False)
+    assert speed_probe.training_precision(config, checkpoint, photos=1000) == faster
+    assert asked == [("float32", 3), ("mixed_bfloat16", 3)]
+    said = "".join(capsys.readouterr())
+    assert f"This training computes in {faster}." in said
+
+    again = Checkpoint.open(tmp_path / "mini", config, "photos", resume=True)
+    assert speed_probe.training_precision(config, again, photos=1000) == faster
+    assert len(asked) == 2
+
+
+def test_auto_measures_nothing_for_a_training_of_a_few_steps_or_a_precision_that_is_given(monkeypatch, tmp_path):
+    from garbage_core.training import speed_probe
+    from garbage_core.training.checkpoint import Checkpoint
+
+    monkeypatch.setattr(speed_probe, "step_speed", None)
+    short = Checkpoint.open(tmp_path / "short", MINI, "photos", resume=False)
+    assert speed_probe.training_precision(MINI, short, photos=40) in speed_probe.PRECISIONS
+    given = dataclasses.replace(MINI, precision="mixed_float16")
+    checkpoint = Checkpoint.open(tmp_path / "given", given, "photos", resume=False)
+    assert speed_probe.training_precision(given, checkpoint, photos=100_000) == "mixed_float16"
+
+
+def test_a_step_is_timed_in_this_process_in_either_precision():
+    import keras
+
+    from garbage_core.training.speed_probe import step_speed
+
+    before = keras.config.dtype_policy()
+    try:
+        config = dataclasses.replace(MINI, stages=STAGES[1:2])
+        assert step_speed(config, "mixed_bfloat16", 1) > 0
+    finally:
+        keras.config.set_dtype_policy(before)
