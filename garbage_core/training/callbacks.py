@@ -45,6 +45,7 @@ class SwapAverage(keras.callbacks.Callback):
 
     def _swap(self) -> None:
         optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # float16 wraps it, to scale the loss
         averages = optimizer._model_variables_moving_average
         for weight, average in zip(optimizer._trainable_variables, averages, strict=True):
             value = keras.ops.convert_to_numpy(weight).copy()

@@ -139,11 +139,20 @@ def test_refuses_a_split_without_photos(config_file, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["oversample", "focal", "logit_adjustment", "effective_number"])
-def test_trains_with_every_strategy(strategy, photos, config_file, tmp_path):
-    config = load_config(config_file, [f"imbalance={strategy}", "optimizer=sgd", "patience=1"]).with_epochs(1)
-    run = train(config, load_dataset(photos), tmp_path, limit=18)
+@pytest.mark.parametrize(
+    ("strategy", "precision"),
+    [
+        ("oversample", "float32"),
+        ("focal", "mixed_float16"),  # its optimizer is wrapped
+        ("logit_adjustment", "mixed_bfloat16"),
+        ("effective_number", "float32"),
+    ],
+)
+def test_trains_with_every_strategy_and_precision(strategy, precision, photos, config_file, tmp_path):
+    changes = [f"imbalance={strategy}", f"precision={precision}", "optimizer=sgd", "patience=1"]
+    run = train(load_config(config_file, changes).with_epochs(1), load_dataset(photos), tmp_path, limit=18)
     assert run.info["config"]["imbalance"] == strategy
+    assert run.info["precision"] == precision
     assert np.isfinite(run.history["loss"]).all()
 
 
