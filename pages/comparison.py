@@ -4,6 +4,7 @@ import streamlit as st
 
 from garbage_app.comparison.confusions import write_confusions
 from garbage_app.comparison.costs import write_costs
+from garbage_app.comparison.matched import comparable_runs, matched_pair, write_best_recipes, write_data_size
 from garbage_app.comparison.metrics import choose_pair, write_classes, write_metrics, write_numbers
 from garbage_app.comparison.pair_explorer import explore_pair
 from garbage_app.comparison.settings import write_settings
@@ -18,8 +19,11 @@ from garbage_core.utils.text import escape
 ensure_routed()
 
 names = {run.name for run in list_runs()}
-place = question("Is transfer better?" if {"scratch", "transfer"} <= names else "Which model is better?", "comparison")
-runs = runs_or_stop()
+place = question(
+    "What is pretraining worth?" if {"scratch", "transfer"} <= names else "Which model is better?", "comparison"
+)
+runs_or_stop()
+runs = comparable_runs()
 if len(runs) < 2:
     st.info(
         f"Comparing takes two models, and there is only {escape(runs[0].title)}. Train another:",
@@ -30,7 +34,7 @@ if len(runs) < 2:
     write_training(runs)
 else:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        pair = choose_pair(runs)
+        pair = choose_pair(runs, matched_pair(runs))
         split = choose_split(pair[1])
     comparison = comparison_of(*pair, split)
     left_out = f"; {comparison.left_out:,} photos that only one of them has are left out" if comparison.left_out else ""
@@ -41,6 +45,7 @@ else:
         "what other photos of the same kind might have given."
         + (" Both learned from these very photos, so this does not measure how good they are." * (split == "train")),
     )
+    write_best_recipes(runs, pair, split)
     to_try(
         "open *Photo by photo* and click *only one right*: what do the photos have in common that pretraining saves?"
     )
@@ -55,6 +60,7 @@ else:
                 write_metrics(pair, split)
             with right:
                 write_settings(pair)
+            write_data_size()
             write_numbers(pair, comparison)
             write_classes(pair, split, comparison)
             write_confusions(pair, split, comparison)

@@ -19,20 +19,26 @@ from garbage_core.utils.text import NBSP, escape, listing, quantity, signed_inte
 HEADLINES = ("accuracy", "macro_f1", "balanced_accuracy")
 
 
-def choose_pair(runs: list[Run]) -> tuple[Run, Run]:
-    """Lets the reader choose two runs if there are more; the choice stands in the address."""
+def choose_pair(runs: list[Run], start: tuple[Run, Run] | None = None) -> tuple[Run, Run]:
+    """Lets the reader choose two runs if there are more; the choice stands in the address.
+
+    Args:
+        runs: At least two runs.
+        start: The pair that is chosen at first; None for the first two.
+    """
     if len(runs) == 2:
         return runs[0], runs[1]
+    a, b = (run.name for run in start or runs[:2])
     by_name = {run.name: run for run in runs}
     left, right = st.columns(2)
     names = list(by_name)
     choose: Any = partial(st.selectbox, format_func=lambda name: by_name[name].title, bind="query-params")
     with left:
-        first = choose("First model", names, key="a")
+        first = choose("First model", names, index=names.index(a), key="a")
     others = [name for name in names if name != first]
     keep_valid("b", others)
     with right:
-        second = choose("Second model", others, key="b")
+        second = choose("Second model", others, index=others.index(b) if b in others else 0, key="b")
     return by_name[first], by_name[second]
 
 

@@ -14,6 +14,8 @@ from garbage_core.utils.text import NBSP, capital, count, duration, escape, perc
 # What no row is made of: names, the start itself, and what the rows of `_WORDED` say already.
 _NOT_SHOWN = {"name", "stages", "weights", "pass_through", "height", "width", "epochs", "train_from", "teacher_weight"}
 _NOT_SHOWN |= {"protocol", "augmentation", "background_replacement", "precision", "filters", "blocks", "version"}
+# What a training took and where it ran: nothing that it learned from.
+_CIRCUMSTANCES = {"Training time", "Machine"}
 _TITLES = {
     "imbalance": "Strategy against imbalance",
     "ema": "Average of the weights, momentum",
@@ -62,7 +64,10 @@ def write_settings(pair: tuple[Run, Run]) -> None:
     rows = table.map(lambda text: escape(text, 200)).rename(columns=escape).set_index("Setting")
     weighty = [title for title in rows.index if title in _WORDED]
     st.table(rows.loc[weighty], border="horizontal")
-    st.caption("So what separates these two is a whole training, not the start alone.")
+    if set(rows.index) <= _CIRCUMSTANCES:
+        st.caption("Both are one recipe to the letter: what separates their results is the start.")
+    else:
+        st.caption("So what separates these two is a whole training, not the start alone.")
     if len(rest := rows.drop(index=weighty)):
         with st.expander(f"{capital(count(len(rest), 'more setting'))} that differ"):
             st.table(rest, border="horizontal")

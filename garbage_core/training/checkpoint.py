@@ -277,8 +277,7 @@ class Checkpoint:
         for key, value in config.to_dict().items():
             if began.get(key) != value:
                 raise GarbageError(
-                    f"The training of {name!r} began with {key} = {began.get(key)!r}, not {value!r}: resume it with "
-                    "what it began with."
+                    f"The training of {name!r} began with {key} = {began.get(key)!r}, not {value!r}: resume with that."
                 )
         if self.state.data != data:
             raise GarbageError(
@@ -290,6 +289,7 @@ class Checkpoint:
             path.unlink()
 
     def write_state(self) -> None:
+        """Stores the state, with the seconds until now."""
         self.state.seconds = self.seconds
         write_json(dataclasses.asdict(self.state), self.folder / "state.json")
 

@@ -111,7 +111,7 @@ def test_a_page_run_without_the_router_hands_over_to_it_first(place, monkeypatch
     [
         ("data", "What is in the data?", "2,527 photos of 6 classes; the largest, paper, has 4.3 times as many"),
         ("evaluation", "How good is it, and where does it fail?", "Transfer is right on 91.9 % of the photos"),
-        ("comparison", "Is transfer better?", "Transfer is better by"),
+        ("comparison", "What is pretraining worth?", "Transfer is better by"),
         ("about", "Which models are these?", "Scratch from random weights and Transfer from ImageNet weights"),
     ],
 )

@@ -52,7 +52,7 @@ def test_a_step_whose_files_cannot_be_read_leads_on_all_the_same(two_runs):
 
 
 @pytest.mark.parametrize(
-    ("earlier", "title"), [("training", "Is transfer better?"), ("models", "Which models are these?")]
+    ("earlier", "title"), [("training", "What is pretraining worth?"), ("models", "Which models are these?")]
 )
 def test_an_earlier_address_leads_to_the_page_that_has_its_content(two_runs, earlier, title):
     assert open_page(earlier).title[0].value == title

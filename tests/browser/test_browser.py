@@ -15,8 +15,8 @@ PAGES = {
     "": "Garbage classification",
     "data": "What is in the data?",
     "audit": "Can the data be trusted?",
-    "training": "Is transfer better?",
-    "comparison": "Is transfer better?",
+    "training": "What is pretraining worth?",
+    "comparison": "What is pretraining worth?",
     "augmentation": "What does training change in the photos?",
 }
 PHONE = {"width": 390, "height": 844}
