@@ -7,15 +7,15 @@ from garbage_core.runs.run import load_run
 from garbage_core.studies.data_size import data_size_table
 from garbage_core.utils.files import write_csv, write_json
 from tests.app.test_pages import open_page, pair, place, two_runs, words
-from tests.fixtures.runs import STARTING_WEIGHTS, fake_run
+from tests.fixtures.runs import OFFICIAL_COUNTS, STARTING_WEIGHTS, fake_run
 
 __all__ = ["pair", "place", "two_runs"]  # fixtures
 
 
-def matched_run(folder, like, name="transfer-matched", accuracy=0.88, **config):
+def matched_run(folder, like, name="transfer-matched", accuracy=0.88, counts=None, **config):
     """A run of the recipe of another, from a file of weights."""
     start = {"source": STARTING_WEIGHTS, "sha256": "cd" * 32, "loaded": ["conv1_conv"], "random": ["predictions"]}
-    run = fake_run(folder, name, accuracy, seed=5, starting_weights=start)
+    run = fake_run(folder, name, accuracy, counts=counts, seed=5, starting_weights=start)
     write_json(run.info | {"config": like.info["config"] | {"name": name} | config}, run.path / "run.json")
     return load_run(name, folder)
 
@@ -44,9 +44,10 @@ def test_two_recipes_are_no_matched_pair(two_runs, matched, tmp_path):
 
 def test_the_page_says_how_many_photos_pretraining_is_worth(two_runs, matched):
     scratch = load_run("scratch", two_runs / "models")
+    counts = OFFICIAL_COUNTS | {"train": 30}
     few = [
-        fake_run(two_runs / "few", "scratch-10", 0.5, counts={"train": 30, "val": 10, "test": 20}),
-        matched_run(two_runs / "few", scratch, "transfer-matched-10", 0.9),
+        fake_run(two_runs / "few", "scratch-10", 0.5, counts=counts),
+        matched_run(two_runs / "few", scratch, "transfer-matched-10", 0.9, counts),
     ]
     for run in few:
         config = run.info["config"] | {"train_share": 0.1}
