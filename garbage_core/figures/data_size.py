@@ -4,7 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from garbage_core.evaluation.metrics import lookup
-from garbage_core.figures.style import dots, figure, model_color, model_symbol, percent_axis, percents, whisker
+from garbage_core.figures.style import figure, model_color, model_symbol, percent_axis, percents, whisker
 from garbage_core.utils.text import NBSP, listing, percent
 
 # As the runs that these starts are known by.
@@ -30,10 +30,10 @@ def data_size_curves(table: pd.DataFrame, metric: str, split: str = "test") -> g
         title = f"From {start}"
         color = model_color(_COLORS.get(str(start), ""), place)
         traces.append(
-            dots(
-                own["train_photos"],
-                value,
-                {"color": color, "size": 9, "symbol": model_symbol(title, place)},
+            go.Scatter(
+                x=own["train_photos"],
+                y=value,
+                marker={"color": color, "size": 9, "symbol": model_symbol(title, place)},
                 mode="lines+markers+text",
                 line={"color": color, "width": 2},
                 text=[f"{v:.0f}" for v in value],

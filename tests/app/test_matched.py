@@ -5,6 +5,7 @@ import pytest
 from garbage_app.comparison.matched import is_matched, photos_worth
 from garbage_core.runs.run import load_run
 from garbage_core.studies.data_size import data_size_table
+from garbage_core.studies.tables import read_data_size
 from garbage_core.utils.files import write_csv, write_json
 from tests.app.test_pages import open_page, pair, place, two_runs, words
 from tests.fixtures.runs import OFFICIAL_COUNTS, STARTING_WEIGHTS, fake_run
@@ -54,7 +55,9 @@ def test_the_page_says_how_many_photos_pretraining_is_worth(two_runs, matched):
         write_json(run.info | {"config": config}, run.path / "run.json")
     runs = [load_run(run.name, two_runs / "few") for run in few]
     table = data_size_table([runs[0], runs[1], scratch, matched], resamples=20)
-    write_csv(table, two_runs / "models" / "studies" / "data_size.csv", "%.5f")
+    path = write_csv(table, two_runs / "models" / "studies" / "data_size.csv", "%.5f")
     text = words(open_page("comparison"))
     assert "How many photos is pretraining worth?" in text
-    assert photos_worth(table, "accuracy").replace("*", "") in text.replace("*", "")
+    said = photos_worth(read_data_size(path), "accuracy")
+    assert said.replace("*", "").replace("\u00a0", " ") in text.replace("*", "")
+    assert "180 photos from ImageNet do what 1,768 do from random weights" in said
