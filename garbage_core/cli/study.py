@@ -218,8 +218,8 @@ def run_data_size(args: argparse.Namespace, out: TextIO) -> int:
         write_csv(table, path, "%.5f")
     rows = table[(table["metric"] == "accuracy") & (table["split"] == "test")]
     means = rows.pivot_table(index="start", columns="train_photos", values="value", sort=False)
-    means = means.to_string(float_format="{:.3f}".format)
-    out.write(f"Accuracy on test by training photos\n{means}\n\nWritten to {path}\n")
+    shown = means.to_string(float_format="{:.3f}".format)
+    out.write(f"Accuracy on test by training photos\n{shown}\n\nWritten to {path}\n")
     return 0
 
 

@@ -124,8 +124,8 @@ def data_size_table(runs: Sequence[Run], resamples: int = 2000) -> pd.DataFrame:
         for split in ("val", "test"):
             other = None if baseline == run.name else measures[baseline, split]
             rows = measure_rows(measures[run.name, split], other)
-            about = {"run": run.name, "start": run.start, "train_share": run.config.train_share}
-            parts.append(rows.assign(**about, train_photos=photos, split=split))
+            rows = rows.assign(run=run.name, start=run.start, train_share=run.config.train_share)
+            parts.append(rows.assign(train_photos=photos, split=split))
     return pd.concat(parts, ignore_index=True)[list(DATA_SIZE_COLUMNS)]
 
 
