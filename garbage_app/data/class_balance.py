@@ -8,6 +8,7 @@ from garbage_app.data.splits import split_name
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_core.data import class_balance
+from garbage_core.data.splits import UNSPLIT
 from garbage_core.utils.text import NBSP, escape, listing
 
 _PERCENT = st.column_config.NumberColumn(format=f"%.1f{NBSP}%%")
@@ -29,6 +30,8 @@ def write_class_balance(counts: pd.DataFrame, key: str) -> None:
         "class-distribution",
         data=lambda: named.rename_axis("label"),
     )
+    if UNSPLIT in counts:
+        return
     totals = counts.sum()
     splits = listing([f"{photos:,} for {SPLIT_NAMES.get(str(split), str(split))}" for split, photos in totals.items()])
     st.caption(f"Split once for all models: {escape(splits, 200)}.")
@@ -39,15 +42,18 @@ def write_evenness(counts: pd.DataFrame, key: str) -> None:
     """Folds away how even the splits are and the effective numbers of photos; arguments as `write_class_balance`."""
     from garbage_core.figures import data as figures_data
 
-    with st.expander("Are the classes spread evenly over the splits? Chi-square test"):
-        named = counts.rename(columns=SPLIT_NAMES)
-        st.markdown(_evenness(counts))
-        show(
-            drawn(lambda: figures_data.split_shares(named), "split-shares", key),
-            "split-shares",
-            data=lambda: class_balance.balance_table(counts).drop(columns="effective"),
-        )
-        st.caption("Gray tick: the class's share of all photos. In even splits, every symbol would stand on its tick.")
+    if UNSPLIT not in counts:
+        with st.expander("Are the classes spread evenly over the splits? Chi-square test"):
+            named = counts.rename(columns=SPLIT_NAMES)
+            st.markdown(_evenness(counts))
+            show(
+                drawn(lambda: figures_data.split_shares(named), "split-shares", key),
+                "split-shares",
+                data=lambda: class_balance.balance_table(counts).drop(columns="effective"),
+            )
+            st.caption(
+                "Gray tick: the class's share of all photos. In even splits, every symbol would stand on its tick."
+            )
     with st.expander("How unequal are the classes to learn from? Effective numbers"):
         numbers = _write_effective_numbers(counts, key)
     with st.expander("The numbers, and what an even share would be"):
@@ -72,8 +78,9 @@ def _write_effective_numbers(counts: pd.DataFrame, key: str) -> pd.DataFrame:
     )
     numbers = class_balance.balance_table(counts, beta)
     learned = numbers.assign(photos=counts["train"].to_numpy() if "train" in counts else numbers["photos"])
+    who = "Training" if "train" in counts else "The data set"
     st.markdown(
-        f"Training has {class_balance.imbalance_ratio(learned['photos']):.1f} times as many photos of the largest "
+        f"{who} has {class_balance.imbalance_ratio(learned['photos']):.1f} times as many photos of the largest "
         f"class as of the smallest; in effective numbers, "
         f"{class_balance.imbalance_ratio(learned['effective']):.1f} times as many."
     )

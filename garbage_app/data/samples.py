@@ -28,7 +28,7 @@ def write_samples(dataset: "Dataset | None", photos: pd.DataFrame, classes: list
     splits = [name for name in ("train", "val", "test") if name in there]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = _pills("Class", classes, "class", capital)
-        split = _pills("Split", splits, "split", split_name)
+        split = _pills("Split", splits, "split", split_name) if splits else ALL
         if dataset is not None and st.button("Draw others", icon=":material/casino:", help="Other photos, at random"):
             st.session_state["sample_seed"] = st.session_state.get("sample_seed", 0) + 1
     rows = photos[photos["label"].isin(classes if label == ALL else [label])]

@@ -6,7 +6,7 @@ import streamlit as st
 from garbage_app.widgets.charts import show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_core.data.classes import CLASS_NAMES
-from garbage_core.data.dataset import Dataset, official_splits, split_dataset
+from garbage_core.data.dataset import Dataset, official_splits, split_if_possible
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import capital, escape
 
@@ -19,7 +19,9 @@ def split_name(split: str) -> str:
 def photos_by_split(dataset: Dataset | None, runs: list[Run]) -> tuple[pd.DataFrame, str]:
     """Returns a table file, label, split and where it comes from: the photos here, a run, or the authors' lists."""
     if dataset is not None:
-        return split_dataset(dataset), f"Counted in {escape(dataset.source.name, 120)}."
+        photos, unsplit = split_if_possible(dataset)
+        source = f"Counted in {escape(dataset.source.name, 120)}."
+        return photos, f"{source} Not split: {escape(unsplit, 400)}" if unsplit else source
     if runs:
         run = runs[-1]
         return run.predictions[["file", "label", "split"]], f"As recorded by the training of {escape(run.title)}."

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     """Looks for all that is wrong with a data set, writes the findings and prints them."""
     from garbage_core.audit.embeddings import load_embeddings
     from garbage_core.audit.findings import audit, counts, findings_path, save_findings
-    from garbage_core.data.dataset import default_protocol, load_dataset, split_dataset
+    from garbage_core.data.dataset import default_protocol, load_dataset, split_if_possible
     from garbage_core.runs.results import check_replaces, place_for
     from garbage_core.runs.run import load_run
     from garbage_core.utils.files import check_folder
@@ -43,7 +43,9 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     target = args.out or place_for(findings_path(), dataset.fingerprint)
     check_replaces(target, dataset.fingerprint, findings_path(), args.force)
     embeddings = load_embeddings(trained, dataset.fingerprint) if trained else None
-    photos = split_dataset(dataset)
+    photos, unsplit = split_if_possible(dataset)
+    if unsplit:
+        warn(unsplit)
     with progress_bar("audit", len(photos)) as bar:
         findings = audit(dataset, photos, embeddings, bar.update)
     path = save_findings(findings, target, dataset.fingerprint)
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         "source": str(dataset.source),
         "photos": len(photos),
         "fingerprint": dataset.fingerprint,
-        "protocol": default_protocol(dataset),
+        "protocol": None if unsplit else default_protocol(dataset),
         "model": trained and trained.name,
         "weights_sha256": trained and trained.weights_sha256,
         "unreadable": len(dataset.problems),
@@ -86,7 +88,8 @@ def _text(summary: dict[str, Any]) -> str:
         [kind.title, f"{summary['counts'][name]['findings']:,}", f"{summary['counts'][name]['photos']:,}"]
         for name, kind in FINDINGS.items()
     ]
-    text = f"{count(summary['photos'], 'photo')} of the {summary['protocol']} split\n\n"
+    protocol = summary["protocol"]
+    text = f"{count(summary['photos'], 'photo')}{f' of the {protocol} split' if protocol else ', not split'}\n\n"
     text += text_table(["", "findings", "photos"], rows)
     if summary["model"] is None:
         text += "\nWithout a model, label issues and outliers were not looked for.\n"

@@ -4,10 +4,11 @@ import argparse
 from typing import TYPE_CHECKING, Any, TextIO
 
 from garbage_core.cli.options import add_common, add_extra, progress_bar, warn, write_result
-from garbage_core.errors import GarbageError
 from garbage_core.utils.text import percent, printable, text_table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from garbage_core.data.dataset import Dataset
 
 HELP = "verify and list the data set"
@@ -29,30 +30,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: TextIO) -> int:
     """Lists a data set: photos per class and split, and the files that cannot be used."""
-    from garbage_core.data.dataset import default_protocol, download_dataset, load_dataset, split_counts, split_dataset
+    from garbage_core.data.dataset import (
+        default_protocol,
+        download_dataset,
+        load_dataset,
+        split_counts,
+        split_if_possible,
+    )
 
     dataset = load_dataset(download_dataset(args.data_dir) if args.download else args.data_dir)
-    protocol: str | None = default_protocol(dataset)
+    table, unsplit = split_if_possible(dataset)
     splits, per_class_splits = {}, {}
-    try:
-        counts = split_counts(split_dataset(dataset, protocol), dataset.classes)
+    if unsplit:
+        warn(unsplit)
+    else:
+        counts = split_counts(table, dataset.classes)
         splits = {split: int(number) for split, number in counts.sum().items()}
         per_class_splits = {name: dict(counts.loc[name].astype(object)) for name in counts.index}
-    except GarbageError as error:  # too few photos to split are still photos to list
-        warn(str(error))
-        protocol = None
     summary = {
         "source": str(dataset.source),
         "photos": len(dataset.photos),
         "classes": {name: int(count) for name, count in dataset.counts().items()},
-        "protocol": protocol,
+        "protocol": None if unsplit else default_protocol(dataset),
         "splits": splits,
         "per_class_splits": per_class_splits,
         "problems": dataset.problems.to_dict("records"),
         "fingerprint": dataset.fingerprint,
     }
     if args.extra:
-        summary |= _extra_sets(dataset, protocol, args.extra)
+        summary |= _extra_sets(dataset, table, args.extra)
     if args.statistics:
         from garbage_core.data.photo_statistics import measure_photos, write_statistics
         from garbage_core.runs.results import noted, place_for
@@ -68,13 +74,15 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     return 0
 
 
-def _extra_sets(dataset: "Dataset", protocol: str | None, sources: list[str]) -> dict[str, Any]:
-    """Describes extra sets, and names their training photos that are val or test photos as well."""
-    from garbage_core.data.dataset import split_dataset
+def _extra_sets(dataset: "Dataset", table: "pd.DataFrame", sources: list[str]) -> dict[str, Any]:
+    """Describes extra sets, and names their training photos that are val or test photos as well.
+
+    Of a data set that is not split, every photo may become one of these.
+    """
     from garbage_core.data.photo_sets import PhotoSets, leaked, load_extra_set
 
     sets = PhotoSets(dataset, [load_extra_set(source, dataset.classes) for source in sources])
-    leaks = leaked(sets, sets.table(split_dataset(dataset, protocol)))
+    leaks = leaked(sets, sets.table(table))
     described = [
         extra.describe() | {"photos": len(extra.photos), "problems": extra.dataset.problems.to_dict("records")}
         for extra in sets.extras

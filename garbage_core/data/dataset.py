@@ -24,7 +24,15 @@ from garbage_core.data.download import DOWNLOAD_URLS, download_dataset
 from garbage_core.data.file_types import shown
 from garbage_core.data.images import decode_image, fit_canvas, photo_size
 from garbage_core.data.sources import PhotoSource, cache_dir, find_dataset, open_source
-from garbage_core.data.splits import PROTOCOLS, SPLITS, default_protocol, official_splits, split_counts, split_dataset
+from garbage_core.data.splits import (
+    PROTOCOLS,
+    SPLITS,
+    default_protocol,
+    official_splits,
+    split_counts,
+    split_dataset,
+    split_if_possible,
+)
 from garbage_core.errors import GarbageError
 from garbage_core.utils.system import map_photos
 
@@ -42,6 +50,7 @@ __all__ = [
     "read_photos",
     "split_counts",
     "split_dataset",
+    "split_if_possible",
 ]
 
 OFFICIAL_SHARE = 0.95

@@ -9,6 +9,7 @@
 Every folder and photo that is not read is named.
 """
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -24,7 +25,14 @@ LAYOUT = (
 )
 SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _ARCHIVES = {"zip", "tar", "tgz", "gz", "rar", "7z"}
-_SIDE_SHARE = 0.1  # of the photos, below which folders beside a folder of classes are no classes
+_SIDE_SHARE = 0.1  # of the photos, below which a folder beside a folder of classes may be no class
+# What people call folders that hold class folders, and small ones beside them.
+_CONTAINERS = frozenset(
+    ("data", "dataset", "datasets", "image", "images", "imgs", "photo", "photos", "pictures", "raw", "resized")
+) | {"classification", "classes", "original"}
+_SIDES = frozenset(
+    ("sample", "samples", "example", "examples", "preview", "previews", "demo", "docs", "figures", "screenshots")
+)
 
 
 @dataclass
@@ -120,7 +128,7 @@ def _descend(tree: _Tree, layout: Layout, name: object) -> dict[str, str]:
             _check_two_classes({_key(c) for folder in ready for c in tree.classes_in(folder)}, children, name)
             return ready
         nested = [folder for folder in children if len(tree.children.get(folder, ())) > 1]
-        way = _only_way(tree, children, nested)
+        way = _only_way(tree, children, nested, layout)
         if way is None:
             break
         for folder in children:
@@ -159,7 +167,7 @@ def _down_each(tree: _Tree, named: dict[str, str]) -> dict[str, str]:
         splits = {ways.get(folder, folder): split for folder, split in splits.items()}
 
 
-def _only_way(tree: _Tree, children: list[str], nested: list[str]) -> str | None:
+def _only_way(tree: _Tree, children: list[str], nested: list[str], layout: Layout) -> str | None:
     """Returns the folder that the classes must lie in, if it is not this one."""
     if len(children) == 1:
         return children[0] if tree.children.get(children[0]) else None
@@ -169,8 +177,19 @@ def _only_way(tree: _Tree, children: list[str], nested: list[str]) -> str | None
     # Such as samples/ beside dataset-resized/; or test/ without classes beside train/.
     if _key(nested[0]) in SPLIT_FOLDERS and all(_key(folder) in SPLIT_FOLDERS for folder in children):
         return nested[0]
-    is_small = len(children) == 2 and beside < _SIDE_SHARE * tree.below[nested[0]]
-    return nested[0] if is_small and _key(nested[0]) not in SPLIT_FOLDERS else None
+    if len(children) != 2 or beside >= _SIDE_SHARE * tree.below[nested[0]] or _key(nested[0]) in SPLIT_FOLDERS:
+        return None
+    side = next(folder for folder in children if folder != nested[0])
+    if _words(nested[0]) & _CONTAINERS or _words(side) & _SIDES:
+        return nested[0]
+    # As plastic/bottles and plastic/bags beside a small metal/.
+    within = ", ".join(_last(folder) for folder in tree.classes_in(nested[0])[:5])
+    layout.notes.append((nested[0], f"is one class, with folders in it ({within}): name it to have these as classes"))
+    return None
+
+
+def _words(folder: str) -> set[str]:
+    return set(re.split(r"[\W_\d]+", _key(folder)))
 
 
 def _same_classes(tree: _Tree, folders: list[str]) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from garbage_core.errors import GarbageError
+from garbage_core.utils.text import count
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
@@ -26,6 +27,8 @@ PROTOCOLS: tuple[str, ...] = (
     *(f"fold-{k}-of-{FOLDS}" for k in range(1, FOLDS + 1)),
 )
 SPLITS: tuple[str, ...] = ("train", "val", "test")
+UNSPLIT = "unsplit"  # in place of a split, where there are too few photos for one
+LEAST = 4  # photos of a class: one each for val and test, and two to learn from
 TEST_SHARE = 0.2
 VAL_SHARE = 0.1
 
@@ -85,6 +88,18 @@ def nested_share(table: pd.DataFrame, share: float, seed: int = 0) -> pd.DataFra
     return table[(table["split"] != "train") | table.index.isin(kept)]
 
 
+def split_if_possible(dataset: "Dataset") -> tuple[pd.DataFrame, str]:
+    """Assigns every photo to a split as `split_dataset` does, or to `UNSPLIT` where a class has too few photos.
+
+    Returns:
+        The photos with a column `split`, and why they are not split, or "".
+    """
+    try:
+        return split_dataset(dataset), ""
+    except GarbageError as error:
+        return dataset.photos.assign(split=UNSPLIT), str(error)
+
+
 def default_protocol(dataset: "Dataset") -> str:
     """Returns `official` for the official names, `folders` for ready-made splits, else `stratified`."""
     return "official" if dataset.official else "folders" if dataset.splits else "stratified"
@@ -103,10 +118,11 @@ def split_counts(table: pd.DataFrame, classes: tuple[str, ...] | list[str]) -> p
         classes: The classes in the order wanted.
 
     Returns:
-        Rows are classes, columns `SPLITS`, values whole numbers.
+        Rows are classes, columns `SPLITS`, or `UNSPLIT` alone for photos that are not split, values whole numbers.
     """
     counts = pd.crosstab(table["label"], table["split"])
-    return counts.reindex(index=list(classes), columns=list(SPLITS), fill_value=0).astype(int)
+    columns = [UNSPLIT] if UNSPLIT in counts else list(SPLITS)
+    return counts.reindex(index=list(classes), columns=columns, fill_value=0).astype(int)
 
 
 def _split_official(dataset: "Dataset") -> pd.DataFrame:
@@ -142,7 +158,7 @@ def _split_folders(dataset: "Dataset", seed: int) -> pd.DataFrame:
 
 
 def _split_stratified(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
-    _check_sizes(photos, len(SPLITS), f"for {', '.join(SPLITS)}")
+    _check_sizes(photos, LEAST, f"for {', '.join(SPLITS)}")
     rows, splits = list(range(len(photos))), pd.Series("train", index=photos.index)
     for name, share in (("test", TEST_SHARE), ("val", VAL_SHARE)):
         rows, drawn = _draw(photos, rows, share, seed)
@@ -171,6 +187,11 @@ def _draw(photos: pd.DataFrame, rows: list[int], share: float, seed: int) -> tup
     # In a tiny data set a share can be less than one photo per class, which cannot be stratified.
     wanted = max(math.ceil(share * len(rows)), photos["label"].nunique())
     left, drawn = train_test_split(rows, test_size=wanted, random_state=seed, stratify=labels[rows])
+    for label in sorted(set(labels[rows]) - set(labels[drawn])):  # so rare beside others that its share is none
+        own = [row for row in left if labels[row] == label]
+        if len(own) > 1:
+            left.remove(own[0])
+            drawn.append(own[0])
     return left, drawn
 
 
@@ -178,6 +199,6 @@ def _check_sizes(photos: pd.DataFrame, least: int, purpose: str) -> None:
     sizes = photos["label"].value_counts()
     if sizes.min() < least:
         raise GarbageError(
-            f"Class {sizes.idxmin()} has only {sizes.min()} photos, too few {purpose}: add photos or take the class "
-            "out."
+            f"Class {sizes.idxmin()} has only {count(sizes.min(), 'photo')}, too few {purpose}, which takes {least}: "
+            "add photos or take the class out."
         )

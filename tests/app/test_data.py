@@ -19,7 +19,7 @@ from garbage_core.figures.photo_map import photo_map
 from garbage_core.runs.run import Run, load_run
 from garbage_core.studies.tables import study_path
 from tests.app.test_pages import ROOT, words
-from tests.fixtures.photos import jpeg, write_folder
+from tests.fixtures.photos import jpeg, small_dataset, write_folder
 from tests.fixtures.runs import fake_run
 
 CLASSES = ("can", "jar")
@@ -93,6 +93,20 @@ def charts(app: AppTest) -> dict[str, dict]:
     """Returns the figures of the page by the first words of their text alternatives."""
     specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     return {" ".join(re.split(r"[ ,:.]+", spec["layout"]["meta"]["alt"])[:2]): spec for spec in specs}
+
+
+@pytest.mark.parametrize("photos", [1, 3])
+def test_a_class_of_few_photos_is_shown_without_a_split(machine, tmp_path, monkeypatch, photos):
+    files = small_dataset(photos=6) | {f"lid/{n}.jpg": jpeg((1, 2, 60 * n)) for n in range(photos)}
+    monkeypatch.setenv("GARBAGE_DATA", str(write_folder(tmp_path / "mine", files)))
+    app = open_page()
+    said = words(app)
+    assert f"{12 + photos} photos of 3 classes" in said
+    assert "Not split: Class lid has only" in said
+    assert "which takes 4" in said
+    assert "chi-square" not in said
+    numbers = next(table.value for table in app.dataframe if "Effective number" in table.value)
+    assert numbers.set_index("Class")["All"].to_dict() == {"can": 6, "jar": 6, "lid": photos}
 
 
 def test_numbers_need_neither_photos_nor_runs(machine):

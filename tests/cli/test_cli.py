@@ -109,16 +109,26 @@ def test_data_lists_classes_splits_and_problems(tmp_path, capsys):
     assert ["tin", "40", "66.7", "%"] in [line[:4] for line in lines]
 
 
-def test_data_lists_a_set_too_small_to_split(tmp_path, capsys):
-    root = data_set(tmp_path / "set", {"glass": 1, "tin": 2})
+@pytest.mark.parametrize("photos", [1, 2, 3])
+def test_what_needs_no_split_works_for_a_class_of_few_photos(tmp_path, capsys, photos):
+    root = data_set(tmp_path / "set", {"glass": photos, "tin": 6})
     code, out, err = run(capsys, "data", "--data-dir", root, "--json")
     assert code == 0
-    assert json.loads(out)["classes"] == {"glass": 1, "tin": 2}
+    assert json.loads(out)["classes"] == {"glass": photos, "tin": 6}
     assert json.loads(out)["protocol"] is None
-    assert "too few" in err
+    assert "too few for train, val, test, which takes 4" in err
     code, out, _ = run(capsys, "data", "--data-dir", root)
     assert code == 0
-    assert "3 photos of 2 classes" in out
+    assert f"{photos + 6} photos of 2 classes" in out
+    code, out, err = run(capsys, "audit", "--duplicates-only", "--data-dir", root, "-o", tmp_path / "found.csv")
+    assert code == 0
+    assert f"{photos + 6} photos, not split" in out
+    assert "which takes 4" in err
+    code, _, err = run(capsys, "train", "scratch", "--data-dir", root, "--out", tmp_path / "models")
+    assert code == 2
+    assert "Class glass has only" in err
+    assert "which takes 4" in err
+    assert not (tmp_path / "models").exists()
 
 
 def test_download_comes_before_looking(tmp_path, capsys, monkeypatch):

@@ -343,7 +343,7 @@ def test_stratified_depends_on_names_and_seed_alone(tmp_path, official):
     assert not split_dataset(official, "stratified").equals(split_dataset(official, "stratified", seed=43))
 
 
-@pytest.mark.parametrize(("classes", "photos"), [(2, 3), (6, 3), (6, 10), (3, 40)])
+@pytest.mark.parametrize(("classes", "photos"), [(2, 4), (6, 4), (6, 10), (3, 40)])
 def test_small_data_sets_have_photos_in_every_split(tmp_path, classes, photos):
     files = small_dataset([f"class{number}" for number in range(classes)], photos)
     dataset = load_dataset(write_zip(tmp_path / "set.zip", files))
@@ -354,9 +354,16 @@ def test_small_data_sets_have_photos_in_every_split(tmp_path, classes, photos):
     assert (counts["train"] >= 1).all()
 
 
+@pytest.mark.parametrize("others", [4, 20, 100])
+def test_a_class_of_four_beside_large_ones_is_in_every_split(tmp_path, others):
+    files = small_dataset(photos=others) | {f"lid/{number}.jpg": jpeg((1, 2, 60 * number)) for number in range(4)}
+    counts = split_counts(split_dataset(load_dataset(write_zip(tmp_path / "set.zip", files))), ("can", "jar", "lid"))
+    assert counts.loc["lid"].tolist() == [2, 1, 1]
+
+
 def test_splits_that_make_no_sense_are_refused(tmp_path, official):
     few = load_dataset(write_folder(tmp_path, small_dataset() | {"lid/lid1.jpg": jpeg(), "lid/lid2.jpg": jpeg()}))
-    with pytest.raises(GarbageError, match="Class lid has only 2 photos"):
+    with pytest.raises(GarbageError, match=r"Class lid has only 2 photos.* takes 4: add photos"):
         split_dataset(few)
     with pytest.raises(GarbageError, match=r'"random" is unknown: choose one of official, stratified'):
         split_dataset(official, "random")

@@ -66,6 +66,18 @@ LAYOUTS = {
         {"can": 20, "jar": 20},
         {"samples/": "1 photo left out"},
     ),
+    "few photos of a class beside a class with folders": (
+        below("plastic/bottles/", small_dataset(["a"], 12))
+        | below("plastic/bags/", small_dataset(["a"], 12))
+        | {"metal/1.jpg": jpeg()},
+        {"metal": 1, "plastic": 24},
+        {"plastic/": "is one class, with folders in it (bags, bottles)"},
+    ),
+    "few photos beside a folder of classes by its name": (
+        below("Garbage classification/", small_dataset(photos=20)) | {"mine/1.jpg": jpeg()},
+        {"can": 20, "jar": 20},
+        {"mine/": "1 photo left out"},
+    ),
     "loose photos": (FLAT | {"loose.jpg": jpeg()}, {"can": 3, "jar": 3}, {"loose.jpg": "in no class folder"}),
     "loose photos above": (
         below("a/", FLAT) | {"loose.jpg": jpeg()},
@@ -437,14 +449,25 @@ def test_a_list_that_fits_nothing_is_a_sentence(tmp_path, files, words):
     assert len(str(caught.value)) < 600
 
 
+EIGHT = {f"{number}.jpg": jpeg((30 * number, 200 - 20 * number, 7)) for number in range(8)}
+EIGHT_LABELS = ["can"] * 4 + ["jar"] * 4
+TOOLS = {
+    "Roboflow": ROBOFLOW,
+    "FiftyOne": below("data/", EIGHT) | {"labels.json": fiftyone({str(n): n // 4 for n in range(8)})},
+    "Label Studio": EIGHT | {"p.csv": table("image,choice", "/data/upload/1/0a1b2c3d-{0}.jpg,{1}", EIGHT_LABELS)},
+    "table": below("set/", EIGHT) | {"labels.csv": table(labels=EIGHT_LABELS)},
+}
+
+
 @pytest.mark.parametrize("pack", PACKS)
-@pytest.mark.parametrize("name", ["Roboflow", "FiftyOne", "Label Studio, JSON", "table beside the photos"])
+@pytest.mark.parametrize("name", TOOLS)
 def test_lists_are_extra_sets_and_environment_too(tmp_path, name, pack, monkeypatch):
-    place = pack(tmp_path / "set.tar", LISTS[name][0])
+    place = pack(tmp_path / "set.tar", TOOLS[name])
     extra = load_extra_set(str(place), ("can", "jar", "lid"))
-    assert sorted(extra.photos["label"]) == sorted(LABELS)
+    assert set(extra.photos["split"]) == {"train", "val", "test"}
+    assert sorted(extra.photos["label"]) == (sorted(LABELS) if name == "Roboflow" else EIGHT_LABELS)
     monkeypatch.setenv("GARBAGE_DATA", str(place))
-    assert load_dataset().counts().to_dict() == {"can": 3, "jar": 3}
+    assert load_dataset().counts().sum() == len(extra.photos)
 
 
 # Archives ------------------------------------------------------------------------------------------------------------
