@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from garbage_core.inference.classifier import Classifier
 
 METHODS = ("gradcam", "gradcam++", "scorecam", "layercam", "saliency")
+METHOD_NAMES = {
+    "gradcam": "Grad-CAM",
+    "gradcam++": "Grad-CAM++",
+    "scorecam": "Score-CAM",
+    "layercam": "LayerCAM",
+    "saliency": "SmoothGrad",
+}
 METHOD_HINTS = {
     "gradcam": "Feature maps, each weighted by how much the class gains from it (Selvaraju et al. 2017).",
     "gradcam++": "Like Grad-CAM, but it shows several objects of one class in a photo (Chattopadhay et al. 2018).",
