@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.app_speed.results import ROWS, read_bench, read_race
+from garbage_core.explain.heatmaps import METHOD_NAMES
+from garbage_core.explain.times import FAITHFULNESS_GOAL, GOAL, load_times
 from garbage_core.utils.files import write_text
 from garbage_core.utils.text import markdown_table
 
@@ -33,7 +35,21 @@ def speed_page() -> str:
         header = ["runs in", "one photo", "times as fast", "goal", "reached", "points of accuracy lost"]
         parts.append(markdown_table(header, [_runtime(row) for row in race["rows"]]))
         parts.append(f"One photo of {width}x{height} by {race['run']}, {race['machine']}: `{race['command']}`.")
+    if times := load_times():
+        height, width = times.size
+        parts.append("## One photo explained")
+        rows = [_map(METHOD_NAMES[name], seconds, GOAL) for name, seconds in times.methods.items()]
+        rows.append(_map("Faithfulness: deletion curves", times.faithfulness, FAITHFULNESS_GOAL))
+        parts.append(markdown_table(["what", "takes", "goal", "reached"], rows))
+        parts.append(
+            f"One photo of {width}x{height} by {times.run}, warm, the fastest of some rounds; {times.machine}; "
+            f"{times.measured}: `python -m benchmarks.explanations`. {times.note}".rstrip()
+        )
     return "\n\n".join(parts) + "\n"
+
+
+def _map(what: str, seconds: float, goal: float) -> list[str]:
+    return [what, f"{seconds:.2f} s", f"at most {goal:g} s", "yes" if seconds <= goal else "no"]
 
 
 def _row(row: dict) -> list[str]:

@@ -18,8 +18,8 @@ from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
 WARM_UP = 4
-# Page, with its view if it has some, filter, and two choices of it. Explanations: the maps are there, only their
-# opacity changes; a map of another method runs the networks, and takes as long as these do.
+# Page, with its view if it has some, filter, and two choices of it. Explanations: class activation maps of another
+# class; maps of another method are computed in the background, and take as long as the networks do.
 FILTERS = (
     ("data", "beta", 0.99, 0.999),
     ("data", "class", "glass", "metal"),
@@ -38,7 +38,7 @@ FILTERS = (
     ("comparison?view=Learning curves", "along", "Time", "Epochs"),
     ("comparison?view=Learning curves", "photos", "Training", "Both"),
     ("comparison?view=Learning curves", "smoothing", 0.5, 0.0),
-    ("explanations", "opacity", 0.4, 0.6),
+    ("explanations", "target", "glass", "metal"),
 )
 
 

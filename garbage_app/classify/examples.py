@@ -4,6 +4,7 @@ They are test photos of the data set where it is on this machine, else drawings.
 """
 
 import base64
+import contextlib
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -19,14 +20,14 @@ from PIL import Image
 from garbage_app import cache
 from garbage_app.photo import Photo, photo_of
 from garbage_app.photo_download import write_download
-from garbage_app.widgets.drawings import drawing
+from garbage_app.widgets.drawings import named_drawing
+from garbage_app.widgets.filmstrip import Frame, filmstrip
 from garbage_app.widgets.gallery import dataset_or_none
 from garbage_core.audit.findings import findings_of, findings_path, load_findings
 from garbage_core.errors import GarbageError
 from garbage_core.runs.predictions import probability_columns
 from garbage_core.runs.run import Run
 from garbage_core.synthetic.foreground import placed
-from garbage_core.synthetic.pictures import drawn
 from garbage_core.utils.text import escape
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ MOST = 12
 THUMBNAIL = (240, 180)  # pixels
 NEW_BACKGROUND = "New background"
 _TEST = "A test photo that no model learned from."
-_DRAWINGS = {
+DRAWN = {
     "bottle": ("Drawn bottle", "Drawn by the app; the models learned from photos alone."),
     "can": ("Drawn can", "Drawn by the app; the models learned from photos alone."),
     "bottle-on-wood": ("Bottle, new background", "Drawn by the app: the same bottle on another surface."),
@@ -159,7 +160,7 @@ def examples_here(runs: list[Run]) -> list[Example]:
     """Returns the examples that can be shown on this machine."""
     dataset = dataset_or_none()
     found = _examples(runs, dataset, findings_path(dataset.fingerprint)) if dataset is not None else []
-    return found or [Example(key, *words) for key, words in _DRAWINGS.items()]
+    return found or [Example(key, *words) for key, words in DRAWN.items()]
 
 
 @cache.data(max_entries=8)
@@ -192,15 +193,7 @@ def _content(example: Example, dataset: "Dataset | None") -> bytes:
         data = dataset.read_bytes(example.file)
         changed = None if example.surface is None else placed(decode_image(data, example.file), example.surface)
         return data if changed is None else _encoded(changed, "PNG")
-    return _encoded(_drawn(example.key), "PNG")
-
-
-def _drawn(key: str) -> np.ndarray:
-    if key in ("page", "plain"):
-        return drawn("document" if key == "page" else "plain", 3)
-    picture = drawing(0 if key.startswith("bottle") else 1)
-    changed = placed(picture, 5 if key == "bottle-on-wood" else 1) if "-on-" in key else None
-    return picture if changed is None else changed
+    return _encoded(named_drawing(example.key), "PNG")
 
 
 def _encoded(rgb: np.ndarray, kind: str, **options: int) -> bytes:
@@ -218,56 +211,24 @@ def _thumbnail(example: Example, dataset: "Dataset | None") -> str:
     return "data:image/jpeg;base64," + base64.b64encode(_encoded(np.asarray(image), "JPEG", quality=80)).decode()
 
 
-_CSS = """
-.examples { display: grid; grid-template-columns: repeat(6, 1fr); gap: 0.5rem 1rem; font: 0.8125rem var(--st-font); }
-.examples button { font: inherit; color: var(--st-text-color); background: none; border: none; padding: 0;
-  text-align: left; cursor: pointer; border-radius: var(--st-base-radius); }
-.examples img { display: block; width: 100%; aspect-ratio: 3 / 2; object-fit: cover; margin-bottom: 0.125rem;
-  border-radius: var(--st-base-radius); }
-.examples button:hover { color: var(--st-primary-color); }
-.examples button:hover img, .examples button:focus-visible { outline: 2px solid var(--st-primary-color); }
-@media (max-width: 700px) {
-  .examples { display: flex; overflow-x: auto; gap: 0.75rem; padding: 2px; }
-  .examples button { flex: 0 0 38%; }
-}
-"""
-_JS = """
-export default function ({ data, parentElement, setTriggerValue }) {
-  const strip = parentElement.querySelector(".examples");
-  strip.replaceChildren(...data.examples.map(({ key, tag, photo }) => {
-    const button = document.createElement("button");
-    const image = document.createElement("img");
-    image.src = photo;
-    image.alt = "";
-    button.append(image, tag);
-    button.onclick = () => setTriggerValue("chosen", key);
-    return button;
-  }));
-}
-"""
-_strip = st.components.v2.component(
-    "examples", html='<div class="examples"></div>', css=_CSS, js=_JS, isolate_styles=False
-)
+def frames(examples: Sequence[Example], dataset: "Dataset | None") -> list[Frame]:
+    """Returns the examples as small photos, without those that cannot be read."""
+    found = []
+    for example in examples:
+        with contextlib.suppress(GarbageError):
+            found.append(Frame(example.key, example.tag, _thumbnail(example, dataset)))
+    return found
 
 
 def show_examples(runs: list[Run], forget: Callable[[], None]) -> None:
     """Shows the examples side by side; a click on one puts it into the address, after `forget`."""
     dataset = dataset_or_none()
-    examples = []
-    for example in examples_here(runs):
-        try:
-            photo = _thumbnail(example, dataset)
-        except GarbageError:
-            continue
-        examples.append({"key": example.key, "tag": example.tag, "photo": photo})
 
-    def follow() -> None:
-        chosen = st.session_state["examples"]["chosen"]
-        if chosen:
-            forget()
-            st.query_params[EXAMPLE] = chosen
+    def follow(chosen: str) -> None:
+        forget()
+        st.query_params[EXAMPLE] = chosen
 
-    _strip(key="examples", data={"examples": examples}, on_chosen_change=follow)
+    filmstrip("examples", frames(examples_here(runs), dataset), follow)
     if dataset is None:
         st.caption("Drawn by the app, because TrashNet's photos are not on this machine yet.")
     if dataset is None and not os.environ.get("GARBAGE_DATA"):

@@ -4,23 +4,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from garbage_core.explain.heatmaps import METHOD_NAMES
 from garbage_core.inference.engine import to_heat
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import capital, chance, escape, listing, percent
+from garbage_core.utils.text import capital, chance, count, escape, listing, percent
 
 if TYPE_CHECKING:
     from garbage_core.explain.faithfulness import Faithfulness
     from garbage_core.inference.classifier import Prediction
 
-METHOD_NAMES = {
-    "gradcam": "Grad-CAM",
-    "gradcam++": "Grad-CAM++",
-    "scorecam": "Score-CAM",
-    "layercam": "LayerCAM",
-    "saliency": "SmoothGrad",
-}
+LOADING = "TensorFlow is loading for the methods that need gradients; the class activation map needs none."
 PREDICTED = "the predicted class"  # stands for the class that each predicts
 HOTTEST = 0.2  # share of the photo in which two maps are compared
+
+
+def seconds_in_words(seconds: float) -> str:
+    """Returns how long a map takes."""
+    return f"about {seconds:.0f}\u00a0s" if seconds >= 10 else f"about {max(seconds, 0.1):.1f}\u00a0s"
+
+
+def waiting_in_words(loading: bool, left: int, share: float) -> str:
+    """Returns what the page waits for: TensorFlow, or so many maps and tests, the first of them done in part."""
+    if loading:
+        return LOADING
+    return f"{count(left, 'result')} to come" + (f", {percent(share, 0)} of the next." if share else ".")
 
 
 def conclusion(results: dict[str, str]) -> str:

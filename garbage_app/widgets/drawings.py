@@ -3,6 +3,9 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
+from garbage_core.synthetic.foreground import placed
+from garbage_core.synthetic.pictures import drawn
+
 
 def drawing(seed: int) -> np.ndarray:
     """Draws a bottle (seed 0) or a can (else), uint8 of shape (480, 640, 3)."""
@@ -24,3 +27,16 @@ def drawing(seed: int) -> np.ndarray:
         draw.ellipse((285, 92, 355, 120), fill=(120, 124, 130))
         draw.rectangle((220, 210, 420, 250), fill=(240, 238, 232))
     return np.asarray(canvas)
+
+
+def named_drawing(name: str) -> np.ndarray:
+    """Returns the drawing of a name, uint8 (h, w, 3).
+
+    "bottle", "can", one of them on another surface ("bottle-on-wood", "can-on-tiles"), or a picture of no object at all
+    ("page", "plain").
+    """
+    if name in ("page", "plain"):
+        return drawn("document" if name == "page" else "plain", 3)
+    picture = drawing(0 if name.startswith("bottle") else 1)
+    changed = placed(picture, 5 if name == "bottle-on-wood" else 1) if "-on-" in name else None
+    return picture if changed is None else changed

@@ -10,7 +10,7 @@ from garbage_app import cache
 from garbage_app.photo import Photo, photo_of
 from garbage_app.uploads import kept_photo
 from garbage_app.widgets.choosers import SPLIT_NAMES
-from garbage_app.widgets.drawings import drawing
+from garbage_app.widgets.drawings import named_drawing
 from garbage_app.widgets.gallery import dataset_or_none, offer_download
 from garbage_core.data.images import MAX_BYTES
 from garbage_core.runs.run import Run
@@ -18,7 +18,8 @@ from garbage_core.utils.text import capital
 
 # What stands on a button stands in the address, too.
 SOURCES = ("Data set", "Own photo", "Drawing")
-DRAWINGS = {"bottle": 0, "can": 1}
+DRAWINGS = ("bottle", "can", "bottle-on-wood", "can-on-tiles", "page", "plain")
+OPENING = "glass/glass354.jpg"  # the photo that is shown first: the models see different things in it
 EVERY, DISAGREE = "every photo", "models disagree"
 ANY_CLASS = "every class"
 
@@ -33,15 +34,8 @@ def pick_photo(runs: list[Run]) -> Photo | None:
             split.
     """
     here = dataset_or_none() is not None
-    left, right = st.columns([3, 2], gap="medium")
-    source = left.segmented_control(
-        "Photo",
-        SOURCES,
-        default="Data set" if here or "file" in st.query_params else "Drawing",
-        required=True,
-        key="photo",
-        bind="query-params",
-    )
+    first = "Data set" if here or "file" in st.query_params else "Drawing"
+    source = st.radio("Photo", SOURCES, index=SOURCES.index(first), key="photo", bind="query-params")
     if source == "Own photo":
         file = st.file_uploader(
             "One object, as large as it will go",
@@ -51,13 +45,12 @@ def pick_photo(runs: list[Run]) -> Photo | None:
         )
         return photo_of(file.name, file.getvalue(), private=True) if file else kept_photo()
     if source == "Drawing":
-        name = right.segmented_control(
+        name = st.selectbox(
             "Of a",
-            list(DRAWINGS),
-            default="bottle",
-            required=True,
+            DRAWINGS,
             key="drawing",
             bind="query-params",
+            format_func=lambda name: name.replace("-", " "),
             help="Drawn by the app, for machines without photos. The models were not trained on drawings, so their "
             "predictions may be odd.",
         )
@@ -65,10 +58,29 @@ def pick_photo(runs: list[Run]) -> Photo | None:
     return _from_data_set(runs)
 
 
+def choose_file(runs: list[Run], file: str) -> None:
+    """Chooses a photo of the data set as if the reader had; called before the page is drawn.
+
+    Args:
+        runs: As for `pick_photo`.
+        file: Name of the photo, one of those that the last model knows.
+    """
+    table = predicted_classes(runs)
+    st.session_state["photo"] = "Data set"
+    st.session_state["split"] = table.loc[table["file"] == file, "split"].iloc[0]
+    st.session_state["its_class"], st.session_state["which"] = ANY_CLASS, EVERY
+    st.session_state["file"] = file
+
+
+def choose_drawing(name: str) -> None:
+    """Chooses one of `DRAWINGS` as if the reader had; called before the page is drawn."""
+    st.session_state["photo"], st.session_state["drawing"] = "Drawing", name
+
+
 @cache.data(max_entries=len(DRAWINGS))
 def _drawing(name: str) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(drawing(DRAWINGS[name])).save(buffer, "PNG")
+    Image.fromarray(named_drawing(name)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -77,13 +89,13 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
     if dataset is None:
         offer_download("The photos of the data set are not on this machine. Until then, use an own photo or a drawing.")
         return None
-    photos = _photos(runs)
+    photos = predicted_classes(runs)
     photos = photos[photos["file"].isin(dataset.photos["file"])]
     if photos.empty:
         st.info("None of the photos that these models know is on this machine.")
         return None
-    linked = photos[photos["file"] == st.query_params.get("file")]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    linked = photos[photos["file"] == st.query_params.get("file", OPENING)]
+    with st.expander("Search the data set", icon=":material/search:", key="search"):
         splits = [name for name in ("test", "val", "train") if name in set(photos["split"])]
         split = st.segmented_control(
             "Split",
@@ -93,14 +105,15 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
             format_func=lambda name: capital(SPLIT_NAMES[name]),
             key="split",
             bind="query-params",
+            wrap=True,
             help="The models learned from the training photos; test photos were held out.",
         )
         photos = photos[photos["split"] == split]
         classes = [name for name in runs[-1].classes if name in set(photos["label"])]
-        label = st.selectbox("Its class", [ANY_CLASS, *classes], key="its_class", bind="query-params", width=150)
+        label = st.selectbox("Its class", [ANY_CLASS, *classes], key="its_class", bind="query-params")
         columns = {f"mistakes of {run.title}": f"p_{run.name}" for run in runs}
         which = [EVERY, *columns, *([DISAGREE] if len(runs) > 1 else [])]
-        chosen = st.selectbox("Which", which, key="which", bind="query-params", width=200)
+        chosen = st.selectbox("Which", which, key="which", bind="query-params")
         if label != ANY_CLASS:
             photos = photos[photos["label"] == label]
         if chosen == DISAGREE:
@@ -108,7 +121,9 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
             photos = photos[predicted.ne(predicted.iloc[:, 0], axis=0).any(axis=1)]
         elif chosen != EVERY:
             photos = photos[photos[columns[chosen]] != photos["label"]]
-        file = st.selectbox("File", list(photos["file"]), key="file", bind="query-params", width=220)
+        files = list(photos["file"])
+        first = files.index(OPENING) if OPENING in files else 0
+        file = st.selectbox("File", files, index=first, key="file", bind="query-params")
     if file is None:
         st.info("There is no such photo: choose another class, or every photo.")
         return None
@@ -117,7 +132,7 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
 
 
 @cache.resource(max_entries=8)
-def _photos(runs: list[Run]) -> pd.DataFrame:
+def predicted_classes(runs: list[Run]) -> pd.DataFrame:
     """Returns file, split and label of every photo, and in a column p_<name> the class that each model predicts."""
     table = runs[-1].predictions[["file", "split", "label"]].drop_duplicates("file")
     for run in runs:

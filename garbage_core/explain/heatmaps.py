@@ -6,6 +6,7 @@
 The cheapest map needs no gradient and is `Classifier.class_activation`; on the last feature map it equals Grad-CAM
 exactly, because the network ends in global average pooling and one dense layer (Selvaraju et al. 2017, section 3.1).
 The other methods and layers come from tf-keras-vis and need the TensorFlow backend. Importing this module loads none.
+What needs no gradient runs on the classifier's own runtime, an exported network if there is one, in batches.
 """
 
 import functools
@@ -25,15 +26,23 @@ if TYPE_CHECKING:
     from garbage_core.inference.classifier import Classifier
 
 METHODS = ("gradcam", "gradcam++", "scorecam", "layercam", "saliency")
+METHOD_NAMES = {
+    "gradcam": "Grad-CAM",
+    "gradcam++": "Grad-CAM++",
+    "scorecam": "Score-CAM",
+    "layercam": "LayerCAM",
+    "saliency": "SmoothGrad",
+}
 METHOD_HINTS = {
     "gradcam": "Feature maps, each weighted by how much the class gains from it (Selvaraju et al. 2017).",
     "gradcam++": "Like Grad-CAM, but it shows several objects of one class in a photo (Chattopadhay et al. 2018).",
-    "scorecam": "Each part weighted by the probability of the class if only it is visible (Wang et al. 2020); slow.",
+    "scorecam": "Each part weighted by the probability of the class if only it is visible (Wang et al. 2020).",
     "layercam": "Every place has a weight of its own, so earlier layers give finer maps (Jiang et al. 2021).",
     "saliency": "Pixels on which the prediction depends, averaged over noisy copies (SmoothGrad, Smilkov et al. 2017).",
 }
 SCORECAM_MAPS = 32  # feature maps that Score-CAM tries, those that vary most; a forward pass each
 SALIENCY_COPIES = 16  # noisy copies of the photo; below ten the map is still grainy
+SALIENCY_BATCH = 4  # copies in one gradient; more are no faster on a processor, and hold more memory
 SALIENCY_NOISE = 0.15  # standard deviation of the noise as a share of the photo's range; the paper advises 0.1 to 0.2
 
 # tf-keras-vis holds the activations of every layer for the gradient, so two maps at once would double the memory.
@@ -47,6 +56,7 @@ def heatmap(
     method: str = "gradcam",
     layer: str | None = None,
     progress: Callable[[float], None] | None = None,
+    preview: Callable[[np.ndarray], None] | None = None,
 ) -> np.ndarray:
     """Computes where a photo speaks for a class.
 
@@ -57,6 +67,7 @@ def heatmap(
         method: One of `METHODS`.
         layer: Name of the layer whose feature map is used; None is the last one. `"saliency"` uses pixels, no layer.
         progress: Called with the share done, above 0 up to 1, by the methods that run the network many times.
+        preview: Called with the map as far as it is computed, by the method whose map sharpens (`"saliency"`).
 
     Returns:
         float32 of shape (h, w): 1 where the photo speaks most for the class, 0 where it does not.
@@ -84,8 +95,9 @@ def heatmap(
     layer = _check_layer(network, method, layer)
     with _ONE_AT_A_TIME:
         if layer is None:
-            return _saliency(network, photo, class_index, progress)
-        values = _class_activation_map(network, photo, class_index, method, layer, progress)
+            return _saliency(network, photo, class_index, progress, preview)
+        explainable = _explainable(network, model if isinstance(model, Classifier) else None, progress)
+        values = _class_activation_map(explainable, photo, class_index, method, layer)
         return to_heat(values, *photo.shape[:2])
 
 
@@ -164,16 +176,26 @@ def _check_layer(network: "keras.Model", method: str, layer: str | None) -> str 
     return layer
 
 
-def _explainable(network: "keras.Model", progress: Callable[[float], None] | None = None) -> "keras.Model":
-    """Wraps a network for tf-keras-vis: it passes inputs as a list, and Score-CAM calls `predict`, which prints."""
+def _explainable(
+    network: "keras.Model",
+    classifier: "Classifier | None" = None,
+    progress: Callable[[float], None] | None = None,
+) -> "keras.Model":
+    """Wraps a network for tf-keras-vis: it passes inputs as a list, and Score-CAM calls `predict`, which prints.
+
+    With a classifier, `predict` runs on its runtime, which may be several times as fast as Keras.
+    """
     import keras
 
     class Explainable(keras.Model):
         def predict(self, x: list[np.ndarray], batch_size: int = 32) -> np.ndarray:
             photos, parts = x[0], []
             for start in range(0, len(photos), batch_size):
-                part = self([photos[start : start + batch_size]], training=False)
-                parts.append(keras.ops.convert_to_numpy(part))
+                batch = photos[start : start + batch_size]
+                if classifier is not None:
+                    parts.append(classifier.outputs(batch).logits)
+                else:
+                    parts.append(keras.ops.convert_to_numpy(self([batch], training=False)))
                 if progress:
                     progress(min(1.0, (start + batch_size) / len(photos)))
             return np.concatenate(parts)
@@ -182,12 +204,7 @@ def _explainable(network: "keras.Model", progress: Callable[[float], None] | Non
 
 
 def _class_activation_map(
-    network: "keras.Model",
-    photo: np.ndarray,
-    class_index: int,
-    method: str,
-    layer: str,
-    progress: Callable[[float], None] | None,
+    explainable: "keras.Model", photo: np.ndarray, class_index: int, method: str, layer: str
 ) -> np.ndarray:
     """Returns the positive evidence on the grid of the layer's feature map, not normalized."""
     import keras
@@ -205,9 +222,10 @@ def _class_activation_map(
             return output[:, class_index] - keras.ops.stop_gradient(output[:, class_index])
 
     elif method == "scorecam":
-        options = {"max_N": min(SCORECAM_MAPS, network.get_layer(layer).output.shape[-1]), "batch_size": 8}
+        # The maps that vary most come first: they hide and show most of the photo, so the others would add little.
+        options = {"max_N": min(SCORECAM_MAPS, explainable.get_layer(layer).output.shape[-1]), "batch_size": 8}
     makers = {"gradcam": Gradcam, "gradcam++": GradcamPlusPlus, "scorecam": Scorecam, "layercam": Layercam}
-    explainer = makers[method](_explainable(network, progress))
+    explainer = makers[method](explainable)
     values = explainer(
         score,
         photo.astype(np.float32),
@@ -221,7 +239,11 @@ def _class_activation_map(
 
 
 def _saliency(
-    network: "keras.Model", photo: np.ndarray, class_index: int, progress: Callable[[float], None] | None
+    network: "keras.Model",
+    photo: np.ndarray,
+    class_index: int,
+    progress: Callable[[float], None] | None,
+    preview: Callable[[np.ndarray], None] | None,
 ) -> np.ndarray:
     """SmoothGrad with noise from a fixed seed, so the same photo always gets the same map."""
     from tf_keras_vis.saliency import Saliency
@@ -232,11 +254,16 @@ def _saliency(
     random = np.random.default_rng(0)
     saliency, score = Saliency(_explainable(network)), CategoricalScore(class_index)
     total = np.zeros(photo.shape, dtype=np.float32)
-    for copy in range(SALIENCY_COPIES):
-        noisy = photo + sigma * random.standard_normal(photo.shape, dtype=np.float32)
-        total += np.asarray(saliency(score, noisy, keepdims=True, normalize_map=False))[0]
+    heat = np.zeros(photo.shape[:2], dtype=np.float32)
+    for start in range(0, SALIENCY_COPIES, SALIENCY_BATCH):
+        copies = min(SALIENCY_BATCH, SALIENCY_COPIES - start)
+        noisy = photo + sigma * random.standard_normal((copies, *photo.shape), dtype=np.float32)
+        total += np.asarray(saliency(score, noisy, keepdims=True, normalize_map=False)).sum(axis=0)
+        strength = total.max(axis=-1)
+        # A few single pixels are far stronger than the rest; scaled by them, the map would be empty.
+        heat = np.clip(strength / max(float(np.percentile(strength, 99)), 1e-12), 0, 1).astype(np.float32)
         if progress:
-            progress((copy + 1) / SALIENCY_COPIES)
-    strength = total.max(axis=-1)
-    # A few single pixels are far stronger than the rest; scaled by them, the map would be empty.
-    return np.clip(strength / max(float(np.percentile(strength, 99)), 1e-12), 0, 1).astype(np.float32)
+            progress((start + copies) / SALIENCY_COPIES)
+        if preview:
+            preview(heat)
+    return heat

@@ -165,9 +165,11 @@ class Classifier:
         """
         return self._with_activation(photo, class_index)[1]
 
-    def classify_with_activation(self, photo: np.ndarray, name: str = "photo") -> tuple[Prediction, np.ndarray]:
-        """Classifies one prepared photo, with the activation map of the predicted class, in one forward pass."""
-        outputs, heat = self._with_activation(photo, None)
+    def classify_with_activation(
+        self, photo: np.ndarray, name: str = "photo", class_index: int | None = None
+    ) -> tuple[Prediction, np.ndarray]:
+        """Classifies one prepared photo, with the map of `class_activation`, in one forward pass."""
+        outputs, heat = self._with_activation(photo, class_index)
         probabilities = softmax(outputs.logits / self.temperature)
         return self._predictions([name], probabilities, outputs.features)[0], heat
 

@@ -4,16 +4,24 @@ import json
 import re
 import shutil
 import threading
+import time
+from collections import deque
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from garbage_app.explanations import jobs
+from garbage_app.explanations import jobs, layout, telling
 from garbage_app.explanations import text as explain_words
+from garbage_app.explanations.exhibit import KEY as NAME
+from garbage_app.explanations.exhibit import without
+from garbage_app.widgets import photo_picker
+from garbage_app.widgets.photo_picker import predicted_classes
 from garbage_core.errors import GarbageError
 from garbage_core.explain import heatmaps as explain
 from garbage_core.explain.faithfulness import Faithfulness
+from garbage_core.explain.times import Times, save_times
+from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, picture, words
 from tests.fixtures.photos import small_dataset, write_folder
 from tests.fixtures.runs import fake_run
@@ -58,18 +66,37 @@ def photos(runs, place, monkeypatch):
 
 
 def open_page(**address) -> AppTest:
-    """Opens the page by a link with these parameters."""
+    """Opens the page by a link with these parameters and waits until all maps are there."""
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
     for key, value in address.items():
         app.query_params[key] = value
-    app.switch_page("pages/explanations.py").run()
-    assert not app.exception, app.exception[0].message
-    return app
+    return settled(app.switch_page("pages/explanations.py").run())
+
+
+def settled(app: AppTest) -> AppTest:
+    """Draws the page anew, as the browser does, until nothing is left to be computed."""
+    for _ in range(600):
+        assert not app.exception, app.exception[0].message
+        if not any("hourglass" in caption.value for caption in app.caption):
+            return app
+        time.sleep(0.3)
+        app.run()
+    pytest.fail("the maps did not arrive")
+
+
+def exhibit(app: AppTest) -> dict:
+    """Returns what the browser gets to show: the photo, and of each model its map and its probabilities."""
+    return next(json.loads(part.proto.json) for part in app.get("bidi_component") if part.proto.component_name == NAME)
 
 
 def maps(app: AppTest) -> dict[str, str]:
     """Returns the address of every map by its text alternative, which names the model."""
-    return {image.proto.imgs[0].alt: image.value[0] for image in app.image if "map of" in image.proto.imgs[0].alt}
+    return {model["map_alt"]: model["map"] for model in exhibit(app)["models"] if model["map"]}
+
+
+def small_maps(app: AppTest) -> dict[str, str]:
+    """Returns the pictures of the grid of methods."""
+    return {image.proto.imgs[0].alt: image.value[0] for image in app.image if "small" in image.proto.imgs[0].alt}
 
 
 def test_both_maps_stand_beside_the_photo_with_what_they_are_worth(runs):
@@ -78,26 +105,65 @@ def test_both_maps_stand_beside_the_photo_with_what_they_are_worth(runs):
     said = words(app)
     assert re.search(r"(Scratch|Transfer) predicts (can|jar) \((over )?\d+ %\) and (Scratch|Transfer) predicts", said)
     assert "Grad-CAM on the last feature map. The hottest fifths of the two maps have" in said
-    assert {heading.value for heading in app.subheader} >= {"The photo", "Scratch", "Transfer"}
-    assert len(app.image) == 3
+    shown = exhibit(app)
+    assert shown["label"] == "Drawing of a bottle"
+    assert {model["title"] for model in shown["models"]} == {"Scratch", "Transfer"}
     assert len(maps(app)) == 2
+    for model in shown["models"]:
+        assert sum(bar["now"] for bar in model["bars"]) == pytest.approx(1, abs=0.001)
     assert len(app.get("plotly_chart")) == 3  # the color scale and two curves
     assert said.count("Area under the curve") == 2
     assert said.count("points.**") + said.count("Cannot be measured") == 2
-    assert [button.label for button in app.download_button].count("Download as PNG") == 2
+    assert [button.label for button in app.download_button].count("Download as PNG") == 1
+
+
+def test_the_first_map_does_not_wait_for_the_others(runs, busy_queue):
+    """What needs gradients is queued, and the page is there at once, with one line that says what it waits for."""
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
+    app.query_params["drawing"] = "can on tiles"  # of which no other test has made maps
+    app.switch_page("pages/explanations.py").run()
+    assert len(maps(app)) == 2
+    assert words(app).count(explain_words.LOADING) == 1
+    assert len(small_maps(app)) == 2
+    busy_queue.set()
+    assert len(small_maps(settled(app))) == 2 * len(explain.METHODS)
+
+
+def test_all_methods_stand_in_one_grid_each_with_another_map(runs):
+    # Before the last layer: there two methods may agree for a head without hidden layers.
+    app = open_page(layer="conv2")
+    pictures = small_maps(app)
+    assert set(pictures) == {
+        f"{name} of {run}, small" for name in explain.METHOD_NAMES.values() for run in ("Scratch", "Transfer")
+    }
+    assert len(set(pictures.values())) == len(pictures)
+
+
+def test_times_stand_beside_the_methods_before_one_is_chosen(runs, place, monkeypatch):
+    monkeypatch.setattr(jobs, "_SECONDS", {})
+    stored = Times(dict.fromkeys(explain.METHODS, 1.25), 0.5, "transfer", "keras", (48, 64), "a machine", "today")
+    path = save_times(stored, place / "times.json")
+    monkeypatch.setattr(layout, "times_path", lambda: path)
+    assert [layout.time_in_words(name) for name in explain.METHODS] == ["at once", *["about 1.2\u00a0s"] * 4]
+    app = open_page()
+    jobs._SECONDS["layercam"] = deque([12.0])  # as measured on this server from now on
+    captions = app.run().radio(key="method").proto.captions
+    assert captions[0] == "at once"
+    assert captions[3] == "about 12\u00a0s"
+
+
+def test_without_stored_times_none_is_said(place, monkeypatch):
+    monkeypatch.setattr(jobs, "_SECONDS", {})
+    assert layout.time_in_words("saliency") == ""
 
 
 @pytest.mark.slow
-def test_every_method_gives_another_map_and_says_what_it_does(runs):
-    # Before the last layer: there two methods may agree for a head without hidden layers.
-    app, seen = open_page(layer="conv2"), {}
-    for method, name in explain_words.METHOD_NAMES.items():
-        app.button_group(key="method").set_value(method).run()
-        assert not app.exception
+def test_every_method_can_be_chosen_and_says_what_it_does(runs):
+    app = open_page(layer="conv2")
+    for method, name in explain.METHOD_NAMES.items():
+        settled(app.radio(key="method").set_value(method).run())
         assert f"{name}: {explain.METHOD_HINTS[method]}" in words(app)
-        seen[method] = tuple(sorted(maps(app).values()))
-    assert set(seen) == set(explain.METHODS)
-    assert len(set(seen.values())) == len(seen)
+        assert all(alt.startswith(f"{name} map of") for alt in maps(app))
 
 
 @pytest.mark.slow
@@ -106,7 +172,7 @@ def test_a_link_says_method_layer_class_and_photo(runs):
     said = words(app)
     assert "LayerCAM on the end of conv2." in said
     assert "gives jar" in said
-    assert "drawing of a can" in said
+    assert exhibit(app)["label"] == "Drawing of a can"
     assert all(alt.endswith("what speaks for jar") for alt in maps(app))
     other = maps(open_page(method="LayerCAM", target="jar", photo="Drawing", drawing="can"))
     assert set(other) == set(maps(app))
@@ -115,15 +181,96 @@ def test_a_link_says_method_layer_class_and_photo(runs):
 
 @pytest.mark.slow
 def test_what_was_computed_is_kept_for_every_session(runs, monkeypatch):
-    first = maps(open_page(drawing="can"))
+    first = small_maps(open_page(drawing="can"))
     computed = []
     monkeypatch.setattr(explain, "heatmap", lambda *args: computed.append(args))
-    app = open_page(drawing="can")
-    assert maps(app) == first
-    app.slider(key="opacity").set_value(0.2).run()
-    assert not app.exception
-    assert not set(maps(app).values()) & set(first.values())
+    assert small_maps(open_page(drawing="can")) == first
     assert computed == []
+
+
+# Covering parts of the photo
+
+
+def test_probabilities_and_maps_follow_when_a_part_is_covered(runs):
+    app = open_page()
+    before = exhibit(app)
+    app.button(key="cover-transfer").click().run()
+    covered = exhibit(app)
+    assert len(covered["covered"]) == round(0.2 * covered["rows"] * covered["columns"])
+    assert covered["photo"] != before["photo"]
+    assert "parts covered" in covered["photo_alt"]
+    for was, now in zip(before["models"], covered["models"], strict=True):
+        assert [bar["before"] for bar in now["bars"]] == [bar["now"] for bar in was["bars"]]
+        assert now["map"] != was["map"]
+    assert any(bar["now"] != bar["before"] for model in covered["models"] for bar in model["bars"])
+    app.button(key="uncover").click().run()
+    again = exhibit(app)
+    assert again["models"] == before["models"]
+    assert again["version"] > covered["version"] > before["version"]  # so that the browser takes it over
+
+
+def test_what_is_covered_belongs_to_its_photo(runs):
+    app = open_page()
+    app.button(key="cover-transfer").click().run()
+    settled(app.selectbox(key="drawing").set_value("can").run())
+    assert exhibit(app)["covered"] == []
+
+
+def test_covered_cells_fit_networks_of_every_photo_size():
+    """The cells that the reader sees are covered at the same place of a photo that another network takes smaller."""
+    for size in ((480, 640), (240, 320), (64, 96), (8, 12)):
+        photo = np.full((*size, 3), 200, dtype=np.uint8)
+        photo[: size[0] // 2, : size[1] // 2] = (20, 30, 250)
+        upper_left = tuple(row * 20 + column for row in range(8) for column in range(10))
+        covered = without(photo, upper_left, (15, 20))
+        assert covered.shape == photo.shape
+        assert (np.abs(covered[: size[0] // 2, : size[1] // 2].astype(int) - 200) < 3).all()
+        np.testing.assert_array_equal(covered[-size[0] // 4 :], photo[-size[0] // 4 :])
+
+
+# Which photo
+
+
+def test_without_photos_the_filmstrip_holds_drawings(runs):
+    app = open_page()
+    frames, chosen = filmstrip(app)
+    assert "Bottle, new background" in [frame["tag"] for frame in frames]
+    assert chosen == "bottle"
+    assert "photos are not on this machine" in words(app)
+
+
+def test_the_filmstrip_holds_photos_that_are_telling_by_their_predictions(photos, runs):
+    app = open_page()
+    frames, chosen = filmstrip(app)
+    both = [load_run(name, runs) for name in ("scratch", "transfer")]
+    table = predicted_classes(both).set_index("file")
+    assert chosen == app.selectbox(key="file").value
+    for frame in frames:
+        row = table.loc[frame["key"]]
+        wrong = [run.title for run in both if row[f"p_{run.name}"] != row["label"]]
+        assert row["split"] == "test"
+        assert (
+            frame["tag"]
+            == {0: "All are right", 1: f"{wrong[0] if wrong else ''} wrong", 2: "All are wrong"}[len(wrong)]
+        )
+
+
+def test_the_opening_photo_stands_first(photos, runs, monkeypatch):
+    opening = "jar/jar14.jpg"
+    for module in (telling, photo_picker):
+        monkeypatch.setattr(module, "OPENING", opening)
+    telling._telling_photos.clear()
+    app = open_page()
+    assert app.selectbox(key="file").value == opening
+    assert filmstrip(app)[0][0]["key"] == opening
+    assert exhibit(app)["label"] == "Labeled jar"
+
+
+def filmstrip(app: AppTest) -> tuple[list[dict], str]:
+    """Returns the photos of the filmstrip, and which is marked."""
+    parts = [part.proto for part in app.get("bidi_component") if part.proto.component_name == "filmstrip"]
+    data = json.loads(parts[0].json)
+    return data["frames"], data["chosen"]
 
 
 @pytest.mark.slow
@@ -131,11 +278,11 @@ def test_a_photo_of_the_data_set_by_link_and_by_choice(photos):
     app = open_page(file="jar/jar9.jpg")
     assert app.button_group(key="split").value == "val"  # where this photo lies
     assert app.selectbox(key="file").value == "jar/jar9.jpg"
-    assert "The data set labels it **jar**" in words(app)
+    assert exhibit(app)["label"] == "Labeled jar"
     app.button_group(key="split").set_value("test").run()
-    app.selectbox(key="its_class").set_value("can").run()
+    settled(app.selectbox(key="its_class").set_value("can").run())
     assert app.selectbox(key="file").options == [f"can/can{number}.jpg" for number in range(13, 19)]
-    assert "The data set labels it **can**" in words(app)
+    assert exhibit(app)["label"] == "Labeled can"
 
 
 @pytest.mark.slow
@@ -152,7 +299,7 @@ def test_mistakes_can_be_looked_at(photos, runs):
 
 def test_without_the_photos_their_download_is_offered(runs):
     app = open_page(photo="Data set")
-    assert [button.label for button in app.button] == ["Download the photos, 43 MB"]
+    assert "Download the photos, 43 MB" in [button.label for button in app.button]
     assert "Choose a photo" in words(app)
     assert not app.image
 
@@ -161,18 +308,23 @@ def test_without_the_photos_their_download_is_offered(runs):
 def test_an_own_photo(runs):
     app = open_page(photo="Own photo")
     assert not app.image
-    app.file_uploader[0].upload("mine.jpg", picture(0), "image/jpeg").run()
-    assert not app.exception
+    settled(app.file_uploader[0].upload("mine.jpg", picture(0), "image/jpeg").run())
     assert len(maps(app)) == 2
     app.file_uploader[0].clear()
     app.file_uploader[0].upload("odd.pdf", b"%PDF-1.7 nothing", "application/pdf").run()
     assert "is a PDF document" in words(app)
-    assert not maps(app)
+    assert not app.image
+
+
+# What fails
 
 
 def test_a_layer_that_a_network_lacks_is_named_in_place(runs):
     app = open_page(layer="conv4")
-    assert words(app).count("This network has no layers conv4: choose one of conv2, conv3.") == 2
+    assert "This network has no layers conv4: choose one of conv2, conv3." in words(app)
+    assert [model["note"] for model in exhibit(app)["models"]] == [
+        "This network has no layers conv4: choose one of conv2, conv3."
+    ] * 2
     assert not maps(app)
 
 
@@ -195,7 +347,7 @@ def test_models_of_different_classes(place, pair):
     table = place / "models" / "scratch" / "predictions.csv"
     table.write_text(table.read_text().replace("jar", "tin"))
     app = open_page(target="jar")
-    assert "It knows no jar." in words(app)
+    assert "It knows no jar." in [model["note"] for model in exhibit(app)["models"]]
     assert len(maps(app)) == 1
 
 
@@ -256,82 +408,70 @@ def test_faithfulness_in_words(hottest, random, said):
 
 
 @pytest.fixture
-def busy_worker():
-    """Keeps the worker busy until the test lets it go, so that later jobs have to wait."""
+def busy_queue():
+    """Keeps the queue for TensorFlow busy until the test lets it go, so that later jobs have to wait."""
     gate = threading.Event()
-    future = jobs._WORKER.submit(gate.wait)
+    future = jobs._WITH_TENSORFLOW.submit(gate.wait)
     yield gate
     gate.set()
     future.result(60)
 
 
-class ClickError(Exception):
-    """What a reader's next click does to a script that draws."""
+def job_for(key: str, compute) -> jobs.Job:
+    """Returns a job in the queue that `busy_queue` blocks."""
+    return jobs._job_for(("test", key), compute, False, True)
 
 
-def test_work_that_nobody_waits_for_any_more_is_not_begun(busy_worker):
+def test_work_that_nobody_waits_for_any_more_is_not_begun(busy_queue, monkeypatch):
     ran = []
-    key = ("test", "dropped")
-    job = jobs._job_for(key, lambda report: ran.append("dropped"))
-
-    def click(share):
-        raise ClickError
-
-    with pytest.raises(ClickError):
-        jobs.wait_for([job], click, 0, 1)
-    again = jobs._job_for(key, lambda report: ran.append("wanted"))
-    assert again is not job
-    busy_worker.set()
-    jobs.wait_for([again], lambda share: None, 0, 1)
+    dropped = job_for("dropped", lambda job: ran.append("dropped"))
+    dropped.start()
+    monkeypatch.setattr(jobs, "WANTED_FOR", -1)
+    busy_queue.set()
+    with pytest.raises(jobs.DroppedError):
+        dropped._future.result(60)
+    monkeypatch.setattr(jobs, "WANTED_FOR", 60)
+    again = job_for("dropped", lambda job: ran.append("wanted"))
+    assert again is not dropped
+    again.result()
     assert ran == ["wanted"]
 
 
-def test_work_that_another_reader_waits_for_goes_on(busy_worker):
-    key = ("test", "shared")
-    mine, theirs = (jobs._job_for(key, lambda report: "done") for _ in range(2))
+def test_work_that_another_reader_asked_for_is_shared(busy_queue):
+    mine, theirs = (job_for("shared", lambda job: "done") for _ in range(2))
     assert mine is theirs
-    mine.leave()
-    busy_worker.set()
+    busy_queue.set()
     assert theirs.result() == "done"
+    assert job_for("shared", lambda job: "another") is mine
 
 
-def test_progress_is_told_while_waiting(busy_worker):
-    reached, seen = threading.Event(), []
-
-    def compute(report):
-        report(0.5)
-        reached.wait(60)
-
-    def show(share):
-        seen.append(share)
-        busy_worker.set()
-        if share > 0.2:
-            reached.set()
-
-    jobs.wait_for([jobs._job_for(("test", "progress"), compute)], show, 0.2, 0.6)
-    assert seen[0] == pytest.approx(0.2)
-    assert seen[-1] == pytest.approx(0.4)
+def test_nothing_runs_before_a_page_was_drawn():
+    ran = []
+    job = job_for("not started", lambda job: ran.append(1))
+    jobs._WITH_TENSORFLOW.submit(lambda: None).result(60)
+    assert not job.done
+    assert ran == []
 
 
-def test_work_that_failed_is_tried_again_and_again_fails_without_end():
+def test_work_that_failed_is_not_repeated_with_every_drawing_but_tried_again_later(monkeypatch):
     tries = []
 
-    def fail(report):
+    def fail(job):
         tries.append(1)
         raise GarbageError("No; choose another.")
 
-    for expected in (1, 2):
-        job = jobs._job_for(("test", "failing"), fail)
-        jobs.wait_for([job], lambda share: None, 0, 1)
+    for _ in range(3):
         with pytest.raises(GarbageError, match="No; choose"):
-            job.result()
-        assert len(tries) >= expected
-    assert len(tries) <= 4
+            job_for("failing", fail).result()
+    assert len(tries) == 1
+    monkeypatch.setattr(jobs, "RETRY_AFTER", -1)
+    with pytest.raises(GarbageError, match="No; choose"):
+        job_for("failing", fail).result()
+    assert len(tries) == 2
 
 
 def test_equal_photos_share_their_maps_and_different_networks_do_not(runs, pair):
     from garbage_app.photo import photo_of
-    from garbage_core.runs.run import load_run
 
     scratch, transfer = load_run("scratch", pair), load_run("transfer", pair)
     one, same, other = photo_of("a.jpg", b"1"), photo_of("b.jpg", b"1"), photo_of("a.jpg", b"2")

@@ -7,6 +7,7 @@ from streamlit.runtime.caching import cache_data_api, cache_resource_api
 from streamlit.runtime.scriptrunner import ScriptRunner
 from streamlit.testing.v1 import AppTest
 
+from tests.app.test_explanations import settled
 from tests.app.test_pages import ROOT, open_page, picture, place, working_pair, working_runs  # noqa: F401, fixtures
 
 PAGES = ("classify", "explanations", "augmentation")  # those that take a photo
@@ -46,13 +47,10 @@ def written(own_sessions, monkeypatch):
 def hand_over(app: AppTest, page: str, name: str, data: bytes) -> AppTest:
     """Uploads a photo on a page that takes one."""
     if page == "explanations":
-        app.button_group(key="photo").set_value("Own photo").run()
+        app.radio(key="photo").set_value("Own photo").run()
     app.file_uploader[0].upload(name, data, "image/jpeg").run()
     assert not app.exception, app.exception[0].message
-    if page == "explanations":
-        app.slider(key="opacity").set_value(0.0).run()  # the photo alone
-        assert not app.exception
-    return app
+    return settled(app)
 
 
 def cached(writes: list, shared: bool) -> list[str]:

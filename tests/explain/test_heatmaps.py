@@ -9,6 +9,7 @@ from garbage_core.errors import GarbageError
 from garbage_core.explain.heatmaps import (
     METHOD_HINTS,
     METHODS,
+    SALIENCY_BATCH,
     SALIENCY_COPIES,
     SCORECAM_MAPS,
     colorize,
@@ -110,10 +111,27 @@ def test_score_cam_tries_only_the_maps_that_vary_most(photo):
     assert told == [8 * (k + 1) / SCORECAM_MAPS for k in range(SCORECAM_MAPS // 8)]
 
 
-def test_saliency_tells_its_progress(photo):
-    told = []
-    heatmap(red_detector(), photo, 0, "saliency", progress=told.append)
-    assert told == [(k + 1) / SALIENCY_COPIES for k in range(SALIENCY_COPIES)]
+def test_saliency_tells_its_progress_and_sharpens(photo):
+    told, seen = [], []
+    heat = heatmap(red_detector(), photo, 0, "saliency", progress=told.append, preview=seen.append)
+    assert told == [k * SALIENCY_BATCH / SALIENCY_COPIES for k in range(1, SALIENCY_COPIES // SALIENCY_BATCH + 1)]
+    assert len(seen) == len(told)
+    np.testing.assert_array_equal(seen[-1], heat)
+    distances = [np.abs(early - heat).mean() for early in seen]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[0] > 0
+
+
+def test_score_cam_asks_the_classifier_so_that_its_runtime_answers(photo, monkeypatch):
+    """An exported network takes the many forward passes; the map is the one that Keras gives."""
+    network = red_detector()
+    classifier = Classifier(network, "ab", SIZE)
+    asked = []
+    outputs = classifier.outputs
+    monkeypatch.setattr(classifier, "outputs", lambda photos: asked.append(len(photos)) or outputs(photos))
+    heat = heatmap(classifier, photo, 1, "scorecam")
+    assert sum(asked) == 2  # one for each of its feature maps
+    np.testing.assert_allclose(heat, heatmap(network, photo, 1, "scorecam"), atol=1e-4)
 
 
 def test_threads_get_the_maps_that_one_after_the_other_gets():
