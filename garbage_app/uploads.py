@@ -16,8 +16,7 @@ from garbage_core.data.images import MAX_BYTES
 from garbage_core.utils.text import count
 
 PHOTOS_A_MINUTE = 240  # of a session; what two cores classify of ordinary photos
-PASTED = "pasted"  # photos from the clipboard
-_OF_PHOTOS = (PASTED, "predictions", "thumbnails", "preview")  # keys of the session's state
+_OF_PHOTOS = ("predictions", "thumbnails", "preview")  # keys of the session's state
 _KEPT = "kept_photo"
 _TAKEN = "photos_taken"  # when this session gave each photo, by its digest
 

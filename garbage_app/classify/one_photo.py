@@ -24,7 +24,7 @@ from garbage_app.photo import Photo, preview_of
 from garbage_app.steps import page_file
 from garbage_app.uploads import keep_photo
 from garbage_app.widgets.charts import show
-from garbage_app.widgets.heat_view import show_heat_view
+from garbage_app.widgets.heat_view import HeatMap, show_heat_view
 from garbage_core.errors import GarbageError
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import chance, escape, percent
@@ -46,7 +46,7 @@ def write_prediction(photo: Photo, runs: list[Run], heading: Callable[..., objec
         heading: Writes the verdict; `st.header` where the page has another title.
     """
     try:
-        preview = preview_of(photo)
+        preview_of(photo)  # held by the session; here it is seen whether the photo can be read
     except GarbageError as error:
         st.error(escape(str(error), 500), icon=":material/broken_image:")
         return
@@ -66,14 +66,14 @@ def write_prediction(photo: Photo, runs: list[Run], heading: Callable[..., objec
         if uses_mirror_image():
             write_changes(runs, alone, predictions)
     with right:
-        show_heat_view(photo, runs[0], found[runs[0].name][1], alone[runs[0].name].label)
+        show_heat_view(photo, HeatMap(runs[0], found[runs[0].name][1], alone[runs[0].name].label))
     write_models(photo, predictions, runs)
     write_next_steps(photo, runs)
     with st.expander("What each model saw, and all probabilities", icon=":material/visibility:"):
         # A single model takes half the width too: its heat map would fill the screen.
         for column, run in zip(st.columns(max(2, len(runs))), runs, strict=False):
             with column.container(border=True, height="stretch"):
-                write_model(photo, preview, run, predictions[run.name], *found[run.name])
+                write_model(photo, run, predictions[run.name], *found[run.name])
     write_settings(runs)
 
 
@@ -126,13 +126,9 @@ def write_changes(runs: list[Run], before: "dict[str, Prediction]", after: "dict
     st.caption(f"With the mirror image, {'; '.join(changes)}.")
 
 
-def write_model(
-    photo: Photo, preview: np.ndarray, run: Run, prediction: "Prediction", alone: "Prediction", heat: np.ndarray
-) -> None:
+def write_model(photo: Photo, run: Run, prediction: "Prediction", alone: "Prediction", heat: np.ndarray) -> None:
     """Writes one model's prediction with its probabilities, and the heat map of its prediction for the photo alone."""
     from garbage_core import figures
-    from garbage_core.explain.heatmaps import overlay
-    from garbage_core.inference.engine import to_heat
 
     st.subheader(escape(run.title), anchor=False)
     st.markdown(f"**{sentence(prediction)}**")
@@ -148,11 +144,5 @@ def write_model(
         if threshold <= 1
         else "It always abstains: on the validation photos no confidence was high enough."
     )
-    blend = overlay(preview, to_heat(heat.astype(np.float32), *preview.shape[:2]))
-    st.image(
-        blend,
-        width="stretch",
-        output_format="JPEG",
-        caption=f"Bright: what speaks for {escape(alone.label)}",
-        alt=f"What {run.title} saw in {photo.name}: bright is what speaks for {alone.label}",
-    )
+    show_heat_view(photo, HeatMap(run, heat, alone.label), key=f"heat-{run.name}")
+    st.caption(f"Bright: what speaks for {escape(alone.label)}")

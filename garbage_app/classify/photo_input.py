@@ -1,12 +1,13 @@
-"""Photo input on the landing page: files, a folder, the camera, the clipboard, an example."""
+"""Photo input on the landing page: files, a folder, the camera, what is pasted or dropped on the page, an example."""
 
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from garbage_app.classify.anywhere import take_from_anywhere
 from garbage_app.classify.examples import EXAMPLE, example_photo
 from garbage_app.photo import Photo, photo_of
-from garbage_app.uploads import PASTED, drop_kept_photo, forget_photos, kept_photo, within_rate
+from garbage_app.uploads import drop_kept_photo, forget_photos, kept_photo, within_rate
 from garbage_core.data.walking import is_litter
 from garbage_core.runs.run import Run
 
@@ -14,31 +15,26 @@ if TYPE_CHECKING:
     from streamlit.typing import UploadedFile
 
 MOST_FILES = 200  # in one go
-SOURCES = ("Photos", "Camera", "Folder", "Paste")  # so short that they stand in one row on a phone
+SOURCES = ("Photos", "Camera", "Folder")
 _FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF, up to 25 MB each."
 PROMISE = ":material/lock: Your photos stay in memory and are never stored."
 
 
 def choose_photos(runs: list[Run]) -> list[Photo]:
     """Lets the reader choose photos and returns them: new ones, else the example in the address, else the kept one."""
+    st.session_state.setdefault("source", SOURCES[0])
     source = st.segmented_control(
         "Where from",
         SOURCES,
-        default="Photos",
         required=True,
         label_visibility="collapsed",
         key="source",
         on_change=_begin_anew,
     )
-    if source != "Paste":
-        st.session_state.pop(PASTED, None)
-    if source == "Camera":
-        photos = _taken()
-    elif source == "Paste":
-        photos = _pasted()
-    else:
-        photos = _uploaded(folder=source == "Folder")
-    st.caption(PROMISE)
+    photos = _taken() if source == "Camera" else _uploaded(folder=source == "Folder")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        take_from_anywhere(st.session_state.get("intake", 0), _make_room)
+        st.caption(PROMISE, width="content")
     if photos:
         return within_rate(photos)
     photo = example_photo(runs, st.query_params.get(EXAMPLE, "")) or kept_photo()
@@ -50,6 +46,12 @@ def ask_for_another() -> None:
     st.session_state["intake"] = st.session_state.get("intake", 0) + 1
     st.query_params.pop(EXAMPLE, None)
     forget_photos()
+
+
+def _make_room() -> None:
+    """Puts an empty uploader of photos on the page."""
+    st.session_state["source"] = SOURCES[0]
+    ask_for_another()
 
 
 def _begin_anew() -> None:
@@ -97,21 +99,6 @@ def _is_litter(path: str) -> bool:
     """Returns whether a file of an uploaded folder is one that nobody means to upload."""
     # The first part is the folder that was chosen, which may have any name.
     return is_litter(path.partition("/")[2])
-
-
-def _pasted() -> list[Photo]:
-    """Takes photos from the clipboard, by the only input of Streamlit's that reads it; its text is not used."""
-    # Inside a container it stands here; on its own Streamlit would fix it to the lower edge of the window.
-    with st.container():
-        sent = st.chat_input(
-            "Paste a photo here, then press Enter", key="clipboard", accept_file="multiple", on_submit=_begin_anew
-        )
-    if sent and sent.files:
-        # The field forgets what was sent once the page runs again, for a slider say.
-        st.session_state[PASTED] = _contents(sent.files)
-    elif sent:
-        st.info("That was text and no photo: copy a picture, then paste it here.", icon=":material/content_paste:")
-    return [photo_of(name, data, private=True) for name, data in st.session_state.get(PASTED, [])]
 
 
 def _contents(files: "list[UploadedFile]") -> list[tuple[str, bytes]]:

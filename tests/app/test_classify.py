@@ -183,27 +183,6 @@ def test_many_broken_files_do_not_bury_the_answers(runs):
     assert len(app.dataframe[0].value) == 2
 
 
-def test_a_photo_from_the_clipboard_is_answered_until_another_source_is_chosen(runs):
-    app = open_page("classify")
-    app.button_group(key="source").set_value("Paste").run()
-    app.chat_input(key="clipboard").upload("image.png", draw(0, kind="PNG"), "image/png").run()
-    assert not app.exception
-    said = app.title[0].value
-    app.run()  # the field has forgotten the photo, the page has not
-    assert app.title[0].value == said
-    app.button_group(key="source").set_value("Photos").run()
-    assert app.title[0].value == "Garbage classification"
-    app.button_group(key="source").set_value("Paste").run()
-    assert app.title[0].value == "Garbage classification"
-
-
-def test_text_from_the_clipboard_is_no_photo(runs):
-    app = open_page("classify")
-    app.button_group(key="source").set_value("Paste").run()
-    app.chat_input(key="clipboard").set_value("a picture I copied").run()
-    assert "That was text and no photo" in app.info[0].value
-
-
 def test_more_files_than_fit_are_left_out_and_that_is_said(runs, monkeypatch):
     from garbage_app.classify import photo_input
 
@@ -244,7 +223,7 @@ def test_a_session_keeps_no_batch_on_other_pages(runs):
     assert {"predictions", "thumbnails", "preview"} <= set(app.session_state)
     app.switch_page("pages/about.py").run()
     assert not app.exception
-    assert not {"predictions", "thumbnails", "preview", "pasted"} & set(app.session_state)
+    assert not {"predictions", "thumbnails", "preview"} & set(app.session_state)
 
 
 def test_one_photo_lives_for_the_session_until_it_is_forgotten(runs):

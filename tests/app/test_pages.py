@@ -291,7 +291,7 @@ def test_one_photo_gets_both_answers_and_both_heat_maps(working_runs):
     assert re.fullmatch(r"[A-Z][a-z]+, (over )?\d+ %", verdict(app))
     assert {"Transfer", "Scratch"} < {heading.value for heading in app.subheader}
     assert "Rules differ from place to place" in words(app)
-    assert sum(image.captions[0].startswith("Bright: what speaks for") for image in app.image) == 2
+    assert sum(line.value.startswith("Bright: what speaks for") for line in app.caption) == 2
     assert len(app.get("plotly_chart")) == 2
 
 
