@@ -25,6 +25,7 @@ LAYOUT = (
 )
 SPLIT_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _ARCHIVES = {"zip", "tar", "tgz", "gz", "rar", "7z"}
+_UNLABELED = "_unlabeled"  # as FiftyOne's ImageClassificationDirectoryTree calls it
 _SIDE_SHARE = 0.1  # of the photos, below which a folder beside a folder of classes may be no class
 # What people call folders that hold class folders, and small ones beside them.
 _CONTAINERS = frozenset(
@@ -99,6 +100,10 @@ def find_layout(files: Iterable[str], folders: Iterable[str], name: object) -> L
                 continue
             layout.notes.append((folder, f"lies beside the splits: {_photos(tree.below[folder])} left out"))
     tops = {folder: tree.classes_in(folder) for folder in splits} or {layout.root: _classes(tree, layout)}
+    for top in tops.values():
+        for folder in [folder for folder in top if _last(folder) == _UNLABELED]:
+            top.remove(folder)
+            layout.notes.append((folder, f"holds photos without a label: {_photos(tree.below[folder])} left out"))
     classes = {folder: _last(folder) for top in tops.values() for folder in top}
     counts: Counter[str] = Counter()
     for folder, label in classes.items():

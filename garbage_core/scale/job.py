@@ -88,8 +88,7 @@ def classify_at_scale(
     Returns:
         `source`, `out`, `model`, `runtime`, `workers`; `photos`, `predicted`, `failed`, `again`, counted in the files;
         `blocks`, `blocks_before` (of an earlier run); `photos_now`, `seconds` (since the first worker was ready) and
-        `photos_per_second` of this run; `replaced`, the number of workers that died; `left_out`, file and reason of
-        what was not read when the photos were listed.
+        `photos_per_second` of this run; `replaced`, workers that died; `left_out`, file and reason of what is not read.
 
     Raises:
         GarbageError: Something needed is missing, the folder is another job's, or some blocks could not be finished.

@@ -78,6 +78,11 @@ LAYOUTS = {
         {"can": 20, "jar": 20},
         {"mine/": "1 photo left out"},
     ),
+    "FiftyOne's folders": (
+        FLAT | {"_unlabeled/1.jpg": jpeg(), "_unlabeled/2.jpg": jpeg()},
+        {"can": 3, "jar": 3},
+        {"_unlabeled/": "without a label: 2 photos left out"},
+    ),
     "loose photos": (FLAT | {"loose.jpg": jpeg()}, {"can": 3, "jar": 3}, {"loose.jpg": "in no class folder"}),
     "loose photos above": (
         below("a/", FLAT) | {"loose.jpg": jpeg()},
