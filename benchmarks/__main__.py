@@ -64,7 +64,13 @@ def _measure(args: argparse.Namespace) -> list[dict[str, Any]]:
     start_keras()
     results = []
     for name in names:
-        results += table.measure([name], table.Settings(runs, args.repeats, warn))
+        try:
+            results += table.measure([name], table.Settings(runs, args.repeats, warn))
+        except GarbageError as error:
+            if args.names:
+                raise
+            warn(f"{name}: {error}")  # the others can be measured all the same
+            continue
         if not args.dry_run:
             table.write_bench(results[-1:])
     return results
@@ -75,11 +81,11 @@ def _text(rows: list[dict[str, Any]]) -> str:
     cells = [
         (
             row["name"],
-            f"{row['ours']:,.1f}",
+            f"{row['ours']:,.4g}" if row["ours"] < 100 else f"{row['ours']:,.0f}",
             "" if row["reference"] is None else f"{row['reference']:,.1f}",
             row["unit"],
             "" if row["ratio"] is None else f"{row['ratio']:.2f}",
-            f"{'at most' if row['unit'] == 'ms' else 'at least'} {row['goal']:g}",
+            row["bound"],
             "yes" if row["met"] else "no",
         )
         for row in rows

@@ -53,11 +53,12 @@ def _map(what: str, seconds: float, goal: float) -> list[str]:
 
 
 def _row(row: dict) -> list[str]:
-    bound = "at most" if row["unit"] == "ms" else "at least"
     ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
-    sides = ["" if row[side] is None else f"{row[side]:,.1f} {row['unit']}" for side in ("ours", "reference")]
-    goal = f"{bound} {row['goal']:g}{'' if ratio else ' ms'}"
-    return [ROWS[row["name"]].title, *sides, ratio, goal, "yes" if row["met"] else "no"]
+    sides = [
+        "" if row[side] is None else f"{row[side]:,.{2 if row['unit'] == 's' else 1}f} {row['unit']}"
+        for side in ("ours", "reference")
+    ]
+    return [ROWS[row["name"]].title, *sides, ratio, ROWS[row["name"]].bound, "yes" if row["met"] else "no"]
 
 
 def _method(row: dict) -> str:

@@ -1,9 +1,7 @@
 """The models: two cards side by side with what differs marked, their networks, and how fast they are here."""
 
-import streamlit as st
-
 from garbage_app.about.cards import start_in_words, write_cards
-from garbage_app.about.speed import write_speed
+from garbage_app.about.speed import write_goals, write_speed
 from garbage_app.comparison.metrics import choose_pair
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import runs_or_stop
@@ -26,4 +24,4 @@ answer(
 )
 write_cards(list(choose_pair(runs)) if len(runs) > 1 else runs)
 write_speed(runs)
-st.caption("The program's own speed, its goals and how each was measured are in docs/speed.md.")
+write_goals()

@@ -1,5 +1,6 @@
 """What `benchmarks.app_speed.table` times of classifying and of the app. Each function measures one row."""
 
+import functools
 import io
 import json
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.app_speed.runtimes import PAUSE, SIZE
 from benchmarks.app_speed.table import Measured, Settings
 from benchmarks.app_speed.timing import in_turns
 from garbage_core.errors import GarbageError
@@ -41,7 +43,8 @@ def photo(settings: Settings) -> Measured:
             pixels = np.asarray(image.resize((width, height)), dtype=np.float32)
             network.predict(pixels[np.newaxis], verbose=0)
 
-    times = in_turns({"ours": ours, "usual": usual}, settings.rounds(30))
+    # TensorFlow's threads wait for more by spinning, on a core that the other side would use.
+    times = in_turns({"ours": ours, "usual": usual}, settings.rounds(20), pause=PAUSE)
     runtimes = ", ".join(sorted({classifier.runtime for classifier in classifiers}))
     return Measured(times["ours"], times["usual"], f"{len(classifiers)} models, ours by {runtimes}")
 
@@ -87,6 +90,19 @@ def folder(settings: Settings) -> Measured:
     return Measured(rates["ours"], rates["memory"], f"{settings.run.name} by {classifier.runtime}")
 
 
+def int8(settings: Settings) -> Measured:
+    """One photo by the fastest 8-bit export, against the usual `predict`."""
+    exports = [export for export in find_exports(settings.run) if export.precision == "int8"]
+    if not exports:
+        raise GarbageError(f"{settings.run.name!r} has no 8-bit export: run `python -m garbage_core export --int8`.")
+    exported, network = ExportedNetwork(exports[0]), keras_network(settings.run)
+    photo = np.random.default_rng(0).integers(0, 256, (1, *SIZE, 3)).astype(np.float32)
+    sides = {"ours": lambda: exported(photo), "usual": lambda: network.predict(photo, verbose=0)}
+    times = in_turns(sides, settings.rounds(20), pause=PAUSE)
+    rates = {name: 1000 / values for name, values in times.items()}
+    return Measured(rates["ours"], rates["usual"], f"{settings.run.name} by {exports[0].runtime}")
+
+
 def page(settings: Settings) -> Measured:
     """What the app's server does when a reader opens another page, each page once before."""
     return _slowest("pages", settings.rounds(5), "pages")
@@ -95,6 +111,28 @@ def page(settings: Settings) -> Measured:
 def filter_change(settings: Settings) -> Measured:
     """What the app's server does when a reader changes a filter."""
     return _slowest("filters", settings.rounds(7), "filters")
+
+
+def wire(settings: Settings) -> Measured:
+    """Bytes that a browser gets for its first visit."""
+    return Measured(_visits(settings.rounds(3))["kilobytes"], None, "compressed as they were sent, websocket included")
+
+
+def paint(settings: Settings) -> Measured:
+    """When a browser shows the first of them."""
+    return Measured(_visits(settings.rounds(3))["paint"], None, "Chromium, on the machine of the server")
+
+
+def figures(settings: Settings) -> Measured:
+    """The figures that pages send."""
+    sizes = _timed("figures", 1)
+    largest = max(sizes, key=lambda name: sizes[name][0])
+    return Measured(sizes[largest], None, f"the largest of {len(sizes)} figures, {largest}")
+
+
+@functools.cache
+def _visits(repeats: int) -> dict[str, np.ndarray]:
+    return _timed("visit", repeats)
 
 
 def _slowest(module: str, repeats: int, what: str) -> Measured:

@@ -26,13 +26,26 @@ from garbage_core.utils.system import available_cores
 
 # Row -> module of this package and function that measure it; imported when it is measured, for some need Keras.
 SOURCES = {
+    "start": "server:start",
+    "start_processor": "server:start_processor",
+    "start_memory": "server:start_memory",
+    "upload": "server:upload",
+    "classify": "commands:classify",
+    "help": "commands:usage",
     "photo": "rows:photo",
     "overhead": "rows:overhead",
     "folder": "rows:folder",
+    "int8": "rows:int8",
+    "explanations": "commands:explanations",
+    "faithfulness": "commands:faithfulness",
     "pipeline": "training:pipeline",
     "step": "training:step",
     "page": "rows:page",
     "filter": "rows:filter_change",
+    "wire": "rows:wire",
+    "paint": "rows:paint",
+    "figures": "rows:figures",
+    "sessions": "server:sessions",
 }
 
 
@@ -79,14 +92,19 @@ def result(row: Row, measured: Measured) -> dict[str, Any]:
     """Puts a row's numbers together.
 
     Returns:
-        `name`, `ours` and `reference` (medians), `unit`, `ratio` (median of the ratios within each round, so that a
-        machine that slows down half way does not move it), `goal`, `met`; then what the page says about it.
+        `name`, `title`, `what`, `against`, `bound` (the goal in words), `ours` and `reference` (medians), `unit`,
+        `ratio` (median of the ratios within each round, so that a machine that slows down half way does not move it),
+        `goal`, `met`; then how it was measured.
     """
     ours = float(np.median(measured.ours))
     reference = None if measured.reference is None else float(np.median(measured.reference))
     ratio = None if measured.reference is None else float(np.median(measured.ours / measured.reference))
     return {
         "name": row.name,
+        "title": row.title,
+        "what": row.what,
+        "against": row.against,
+        "bound": row.bound,
         "ours": round(ours, 3),
         "reference": None if reference is None else round(reference, 3),
         "unit": row.unit,

@@ -1,5 +1,6 @@
 """How long a photo takes with each model on this server, measured when a reader asks."""
 
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from garbage_app.cache import run_key
 from garbage_app.classifiers import classifier_of, usable_runs
 from garbage_app.widgets.charts import drawn, show
 from garbage_core.errors import GarbageError
-from garbage_core.figures.comparison import times_per_photo
-from garbage_core.runs.run import Run
+from garbage_core.figures.comparison import goals_of_speed, times_per_photo
+from garbage_core.runs.run import Run, models_dir
 from garbage_core.utils.text import count, escape
 
 REPEATS = 15
@@ -68,6 +69,34 @@ def measure(runs: list[Run]) -> None:
     for key, measured in times.items():
         low, median, high = np.quantile(measured, [0.25, 0.5, 0.75])
         _measured()[key] = Speed(float(median), float(low), float(high), os.cpu_count() or 1)
+
+
+def write_goals() -> None:
+    """Draws the figures of `python -m benchmarks` as bars, each as the share of its goal that it uses up."""
+    rows = goals()
+    if not rows:
+        return
+    met = sum(row[-1] for row in rows)
+    st.subheader("Is it as quick as it should be?", anchor=False)
+    st.markdown(f"**{met} of {count(len(rows), 'goal')} are met.**")
+    show(drawn(lambda: goals_of_speed(rows), "goals of speed", *rows), "goals-of-speed")
+    st.caption("Up to 100 % a goal is met. Each figure, its goal and how it was measured are in docs/speed.md.")
+
+
+def goals() -> list[tuple[str, str, str, float, bool]]:
+    """Returns the rows of `figures.comparison.goals_of_speed`; none if there are none, or of earlier versions."""
+    try:
+        content = json.loads((models_dir() / "studies" / "bench.json").read_text("utf-8"))
+        return [_goal(row) for row in content["rows"] if row["goal"] and row.get("bound")]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+        return []
+
+
+def _goal(row: dict) -> tuple[str, str, str, float, bool]:
+    value = row["ours"] if row["ratio"] is None else row["ratio"]
+    measured = f"{value:.2f}" if row["ratio"] is not None else f"{value:,.3g} {row['unit']}"
+    share = row["goal"] / value if row["unit"] == "photos/s" else value / row["goal"]
+    return row["title"], measured, row["bound"], float(share), bool(row["met"])
 
 
 @st.fragment

@@ -28,6 +28,7 @@ from garbage_core.figures.style import (
 from garbage_core.utils.text import NBSP, listing, number, percent, signed
 
 _PATTERNS = ("/", "", ".", "x")
+_MOST_OF_A_GOAL = 160  # per cent; bars of goals that are missed by more end there
 
 
 def metric_comparison(
@@ -243,3 +244,31 @@ def times_per_photo(rows: Sequence[tuple[str, float, float, float]]) -> go.Figur
     height = 60 + 44 * len(rows)
     axis = {"title": "Milliseconds per photo", "rangemode": "tozero"}
     return figure([bars], alt, height, xaxis=axis, yaxis=row_axis(titles), showlegend=False)
+
+
+def goals_of_speed(rows: Sequence[tuple[str, str, str, float, bool]]) -> go.Figure:
+    """Draws how much of each goal of speed is used up: up to 100 % a goal is met.
+
+    Args:
+        rows: Title, what was measured and the goal, both in words, the share of the goal that is used (0..), and
+            whether it is met.
+    """
+    titles = [title for title, *_ in rows]
+    shares = np.array([100 * share for *_, share, _ in rows])
+    colors = [PRIMARY if met else WORSE for *_, met in rows]
+    words = [f"{measured}, goal {goal}{'' if met else ': missed'}" for _, measured, goal, _, met in rows]
+    bars = go.Bar(
+        x=np.minimum(shares, _MOST_OF_A_GOAL).round(1),
+        y=titles,
+        orientation="h",
+        marker=bar_marker(colors, colors, 0.4, ""),
+        text=words,
+        textposition="auto",
+        hovertemplate="%{y}: %{text}<extra></extra>",
+        cliponaxis=False,
+    )
+    missed = [title for title, *_, met in rows if not met]
+    alt = f"Bars of the share of {len(rows)} goals that is used up; missed: {listing(missed) or 'none'}."
+    axis = percent_axis("Share of the goal", top=_MOST_OF_A_GOAL)
+    shapes = [upright(100, color=NEUTRAL, width=1.5, dash="dot")]
+    return figure([bars], alt, 80 + 32 * len(rows), xaxis=axis, yaxis=row_axis(titles), shapes=shapes, showlegend=False)

@@ -294,7 +294,5 @@ class Checkpoint:
         write_json(dataclasses.asdict(self.state), self.folder / "state.json")
 
     def _write_history(self) -> None:
-        if self.state.rows:
-            write_csv(pd.DataFrame(self.state.rows), self.folder.parent / "history.csv")
-        else:
-            (self.folder.parent / "history.csv").unlink(missing_ok=True)
+        history = self.folder.parent / "history.csv"
+        write_csv(pd.DataFrame(self.state.rows), history) if self.state.rows else history.unlink(missing_ok=True)

@@ -437,3 +437,13 @@ def test_percent_is_written_one_way():
     ]
     colors = [figures.model_color("x", i) for i in range(5)]
     assert all(a != b for a, b in itertools.combinations(colors, 2))
+
+
+def test_goals_of_speed_say_which_are_missed_and_end_where_the_axis_does():
+    rows = [("First answer", "4.7 s", "at most 5 s", 0.94, True), ("A photo", "0.9", "at most 0.25", 3.6, False)]
+    from garbage_core.figures.comparison import goals_of_speed
+
+    chart = goals_of_speed(rows)
+    assert list(chart.data[0].x) == [94.0, chart.layout.xaxis.range[1]]
+    assert list(chart.data[0].text) == ["4.7 s, goal at most 5 s", "0.9, goal at most 0.25: missed"]
+    assert "missed: A photo" in chart.layout.meta["alt"]
