@@ -1,10 +1,7 @@
-"""The confusion matrices of two runs, and how often both predict the same."""
-
-from functools import partial
+"""What the second of two models moved in the confusion matrix, and how often both predict the same."""
 
 import streamlit as st
 
-from garbage_app.results import evaluation_of
 from garbage_app.widgets.charts import drawn, is_dark, show
 from garbage_core import figures
 from garbage_core.evaluation.comparison import Comparison
@@ -13,20 +10,24 @@ from garbage_core.utils.text import escape, interval, percent
 
 
 def write_confusions(pair: tuple[Run, Run], split: str, comparison: Comparison) -> None:
-    """Draws both confusion matrices, and how often both models predict the same."""
-    st.subheader("What each confuses: the confusion matrices", anchor=False)
-    grid = st.grid(2, min_column_width=330, gap="medium")
-    for run in pair:
-        confusion = evaluation_of(run, split).confusion
-        figure = drawn(partial(figures.confusion_matrix, confusion, dark=is_dark()), "confusion-matrix", run, split)
-        with grid.cell():
-            st.markdown(f"**{escape(run.title)}**")
-            show(figure, f"confusion-{run.name}", data=confusion)
-
-    st.subheader("How often both predict the same", anchor=False)
-    rate, by_chance = comparison.agreement_rate, comparison.agreement_by_chance
+    """Draws the difference of both confusion matrices, and says how often both models predict the same."""
+    b = escape(comparison.name_b)
+    st.subheader(f"What does {b} confuse less? Difference of the confusion matrices", anchor=False)
+    figure = drawn(
+        lambda: figures.confusion_difference(comparison.photos, comparison.classes, comparison.name_b, is_dark()),
+        "confusion-difference",
+        *pair,
+        split,
+    )
     left, right = st.columns([5, 3], gap="large")
+    with left:
+        show(figure, "confusion-difference", data=lambda: comparison.photos.drop(columns="group"))
     with right:
+        st.markdown(
+            f"Each cell is the share of a class's photos with {b}, minus that with {escape(comparison.name_a)}. Teal "
+            "is better: more on the diagonal, fewer beside it. Brown is worse."
+        )
+        rate, by_chance = comparison.agreement_rate, comparison.agreement_by_chance
         st.markdown(
             f"Both predict the same class, right or wrong, for **{interval(rate, *comparison.agreement_interval)}** of "
             f"the photos. Two models that share nothing but how often they predict each class would agree on "
@@ -36,11 +37,3 @@ def write_confusions(pair: tuple[Run, Run], split: str, comparison: Comparison) 
             st.caption(
                 f"Cohen's kappa: {(rate - by_chance) / (1 - by_chance):.2f} (0 by chance, 1 for always the same)."
             )
-    figure = drawn(
-        lambda: figures.agreement_matrix(comparison.agreement, comparison.name_a, comparison.name_b, is_dark()),
-        "agreement",
-        *pair,
-        split,
-    )
-    with left:
-        show(figure, "agreement", data=comparison.agreement)

@@ -2,12 +2,18 @@
 
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
+from garbage_app.classifiers import predict_with_heatmap, usable_runs
+from garbage_app.photo import photo_of
 from garbage_app.results import comparison_of
 from garbage_app.widgets.charts import clicked, drawn, is_dark, show, show_table
+from garbage_app.widgets.gallery import dataset_or_none
+from garbage_app.widgets.heat_view import HeatMap, show_heat_view
 from garbage_app.widgets.photo_grid import choose_order, in_order, photo_pages
 from garbage_core import figures
+from garbage_core.errors import GarbageError
 from garbage_core.evaluation.intervals import wilson_interval
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import chance, count, escape, interval
@@ -73,6 +79,7 @@ def explore_pair(pair: tuple[Run, Run], split: str) -> None:
         return
     confidence = photos[["confidence_a", "confidence_b"]].max(axis=1)
     photos = in_order(photos.assign(confidence=confidence), order)
+    _pin_photo(pair, photos, escape(names[group]))
     choice = f"{pair[0].name}-{pair[1].name}-{split}-{group}-{order}"
     photo_pages(photos, lambda row: _caption(row, a, b), choice)
     with st.expander("These photos as a table"):
@@ -82,6 +89,37 @@ def explore_pair(pair: tuple[Run, Run], split: str) -> None:
         number = st.column_config.NumberColumn(format="percent")
         numbers = {title: number for name, title in columns.items() if name.startswith("confidence")}
         show_table(photos[list(columns)].rename(columns=columns), "photos-table", numbers)
+
+
+def _pin_photo(pair: tuple[Run, Run], photos: pd.DataFrame, group: str) -> None:
+    """Lets the reader pin one of the photos: both predictions, and both heat maps wiped over each other.
+
+    Args:
+        pair: The two models.
+        photos: Rows of `Comparison.photos`, in order.
+        group: What they have in common, as Markdown.
+    """
+    dataset = dataset_or_none()
+    if dataset is None or len(usable_runs(pair)) < 2:
+        return
+    here = photos[photos["file"].isin(dataset.photos["file"])]
+    if here.empty:
+        return
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        files = list(here["file"])
+        file = st.selectbox("Pinned photo", files, key="pinned", bind="query-params", help=f"Any of: {group}.")
+        row: Any = next(here[here["file"] == file].itertuples())
+        st.markdown(_caption(row, *(escape(run.title) for run in pair)))
+    with right:
+        try:
+            photo = photo_of(row.file, dataset.read_bytes(row.file), row.label)
+            with st.spinner("Computing both heat maps"):
+                found = [(run, *predict_with_heatmap(photo, run)) for run in pair]
+            maps = [HeatMap(run, heat, prediction.label) for run, prediction, heat in found]
+            show_heat_view(photo, maps[1], maps[0], key="pinned-maps")
+        except GarbageError as error:
+            st.error(escape(str(error), 500), icon=":material/error:")
 
 
 def _follow_click() -> None:

@@ -4,7 +4,7 @@
     learning    Training, learning_curves
     results     confusion_matrix, per_class_bars, probability_bars
     photo_map   photo_map
-    comparison  metric_comparison, recall_comparison, differences, right_and_wrong, agreement_matrix
+    comparison  metric_comparison, recall_comparison, differences, right_and_wrong, confusion_difference
     curves      reliability, coverage_curve, removal_curve, heat_scale
     roc         roc_curves, pr_curves
 
@@ -12,7 +12,7 @@ Show them with `st.plotly_chart(figure, theme="streamlit")`; `alt_text(figure)` 
 """
 
 from garbage_core.figures.comparison import (
-    agreement_matrix,
+    confusion_difference,
     differences,
     metric_comparison,
     recall_comparison,
@@ -30,9 +30,9 @@ __all__ = [
     "NEUTRAL",
     "PRIMARY",
     "Training",
-    "agreement_matrix",
     "alt_text",
     "class_distribution",
+    "confusion_difference",
     "confusion_matrix",
     "coverage_curve",
     "differences",

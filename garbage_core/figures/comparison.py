@@ -15,6 +15,7 @@ from garbage_core.figures.style import (
     WORSE,
     bar_marker,
     dots,
+    faded,
     figure,
     model_color,
     model_symbol,
@@ -201,24 +202,51 @@ def right_and_wrong(
     return matrix(values, texts, hovers, alt, title_a, title_b, None, dark, chosen, bold_diagonal=False)
 
 
-def agreement_matrix(agreement: pd.DataFrame, title_a: str, title_b: str, dark: bool | None = None) -> go.Figure:
-    """Draws which classes two models predict for the same photos, from `Comparison.agreement`; see `matrix`."""
-    counts = agreement.to_numpy()
-    texts = [[str(n) for n in row] for row in counts]
+def confusion_difference(
+    photos: pd.DataFrame, classes: Sequence[str], title_b: str, dark: bool | None = None
+) -> go.Figure:
+    """Draws what the second of two models moved: its confusion matrix minus that of the first, in points.
+
+    Args:
+        photos: `Comparison.photos`.
+        classes: Names of the classes, in order.
+        title_b: Name of the second model.
+        dark: Whether the page is dark; None if not known.
+
+    Returns:
+        A matrix of true (rows) and predicted classes (columns). A cell holds how much larger the second model's share
+        of the photos of its row is. Its color says whether that is good: more on the diagonal, or less beside it.
+    """
+    names = list(map(str, classes))
+    a, b = (
+        pd.crosstab(photos["label"], photos[f"predicted_{side}"]).reindex(index=classes, columns=classes, fill_value=0)
+        for side in "ab"
+    )
+    before, after = a.to_numpy(), b.to_numpy()
+    totals = before.sum(axis=1, keepdims=True)
+    moved = np.divide(after - before, totals, out=np.zeros(before.shape), where=totals > 0)
+    good = np.where(np.eye(len(names), dtype=bool), moved, -moved)
+    texts = [[signed(100 * value) if value else "0" for value in row] for row in moved]
     hovers = [
         [
-            f"{number(counts[i, j])} photos: "
-            + (f"both predict {row}" if i == j else f"{title_a} predicts {row}, {title_b} predicts {column}")
-            for j, column in enumerate(agreement.columns)
+            f"{name} photos predicted as {predicted}: {number(before[i, j])}, with {title_b} {number(after[i, j])}<br>"
+            f"of {number(totals[i, 0])}, {signed(100 * moved[i, j])} points"
+            for j, predicted in enumerate(names)
         ]
-        for i, row in enumerate(agreement.index)
+        for i, name in enumerate(names)
     ]
-    photos, same = int(counts.sum()), int(np.trace(counts))
-    alt = (
-        f"Matrix of the predictions of {title_a} and {title_b} for {number(photos)} photos: "
-        f"both predict the same for {number(same)} ({percent(same / photos if photos else float('nan'))})."
-    )
-    return matrix(agreement, texts, hovers, alt, f"Predicted by {title_a}", f"Predicted by {title_b}", dark=dark)
+    gained = int(np.trace(after - before))
+    alt = f"Difference of two confusion matrices: {title_b} is right on {gained:+,} photos of {number(before.sum())}"
+    if moved.any():
+        i, j = np.unravel_index(np.abs(moved).argmax(), moved.shape)
+        alt += f"; most changed is {names[i]} predicted as {names[j]}, by {signed(100 * moved[i, j])} points"
+    values = pd.DataFrame(np.abs(moved), names, names)
+    greatest = float(np.abs(moved).max(initial=0)) or 1.0
+    title = f"True class, points of{NBSP}its photos"
+    chart = matrix(values, texts, hovers, alt + ".", title, "Predicted class", greatest, dark)
+    scale = [(0.0, WORSE), (0.5, faded(WORSE, 0)), (0.5, faded(PRIMARY, 0)), (1.0, PRIMARY)]
+    chart.data[0].update(z=good, zmin=-greatest, zmax=greatest, colorscale=scale)
+    return chart
 
 
 def times_per_photo(rows: Sequence[tuple[str, float, float, float]]) -> go.Figure:

@@ -32,9 +32,7 @@ PAGES = {
         "metrics",
         "recall",
         "recall-differences",
-        "confusion-scratch",
-        "confusion-transfer",
-        "agreement",
+        "confusion-difference",
     ],
 }
 

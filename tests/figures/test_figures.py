@@ -24,7 +24,7 @@ from tests.fixtures.runs import fake_photos, fake_predictions
 
 NAMES = tuple(c.name for c in CLASSES)
 PAGES = {False: "#FFFFFF", True: "#12171A"}
-MATRICES = ("confusion", "normalized", "right_and_wrong", "agreement")  # their words stand on cells, tested apart
+MATRICES = ("confusion", "normalized", "right_and_wrong", "difference")  # their words stand on cells, tested apart
 
 
 def rgb(color: str) -> list[int]:
@@ -64,7 +64,7 @@ def gallery(classes=NAMES) -> dict[str, go.Figure]:
         "recall": figures.recall_comparison(t["comparison"].per_class, "Scratch", "Transfer"),
         "differences": figures.differences(t["comparison"].per_class, "Scratch", "Transfer"),
         "right_and_wrong": figures.right_and_wrong(t["comparison"].table, "Scratch", "Transfer", dark=True),
-        "agreement": figures.agreement_matrix(t["comparison"].agreement, "Scratch", "Transfer", dark=False),
+        "difference": figures.confusion_difference(t["comparison"].photos, classes, "Transfer"),
         "reliability": figures.reliability([("before", cal), ("after", cal)]),
         "coverage": figures.coverage_curve([("Transfer", coverage, 0.8)], target=0.98),
         "roc": figures.roc_curves(roc_table(t["y"], t["p"], classes), classes),
@@ -275,6 +275,14 @@ def test_a_click_on_a_cell_says_which():
     # Selecting one must not fade the others' numbers, so these are no part of a trace.
     assert markers.mode == "markers"
     assert figures.confusion_matrix(confusion).layout.hoverdistance == -1
+
+
+def test_a_difference_of_confusions_says_what_moved_and_whether_that_is_good():
+    photos = pd.DataFrame({"label": list("aaaabb"), "predicted_a": list("aabbbb"), "predicted_b": list("aaabab")})
+    chart = figures.confusion_difference(photos, ["a", "b"], "Transfer")
+    assert texts(chart) == ["+25.0", "\u221225.0", "+50.0", "\u221250.0"]
+    assert np.asarray(chart.data[0].z).tolist() == [[0.25, 0.25], [-0.5, -0.5]]  # good is positive
+    assert "right on +0 photos of 6; most changed is b predicted as a, by +50.0 points" in figures.alt_text(chart)
 
 
 def test_a_perfect_model_has_no_most_common_mistake():
