@@ -244,6 +244,11 @@ def stage_model(
         jit_compile=devices.jit_compile(),
     )
     model.optimizer.build(model.trainable_variables)
+    if devices.count() == 1:  # metrics that were built within the first step would have TensorFlow trace it twice
+        model.compute_metrics(
+            None, np.eye(1, len(members), dtype="float32"), np.zeros((1, members.shape[1]), "float32")
+        )
+        model.reset_metrics()
     return model
 
 

@@ -48,9 +48,9 @@ def models(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def address(models, tmp_path_factory):
-    """The address of the app, started for the tests of one file, on a machine without photos."""
+    """The address of the app on a machine without photos, started once for all tests that need nothing else."""
     with running_app(models, tmp_path_factory.mktemp("machine")) as url:
         yield url
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.browser.conftest import running_app
 from tests.fixtures.runs import fake_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -19,8 +20,8 @@ FIND_POINT = """(place) => {
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """A folder with one run and its map: points of a lattice, so that no two lie on each other."""
+def address(tmp_path_factory):
+    """The address of the app with one run and its map: points of a lattice, so that no two lie on each other."""
     from garbage_core.audit.embeddings import Embeddings, save_embeddings
 
     folder = tmp_path_factory.mktemp("models")
@@ -37,7 +38,8 @@ def models(tmp_path_factory):
     )
     y, x = np.divmod(np.arange(len(files)), 6)
     save_embeddings(run, embeddings, pd.DataFrame({"file": files, "x": x, "y": y}))
-    return folder
+    with running_app(folder, tmp_path_factory.mktemp("machine")) as url:
+        yield url
 
 
 def test_a_click_on_a_point_shows_its_photo_and_the_link_keeps_it(open_page, new_tab):

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from garbage_core.cli import main
-from tests.fixtures.disks import fill, needs_rights, needs_tmpfs, small_disk, without_rights
+from tests.fixtures.disks import commands_without_rights, fill, needs_rights, needs_tmpfs, small_disk, without_rights
 from tests.fixtures.networks import miniature_run, picture
 from tests.fixtures.photos import small_dataset, write_folder
 
@@ -75,15 +75,17 @@ def test_closed_folders_of_runs_and_results_are_told(made, tmp_path):
     for folder in (models / "mine", models):
         folder.chmod(0o555)
     before = sorted(models.rglob("*"))
-    for command in (
+    commands = [
         ["embed", "mine", *photos],
         ["audit", "--duplicates-only", *photos],
         ["data", "--statistics", *photos],
+    ]
+    for command, (status, said) in zip(
+        commands, commands_without_rights(*commands, GARBAGE_MODELS=str(models)), strict=True
     ):
-        done = without_rights("-m", "garbage_core", *command, GARBAGE_MODELS=str(models))
-        assert done.returncode == 2, command
-        assert "Permission denied" in done.stderr.strip().splitlines()[-1], command
-        assert "Traceback" not in done.stderr, command
+        assert status == 2, command
+        assert "Permission denied" in said.strip().splitlines()[-1], command
+        assert "Traceback" not in said, command
     assert sorted(models.rglob("*")) == before
 
 

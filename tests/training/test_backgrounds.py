@@ -135,6 +135,7 @@ def test_grounds_follow_from_the_random_numbers_and_nothing_else(photos):
     np.testing.assert_array_equal(used.rows(indices, np.random.default_rng(3), part), again[part])
 
 
+@pytest.mark.slow
 def test_trains_on_other_grounds_and_says_so(photos, tmp_path):
     (tmp_path / "mini.toml").write_text(CONFIG)
     config = load_config(tmp_path / "mini.toml")

@@ -35,6 +35,7 @@ def short(dataset, tmp_path_factory):
     return train(SHORT, dataset, tmp_path_factory.mktemp("models"))
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_the_run_ended(dataset, short):
     longer = train(LONG, dataset, short.path.parent, extend=short)
     columns = [column for column in short.history if column != "seconds"]
@@ -46,6 +47,7 @@ def test_it_goes_on_where_the_run_ended(dataset, short):
     assert longer.info["best_val_macro_f1"] >= short.info["best_val_macro_f1"]
 
 
+@pytest.mark.slow
 def test_stopped_before_the_run_was_taken_over_it_resumes_with_that_run(dataset, short):
     config = dataclasses.replace(LONG, name="stopped")
     Checkpoint.open(short.path.parent / "stopped", config, f"{dataset.fingerprint}/all", resume=False)

@@ -12,24 +12,13 @@ import pytest
 from garbage_core.config.training_config import load_config
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
-from tests.fixtures.disks import fill, needs_rights, needs_tmpfs, small_disk, without_rights
+from tests.fixtures.disks import commands_without_rights, fill, needs_rights, needs_tmpfs, small_disk
 from tests.fixtures.photos import write_colors
+from tests.fixtures.trainings import NETWORK, WHOLE
 
 __all__ = ["small_disk"]
 
-CONFIG = """
-name = "mini"
-filters = 8
-blocks = [1, 1, 1, 1]
-height = 32
-width = 48
-batch_norm_momentum = 0.5
-[[stages]]
-name = "whole"
-epochs = 3
-learning_rate = 0.01
-batch_size = 8
-"""
+CONFIG = NETWORK + WHOLE + 'augmentation = "none"'
 
 
 def setup_module():
@@ -68,6 +57,7 @@ def test_a_disk_with_too_little_space_is_told_before_the_first_epoch(small_disk,
         train(config, load_dataset(photos), small_disk)
 
 
+@pytest.mark.slow
 @needs_tmpfs
 def test_a_disk_that_fills_up_keeps_the_last_good_checkpoint(small_disk, photos, config, tmp_path, monkeypatch):
     """After the first epoch there is no space left for a second one; once there is, the training goes on."""
@@ -120,14 +110,13 @@ def test_a_closed_folder_and_a_file_in_its_place_are_told_before_the_first_epoch
     (tmp_path / "mini.toml").write_text(CONFIG)
     (tmp_path / "closed").mkdir(mode=0o555)
     (tmp_path / "file").write_text("")
-    for place, words in (("closed", "Permission denied"), ("file", "is in the way")):
-        done = without_rights(
-            *("-m", "garbage_core", "train", tmp_path / "mini.toml", "--data-dir", photos, "--out", tmp_path / place)
-        )
-        assert done.returncode == 2
-        assert words in done.stderr.splitlines()[-1]
-        assert "Traceback" not in done.stderr
-        assert "loss" not in done.stderr  # of an epoch
+    given = ["train", tmp_path / "mini.toml", "--data-dir", photos, "--out"]
+    done = commands_without_rights([*given, tmp_path / "closed"], [*given, tmp_path / "file"])
+    for (status, said), words in zip(done, ("Permission denied", "is in the way"), strict=True):
+        assert status == 2
+        assert words in said.splitlines()[-1]
+        assert "Traceback" not in said
+        assert "loss" not in said  # of an epoch
     assert not list((tmp_path / "closed").iterdir())
 
 
@@ -144,6 +133,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_two_trainings_cannot_resume_the_same_run_and_a_killed_one_does_not_keep_it(photos, config, tmp_path):
     arguments = ["train", str(tmp_path / "mini.toml"), "--data-dir", str(photos), "--out", str(tmp_path / "runs")]
     first = subprocess.Popen(

@@ -19,33 +19,9 @@ from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import network_probabilities
 from tests.fixtures.photos import COLORS, write_colors
+from tests.fixtures.trainings import NETWORK, TOP, WHOLE
 
-CONFIG = """
-name = "mini"
-filters = 8
-blocks = [1, 1, 1, 1]
-height = 32
-width = 48
-dropout = 0.1
-batch_norm_momentum = 0.5
-[[stages]]
-name = "whole"
-epochs = 3
-learning_rate = 0.01
-batch_size = 8
-augmentation = "standard"
-ema = 0.5
-[[stages]]
-name = "top"
-train_from = "conv4"
-cached_passes = 2
-probe = 0.1
-train_batch_norms = false
-epochs = 2
-learning_rate = 0.003
-batch_size = 8
-mixup = 0.2
-"""
+CONFIG = NETWORK + "dropout = 0.1" + WHOLE + "ema = 0.5" + TOP
 
 
 def setup_module():

@@ -55,6 +55,7 @@ def test_conv5_learns_the_teachers_features_and_the_rest_stays(photos, tmp_path)
             np.testing.assert_array_equal(was, now)
 
 
+@pytest.mark.slow
 def test_a_stopped_teaching_ends_as_one_that_was_not(photos, tmp_path, monkeypatch):
     whole, teacher = networks()
     losses = teach(whole, teacher, photos, tmp_path / "whole", epochs=3)

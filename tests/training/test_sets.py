@@ -1,5 +1,8 @@
 """Training on several sets: partial labels, hints, and figures for each set."""
 
+import contextlib
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +14,7 @@ from garbage_core.errors import GarbageError
 from garbage_core.evaluation.by_set import by_set
 from garbage_core.evaluation.calibration import fit_temperature, fit_threshold, set_weights
 from tests.fixtures.photos import COLORS, write_colors
-from tests.training.test_loop import CONFIG
+from tests.fixtures.trainings import NETWORK, TOP, WHOLE
 
 CLASSES = tuple(sorted(COLORS))
 
@@ -27,8 +30,8 @@ def setup_module():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A miniature trained on two clean sets and one of hints, half of which are wrong."""
+def trained(tmp_path_factory):
+    """A miniature trained on two clean sets and one of hints, half of which are wrong; and what the training said."""
     root = tmp_path_factory.mktemp("sets")
     for name in ("main", "kitchen", "weak"):
         (root / name).mkdir()
@@ -38,13 +41,19 @@ def run(tmp_path_factory):
     hint = {"blue": "blue_or_red", "red": "yellow", "yellow": "yellow"}
     lines = [f"{color}/{number}.png,{hint[color]}" for color in COLORS for number in range(8)]
     (root / "weak.csv").write_text("\n".join(["file,hint", *lines]))
-    text = CONFIG.split("[[stages]]")[0] + "[[stages]]\n" + CONFIG.split("[[stages]]")[2]
-    text += '[[stages]]\nname = "whole"\nepochs = 3\nlearning_rate = 0.01\nbatch_size = 8\nmixup = 0.2\n'
-    (root / "mini.toml").write_text(text)
+    (root / "mini.toml").write_text(NETWORK + "dropout = 0.1" + TOP + WHOLE + "mixup = 0.2")
     extras = [load_extra_set(str(root / name), CLASSES) for name in ("kitchen", "weak=0.5")]
-    return train(load_config(root / "mini.toml"), load_dataset(root / "main"), root, extras=extras)
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        run = train(load_config(root / "mini.toml"), load_dataset(root / "main"), root, extras=extras)
+    return run, said.getvalue()
 
 
+@pytest.fixture(scope="module")
+def run(trained):
+    return trained[0]
+
+
+@pytest.mark.slow
 def test_val_and_test_of_each_set_are_kept_apart_and_weak_photos_are_never_measured(run):
     assert run.sets == ("trashnet", "kitchen")
     assert len(run.predictions) == 60
@@ -57,6 +66,7 @@ def test_val_and_test_of_each_set_are_kept_apart_and_weak_photos_are_never_measu
     assert list(by_set(run)["set"]) == ["trashnet", "kitchen"]
 
 
+@pytest.mark.slow
 def test_what_is_chosen_on_val_is_chosen_by_the_mean_over_the_sets(run):
     history = pd.read_csv(run.path / "history.csv")
     parts = history[["val_macro_f1_trashnet", "val_macro_f1_kitchen"]]
@@ -64,6 +74,7 @@ def test_what_is_chosen_on_val_is_chosen_by_the_mean_over_the_sets(run):
     assert history["val_macro_f1"].max() > 0.9
 
 
+@pytest.mark.slow
 def test_run_records_its_sets(run):
     recorded = {extra["name"]: extra for extra in run.info["extra_sets"]}
     assert recorded["weak"]["weak"]
@@ -74,19 +85,18 @@ def test_run_records_its_sets(run):
     assert "- weak (24 train; each training photo shown 0.5 times an epoch; hints" in card
 
 
-def test_wrong_hints_are_found_by_the_linear_probe(tmp_path, run, capfd):
-    (tmp_path / "mini.toml").write_text((run.path.parent / "mini.toml").read_text())
-    extras = [load_extra_set(str(run.path.parent / "weak"), CLASSES)]
-    train(load_config(tmp_path / "mini.toml"), load_dataset(run.path.parent / "main"), tmp_path, extras=extras)
-    said = capfd.readouterr().err
+@pytest.mark.slow
+def test_wrong_hints_are_found_by_the_linear_probe(trained):
+    _, said = trained
     assert "of 24 hints are contradicted" in said
     count = int(said.split(" of 24 hints")[0].split()[-1])
     assert 4 <= count <= 12  # the eight red photos called yellow; a miniature may err on a few
 
 
+@pytest.mark.slow
 def test_a_longer_training_may_show_the_same_sets_more_or_less_often(tmp_path, run):
     root = run.path.parent
-    more = '[[stages]]\nname = "more"\nepochs = 1\nlearning_rate = 0.001\nbatch_size = 8\n'
+    more = '\n[[stages]]\nname = "more"\nepochs = 1\nlearning_rate = 0.001\nbatch_size = 8\n'
     (tmp_path / "mini.toml").write_text((root / "mini.toml").read_text() + more)
     config, dataset = load_config(tmp_path / "mini.toml"), load_dataset(root / "main")
     extras = [load_extra_set(str(root / name), CLASSES) for name in ("kitchen=0.5", "weak=0.25")]
