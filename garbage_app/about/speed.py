@@ -13,7 +13,7 @@ from garbage_app.cache import run_key
 from garbage_app.classifiers import classifier_of, usable_runs
 from garbage_app.widgets.charts import drawn, show
 from garbage_core.errors import GarbageError
-from garbage_core.figures.comparison import goals_of_speed, times_per_photo
+from garbage_core.figures.speed import goals_of_speed, times_per_photo
 from garbage_core.runs.run import Run, models_dir
 from garbage_core.utils.text import count, escape
 
@@ -84,7 +84,7 @@ def write_goals() -> None:
 
 
 def goals() -> list[tuple[str, str, str, float, bool]]:
-    """Returns the rows of `figures.comparison.goals_of_speed`; none if there are none, or of earlier versions."""
+    """Returns the rows of `figures.speed.goals_of_speed`; none if there are none, or of earlier versions."""
     try:
         content = json.loads((models_dir() / "studies" / "bench.json").read_text("utf-8"))
         return [_goal(row) for row in content["rows"] if row["goal"] and row.get("bound")]

@@ -237,12 +237,8 @@ def stage_model(
     if len(members) > members.shape[1]:
         loss = partial_labels.loss(config.imbalance, members, config.label_smoothing)
         metrics = [partial_labels.Resolved(metric, members) for metric in metrics]
-    model.compile(
-        make_optimizer(config, stage, len(batches)),
-        loss,
-        metrics=metrics,
-        jit_compile=devices.jit_compile(),
-    )
+    optimizer = make_optimizer(config, stage, len(batches))
+    model.compile(optimizer, loss, metrics=metrics, jit_compile=devices.jit_compile())
     model.optimizer.build(model.trainable_variables)
     if devices.count() == 1:  # metrics that were built within the first step would have TensorFlow trace it twice
         model.compute_metrics(

@@ -449,7 +449,7 @@ def test_percent_is_written_one_way():
 
 def test_goals_of_speed_say_which_are_missed_and_end_where_the_axis_does():
     rows = [("First answer", "4.7 s", "at most 5 s", 0.94, True), ("A photo", "0.9", "at most 0.25", 3.6, False)]
-    from garbage_core.figures.comparison import goals_of_speed
+    from garbage_core.figures.speed import goals_of_speed
 
     chart = goals_of_speed(rows)
     assert list(chart.data[0].x) == [94.0, chart.layout.xaxis.range[1]]
