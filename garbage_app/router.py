@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
 
+from garbage_app.evaluation.view import note_page
 from garbage_app.garbage_collector import settle
 from garbage_app.photo_download import start_download
 from garbage_app.steps import CLOSING, STEPS, menu_title, page_file
@@ -80,6 +81,7 @@ def route() -> None:
         }
     )
     forget_photos_elsewhere(chosen.url_path)
+    note_page(chosen.url_path)
     routed = _ROUTED.set(True)
     try:
         # One column of content: on a wide screen lines stay short enough to read, on a phone it takes all there is.

@@ -9,9 +9,11 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.evaluation import selection as sel
+from garbage_app.evaluation.map_click import follow_clicks_on_map
 from garbage_app.evaluation.per_class import write_areas, write_class_table
 from garbage_app.evaluation.photos import caption, in_words, where_in_words, write_mistakes, write_photos
 from garbage_app.evaluation.tables import SliceTables, curve_tables, slice_files, slice_tables, slices_of
+from garbage_app.evaluation.view import keep_view
 from garbage_app.widgets.charts import drawn, is_dark, show
 from garbage_app.widgets.choosers import choose_metric
 from garbage_app.widgets.photo_grid import choose_order, in_order, photo_pages
@@ -41,7 +43,7 @@ def write_bench(runs: list[Run], run: Run, split: str, name: str, other: Run | N
     # The choosers of the cell stand above the photos, but all charts need to know what was chosen.
     line = st.container(horizontal=True, vertical_alignment="center", gap="small")
     with line:
-        said = st.container()
+        said = st.container(width=300)
         chosen = sel.read_selection(run.classes, *sel.choose_cell(run.classes))
         order = choose_order(label_visibility="collapsed", width=190)
         st.button("Clear", on_click=sel.clear, disabled=chosen.is_default, icon=":material/filter_alt_off:")
@@ -66,6 +68,7 @@ def write_bench(runs: list[Run], run: Run, split: str, name: str, other: Run | N
         photos = in_order(photos, order)
         show_key = f"{run.name}-{split}-{name}-{hash(chosen)}-{order}"
         photo_pages(photos, lambda row: caption(row, run.classes), show_key, PHOTOS_IN_ROW, NARROWEST)
+    keep_view()
     theirs = _other_tables(other, split, name, files)
     with st.expander("These photos as a table"):
         write_photos(photos, run.classes, other, theirs.photos if theirs else None)
@@ -147,6 +150,7 @@ def _write_map(
     standing = set(tables.photos.loc[keep, "file"])
     draw = partial(photo_map, points, list(run.classes), "class", None, standing, chosen.area, HEIGHT)
     show(drawn(draw, sel.MAP, whose, *key), sel.MAP, data=points, on_select=sel.follow_map, lasso=True)
+    follow_clicks_on_map()
 
 
 def _places(runs: list[Run], run: Run, name: str) -> tuple[pd.DataFrame, Run] | None:

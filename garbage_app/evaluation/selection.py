@@ -4,6 +4,7 @@ Each chart shows the photos that the others select, so that a second selection n
 grid shows those that all select.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,7 @@ def choose_cell(classes: tuple[str, ...]) -> tuple[str, str]:
         ("Predicted class", "predicted", [WRONG, PREDICTED, *classes]),
     ):
         keep_valid(key, options)
-        look: dict[str, Any] = {"label_visibility": "collapsed", "width": 175}
+        look: dict[str, Any] = {"label_visibility": "collapsed", "width": 165}
         chosen.append(st.selectbox(title, options, key=key, bind="query-params", **look))
     return chosen[0], chosen[1]
 
@@ -91,15 +92,18 @@ def follow_curve() -> None:
 
 
 def follow_map() -> None:
-    """Takes over a lasso around points, or a click on one, which is a lasso around it."""
-    chosen = st.session_state[MAP].selection
-    if chosen.lasso:
-        corners = list(zip(chosen.lasso[0]["x"], chosen.lasso[0]["y"], strict=True))
+    """Takes over a lasso around points."""
+    if lasso := st.session_state[MAP].selection.lasso:
+        corners = list(zip(lasso[0]["x"], lasso[0]["y"], strict=True))
         step = -(-len(corners) // _MOST_CORNERS)
         _set_area(corners[::step])
-    elif chosen.points:
-        x, y = chosen.points[0]["x"], chosen.points[0]["y"]
-        _set_area([(x - 0.5, y - 0.5), (x + 0.5, y - 0.5), (x + 0.5, y + 0.5), (x - 0.5, y + 0.5)])
+
+
+def follow_point(place: Sequence[float] | None) -> None:
+    """Takes over a click on the point at (x, y) of the map, as a lasso closely around it."""
+    if place:
+        (x, y), half = place, 0.5
+        _set_area([(x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)])
 
 
 def clear() -> None:

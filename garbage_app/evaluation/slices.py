@@ -20,7 +20,7 @@ def choose_slice(run: Run, split: str) -> str:
     keep_valid("slice", names)
     meanings = " ".join(f"{part.title}: {part.meaning}" for name, part in SLICES.items() if name in names)
     return st.selectbox(
-        "Slice", names, format_func=slice_title, key="slice", bind="query-params", width=200, help=meanings
+        "Slice", names, format_func=slice_title, key="slice", bind="query-params", width=180, help=meanings
     )
 
 

@@ -44,6 +44,7 @@ def choose_run(runs: Sequence[Run], label: str = "Model", key: str = "run", defa
     start = default if default in by_name else names[-1]
     if len(names) == 1:
         return runs[0]
+    keep_valid(key, names)
 
     def title(name: str) -> str:
         return by_name[name].title
@@ -67,6 +68,7 @@ def choose_split(run: Run, key: str = "split") -> str:
     """Lets the reader choose among the splits a run has predictions for; test first."""
     there: set[str] = set(run.predictions["split"])
     splits: list[str] = [name for name in ("test", "val", "train") if name in there] or sorted(there)
+    keep_valid(key, splits)
     return st.segmented_control(
         "Split",
         splits,

@@ -259,6 +259,20 @@ def test_a_point_of_a_curve_and_a_cell_select_together(place, made):
     assert "curve" not in app.query_params
 
 
+def test_the_selection_is_there_again_after_another_page(place):
+    app = open_page("evaluation", true="jar", predicted="jar", run="Scratch", order="By file name")
+    before = tiles(app)
+    app.switch_page("pages/data.py").run()
+    for name in list(app.query_params):
+        del app.query_params[name]
+    app.switch_page("pages/evaluation.py").run()
+    assert not app.exception
+    assert [app.selectbox(key=key).value for key in ("true", "predicted", "order")] == ["jar", "jar", "name"]
+    assert tiles(app) == before
+    app.button[0].click().run()
+    assert app.selectbox(key="true").value == "Any class"
+
+
 def test_a_lasso_selects_what_it_surrounds(place, made):
     run = load_run("transfer", place / "models")
     files = run.predictions["file"].tolist()

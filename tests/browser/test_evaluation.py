@@ -104,6 +104,9 @@ def test_a_cell_of_the_matrix_leads_to_its_photos_and_these_to_their_heat_maps(o
     page.get_by_role("link", name="Heat maps").first.click()
     page.get_by_role("heading", name="Which part of the photo decides?").wait_for()
     assert re.search(r"file=(\w+)(/|%2F)\1\d+\.jpg", page.url)
+    page.go_back()
+    shows(page, files)
+    assert f"true={label}&predicted={predicted}" in page.url
     # The address alone gives the same view to somebody else.
     page.goto(address)
     shows(page, files)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.browser.conftest import running_app
+from tests.browser.test_browser import PHONE
 from tests.fixtures.runs import fake_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -58,3 +59,15 @@ def test_a_click_on_a_point_shows_its_photo_and_the_link_keeps_it(open_page, new
     again = new_tab()
     again.goto(page.url)
     again.get_by_text(file.rpartition("/")[2], exact=False).last.wait_for()
+
+
+@pytest.mark.parametrize("window", [{}, PHONE], ids=["click", "tap"])
+def test_a_point_of_the_bench_s_map_is_selected_by_a_click_or_a_finger_beside_it(open_page, window):
+    page = open_page("evaluation", **window)
+    page.locator(".st-key-feature-map .nsewdrag").first.wait_for(state="attached")
+    page.locator(".st-key-feature-map").first.scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)  # until the page has stopped moving
+    left, top, file = page.evaluate(FIND_POINT.replace("photo-map", "feature-map"), 2)
+    (page.touchscreen.tap if window else page.mouse.click)(left + 6, top + 6)
+    page.wait_for_function("new URL(location).searchParams.has('area')")
+    page.get_by_text(file.rpartition("/")[2]).last.wait_for()
