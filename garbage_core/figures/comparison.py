@@ -237,7 +237,7 @@ def confusion_difference(
     gained = int(np.trace(after - before))
     alt = f"Difference of two confusion matrices: {title_b} is right on {gained:+,} photos of {number(before.sum())}"
     if moved.any():
-        i, j = np.unravel_index(np.abs(moved).argmax(), moved.shape)
+        i, j = divmod(int(np.abs(moved).argmax()), len(names))
         alt += f"; most changed is {names[i]} predicted as {names[j]}, by {signed(100 * moved[i, j])} points"
     values = pd.DataFrame(np.abs(moved), names, names)
     greatest = float(np.abs(moved).max(initial=0)) or 1.0
