@@ -218,7 +218,7 @@ def confusion_difference(
     """
     names = list(map(str, classes))
     a, b = (
-        pd.crosstab(photos["label"], photos[f"predicted_{side}"]).reindex(index=classes, columns=classes, fill_value=0)
+        pd.crosstab(photos["label"], photos[f"predicted_{side}"]).reindex(index=names, columns=names, fill_value=0)
         for side in "ab"
     )
     before, after = a.to_numpy(), b.to_numpy()
@@ -237,8 +237,10 @@ def confusion_difference(
     gained = int(np.trace(after - before))
     alt = f"Difference of two confusion matrices: {title_b} is right on {gained:+,} photos of {number(before.sum())}"
     if moved.any():
-        i, j = np.unravel_index(np.abs(moved).argmax(), moved.shape)
-        alt += f"; most changed is {names[i]} predicted as {names[j]}, by {signed(100 * moved[i, j])} points"
+        row, column = divmod(int(np.abs(moved).argmax()), len(names))
+        alt += (
+            f"; most changed is {names[row]} predicted as {names[column]}, by {signed(100 * moved[row, column])} points"
+        )
     values = pd.DataFrame(np.abs(moved), names, names)
     greatest = float(np.abs(moved).max(initial=0)) or 1.0
     title = f"True class, points of{NBSP}its photos"
