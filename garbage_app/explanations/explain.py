@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     from garbage_core.inference.classifier import Prediction
 
 
+SAID = "explained"  # in the session's state: digest of the photo, answer, and what it rests on
+
+
 class Explanation:
     """A photo with all that is computed for it: what is there, and the jobs for the rest."""
 
@@ -129,8 +132,13 @@ def explain(photo: Photo, runs: list[Run], choice: Choice, place: "DeltaGenerato
     Raises:
         GarbageError: If the photo cannot be read.
     """
-    with place, st.spinner("Classifying the photo" if all(map(is_loaded, runs)) else "Loading the models"):
+    digest, *said = st.session_state.get(SAID, ("",))
+    if digest == photo.digest:  # drawn anew, because a result has arrived: what stood there stays
+        answer(place, *said)
         found = Explanation(photo, runs, choice)
+    else:
+        with place, st.spinner("Classifying the photo" if all(map(is_loaded, runs)) else "Loading the models"):
+            found = Explanation(photo, runs, choice)
     if not found.explained:
         answer(place, "No model can explain this.")
         with main:
@@ -146,11 +154,11 @@ def explain(photo: Photo, runs: list[Run], choice: Choice, place: "DeltaGenerato
     faithful = {run.name: found.faithfulness(run, choice) for run in found.explained}
     results = {run.title: result.verdict for run in found.explained if (result := faithful[run.name][0])}
     tested = conclusion(results) if len(results) == len(found.explained) else ""
-    answer(
-        place,
-        predictions_in_words(found.explained, found.predictions, choice.label),
-        f"{tested} {note(choice.method, choice.stack, list(heats.values()))}".strip(),
-    )
+    sentence = predictions_in_words(found.explained, found.predictions, choice.label)
+    about = f"{tested} {note(choice.method, choice.stack, list(heats.values()))}".strip()
+    answer(place, sentence, about)
+    if not photo.private:
+        st.session_state[SAID] = photo.digest, sentence, about
     with main:
         shown = (photo, found.preview, choice.method, not choice.needs_gradient, found.runs, found.labels)
         show_exhibit(Exhibit(*shown, heats, found.notes))
