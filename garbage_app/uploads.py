@@ -83,6 +83,14 @@ def release_files() -> None:
         forget_refusal(context.session_id)
 
 
+@st.fragment(run_every="24h")
+def run_on_reconnection() -> None:
+    """Has the browser run its page again once it has found a server that was away.
+
+    It does so only for pages that have a fragment with an interval; others stay as they are, with what has gone.
+    """
+
+
 def say_what_was_lost() -> None:
     """Says in a line which uploads the server has refused, or has lost because their session ended.
 
