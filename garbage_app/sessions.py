@@ -44,7 +44,8 @@ def end_with_connection(server: "Runtime") -> None:
     Has to be called on the server's event loop.
     """
     manager: Any = server._session_mgr
-    loop, disconnect, ends = asyncio.get_running_loop(), manager.disconnect_session, {}
+    loop, disconnect = asyncio.get_running_loop(), manager.disconnect_session
+    ends: dict[str, asyncio.TimerHandle] = {}
 
     def end(session: Any) -> None:
         ends.pop(session.id, None)
@@ -90,11 +91,13 @@ class Refusal:
         files: How many.
         reason: Why, and what to do, as a sentence.
         when: Time of the last one, in seconds of `time.monotonic`.
+        is_said: Whether the page has said so.
     """
 
     files: int
     reason: str
     when: float
+    is_said: bool = False
 
 
 _refused: dict[str, Refusal] = {}  # by session
@@ -103,7 +106,10 @@ _refused: dict[str, Refusal] = {}  # by session
 def refusal_of(session_id: str) -> str | None:
     """Returns a line about the uploads of a session that were refused last, or None."""
     refusal = _refused.get(session_id)
-    return refusal and f"{count(refusal.files, 'photo')} could not be taken: {refusal.reason}"
+    if refusal is None:
+        return None
+    refusal.is_said = True
+    return f"{count(refusal.files, 'photo')} could not be taken: {refusal.reason}"
 
 
 def forget_refusal(session_id: str) -> None:
@@ -187,9 +193,15 @@ def _note(server: "Runtime", session_id: str, reason: str) -> None:
 
 
 def _say(server: "Runtime", session_id: str, when: float) -> None:
-    session, refusal = server.get_app_session(session_id), _refused.get(session_id)
-    if session and refusal and refusal.when == when:
-        session.request_rerun(None)
+    """Runs a session's page again for what was refused, unless the browser has done so, for other photos say."""
+    session: Any = server.get_app_session(session_id)
+    refusal = _refused.get(session_id)
+    if session is None or refusal is None or refusal.when != when or refusal.is_said:
+        return
+    if session._scriptrunner is None:
+        session.request_rerun(session._client_state)  # as the page was drawn last
+    else:  # a run that is interrupted loses what the browser sent for it
+        asyncio.get_running_loop().call_later(_SETTLE, _say, server, session_id, when)
 
 
 def _noting_the_end(receive: "Receive") -> "Receive":

@@ -23,7 +23,9 @@ class Manager:
             id=name,
             shutdown=lambda: None,
             session_state={"photo": b"x"},
-            request_rerun=lambda _: self.reruns.append(name),
+            _scriptrunner=None,
+            _client_state="as drawn",
+            request_rerun=lambda state: self.reruns.append((name, state)),
         )
         self.active[name] = self.known[name] = SimpleNamespace(session=session)
         return session
@@ -111,7 +113,7 @@ def test_a_session_may_have_the_server_hold_so_many_bytes(server, monkeypatch):
     assert (
         said == "2 photos could not be taken: one visitor may give 200 files and 40 MB at once. Take some away first."
     )
-    assert server._session_mgr.reruns == ["a"]  # once, so that the page says it
+    assert server._session_mgr.reruns == [("a", "as drawn")]  # once, so that the page says it
     server.uploaded_file_mgr.remove_file("a", "0")
     assert asyncio.run(upload(app, "a", "5", 12 * MEGABYTE)) == 204
 
