@@ -112,14 +112,16 @@ def say_what_was_lost() -> None:
         known |= lost
     elif len(files) > len(lost):
         known = st.session_state[_LOST] = set()
-    if known:
-        st.warning(
-            f"The connection to the server was lost, and with it {count(len(known), 'photo')} that you gave: "
-            "give them again.",
-            icon=":material/sync_problem:",
-        )
-    if refusal := refusal_of(context.session_id):
-        st.warning(refusal, icon=":material/block:")
+    refusal = refusal_of(context.session_id)
+    with st.empty():  # always there, so that nothing below it is drawn anew
+        if known:
+            st.warning(
+                f"The connection to the server was lost, and with it {count(len(known), 'photo')} that you gave: "
+                "give them again.",
+                icon=":material/sync_problem:",
+            )
+        elif refusal:
+            st.warning(refusal, icon=":material/block:")
 
 
 # Photos of this session

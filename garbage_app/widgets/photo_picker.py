@@ -35,7 +35,9 @@ def pick_photo(runs: list[Run]) -> Photo | None:
     """
     here = dataset_or_none() is not None
     first = "Data set" if here or "file" in st.query_params else "Drawing"
-    source = st.radio("Photo", SOURCES, index=SOURCES.index(first), key="photo", bind="query-params", on_change=release_files)
+    source = st.radio(
+        "Photo", SOURCES, index=SOURCES.index(first), key="photo", bind="query-params", on_change=release_files
+    )
     if source == "Own photo":
         file = st.file_uploader(
             "One object, as large as it will go",
