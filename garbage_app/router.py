@@ -22,7 +22,7 @@ from garbage_app.garbage_collector import settle
 from garbage_app.photo_download import start_download
 from garbage_app.steps import CLOSING, STEPS, menu_title, page_file
 from garbage_app.theme import follow_theme
-from garbage_app.uploads import forget_photos_elsewhere, keep_in_memory
+from garbage_app.uploads import forget_photos_elsewhere, keep_in_memory, run_on_reconnection, say_what_was_lost
 from garbage_app.widgets.next_step import next_step
 from garbage_app.widgets.page_header import EndOfPage
 from garbage_core.data.worker_processes import use_processes
@@ -88,6 +88,8 @@ def route() -> None:
         with st.container(horizontal_alignment="center", gap=None):
             follow_theme()
             with st.container(width=1100):
+                run_on_reconnection()
+                say_what_was_lost()
                 with _ending_early():
                     chosen.run()
                 next_step(chosen.url_path)

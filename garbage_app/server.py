@@ -14,6 +14,7 @@ from PIL import Image
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
+from garbage_app.sessions import HeldUploads
 from garbage_core.errors import GarbageError
 
 if TYPE_CHECKING:
@@ -29,9 +30,14 @@ HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
     """Prepares everything that the first visitor would wait for, in a thread: the port opens meanwhile."""
+    from streamlit import runtime
+
+    from garbage_app.sessions import end_with_connection
     from garbage_app.uploads import keep_in_memory
 
     keep_in_memory()  # before anything can be uploaded
+    if runtime.exists():
+        end_with_connection(runtime.get_instance())
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
     yield {}
 
@@ -99,4 +105,4 @@ class SafeHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-MIDDLEWARE = (Middleware(SafeHeaders), Middleware(CompressedScripts))
+MIDDLEWARE = (Middleware(SafeHeaders), Middleware(CompressedScripts), Middleware(HeldUploads))

@@ -9,6 +9,7 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.augmentation.words import range_in_words
+from garbage_app.uploads import widget_key
 from garbage_app.widgets.drawings import drawing
 from garbage_app.widgets.gallery import TILE, dataset_or_none
 from garbage_core.data.images import decode_image, fit_canvas
@@ -41,7 +42,7 @@ class Batch:
 def choose_photo() -> Batch:
     """Lets the reader upload a photo; otherwise it is one of the data set, or a drawing where that is not here."""
     dataset = dataset_or_none()
-    file = st.file_uploader("Your own photo", key="augment_file", max_upload_size=25)
+    file = st.file_uploader("Your own photo", key=widget_key("augment_file"), max_upload_size=25)
     samples = [drawing(0), drawing(1)]
     if dataset is not None:
         turn = st.session_state.setdefault("augment_sample", 0)

@@ -7,7 +7,15 @@ import streamlit as st
 from garbage_app.classify.anywhere import take_from_anywhere
 from garbage_app.classify.examples import EXAMPLE, example_photo
 from garbage_app.photo import Photo, photo_of
-from garbage_app.uploads import drop_kept_photo, forget_photos, kept_photo, within_rate
+from garbage_app.uploads import (
+    drop_kept_photo,
+    empty_widgets,
+    forget_photos,
+    kept_photo,
+    release_files,
+    widget_key,
+    within_rate,
+)
 from garbage_core.data.walking import is_litter
 from garbage_core.runs.run import Run
 
@@ -29,7 +37,7 @@ def choose_photos(runs: list[Run]) -> list[Photo]:
         required=True,
         label_visibility="collapsed",
         key="source",
-        on_change=_begin_anew,
+        on_change=_change_source,
     )
     photos = _taken() if source == "Camera" else _uploaded(folder=source == "Folder")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -43,7 +51,7 @@ def choose_photos(runs: list[Run]) -> list[Photo]:
 
 def ask_for_another() -> None:
     """Forgets all photos and empties the widgets they came from."""
-    st.session_state["intake"] = st.session_state.get("intake", 0) + 1
+    empty_widgets()
     st.query_params.pop(EXAMPLE, None)
     forget_photos()
 
@@ -60,17 +68,17 @@ def _begin_anew() -> None:
     drop_kept_photo()
 
 
-def _key(name: str) -> str:
-    """Returns the key of a widget; another one is an empty widget."""
-    turn = st.session_state.get("intake", 0)
-    return f"{name}-{turn}" if turn else name
+def _change_source() -> None:
+    """Forgets what was chosen before: the widget that holds it is drawn no more."""
+    _begin_anew()
+    release_files()
 
 
 def _taken() -> list[Photo]:
     # Not as wide as the page: the prediction should be seen without scrolling.
     shot = st.camera_input(
         "Hold one object in front of the camera",
-        key=_key("camera"),
+        key=widget_key("camera"),
         resolution="720p",
         width=640,
         on_change=_begin_anew,
@@ -79,7 +87,7 @@ def _taken() -> list[Photo]:
 
 
 def _uploaded(folder: bool) -> list[Photo]:
-    key = _key("folder" if folder else "files")
+    key = widget_key("folder" if folder else "files")
     files = st.file_uploader(
         "All photos of a folder, one object per photo" if folder else "Drop photos of waste here, one object per photo",
         accept_multiple_files="directory" if folder else True,

@@ -8,7 +8,7 @@ from PIL import Image
 
 from garbage_app import cache
 from garbage_app.photo import Photo, photo_of
-from garbage_app.uploads import kept_photo
+from garbage_app.uploads import kept_photo, release_files, widget_key
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_app.widgets.drawings import named_drawing
 from garbage_app.widgets.gallery import dataset_or_none, offer_download
@@ -35,11 +35,13 @@ def pick_photo(runs: list[Run]) -> Photo | None:
     """
     here = dataset_or_none() is not None
     first = "Data set" if here or "file" in st.query_params else "Drawing"
-    source = st.radio("Photo", SOURCES, index=SOURCES.index(first), key="photo", bind="query-params")
+    source = st.radio(
+        "Photo", SOURCES, index=SOURCES.index(first), key="photo", bind="query-params", on_change=release_files
+    )
     if source == "Own photo":
         file = st.file_uploader(
             "One object, as large as it will go",
-            key="own_photo",
+            key=widget_key("own_photo"),
             max_upload_size=MAX_BYTES // 2**20,
             help="JPEG, PNG, WebP, HEIC, AVIF, GIF, BMP or TIFF. The photo stays in memory and is never stored.",
         )

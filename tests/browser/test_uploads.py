@@ -1,9 +1,17 @@
-"""A photo that is uploaded to a fresh server is never written to disk, whichever page its first visitor opens."""
+"""A photo that is uploaded to a fresh server is never written to disk, whichever page its first visitor opens.
+
+It goes with its session, a session may give so many, and a page tells if they were lost.
+"""
 
 import os
 import re
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -29,39 +37,135 @@ sys.addaudithook(watch)
 """
 
 
-@pytest.fixture
-def photo(tmp_path):
-    """A photo of 16 MB."""
-    path = tmp_path / "large.bmp"
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (2300, 2400, 3), dtype=np.uint8)).save(path)
+# Page, and what shows that it is done with an uploaded photo.
+PAGES = {
+    "": "h1:has-text('%')",
+    "classify": "h1:has-text('%')",
+    "explanations?photo=Own+photo": "[data-testid=stImage] img",
+    "augmentation": "[data-testid=stImage] img",
+}
+
+
+def large(path: Path, seed: int = 0) -> Path:
+    """Writes a photo of 16 MB."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (2300, 2400, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
     assert path.stat().st_size > 16_000_000
     return path
 
 
 @pytest.fixture
+def photos(tmp_path):
+    """Photos of 16 MB each."""
+    return [large(tmp_path / f"large{number}.bmp", number) for number in range(3)]
+
+
+@pytest.fixture
 def watched(models, tmp_path, monkeypatch):
-    """The address of an app that nobody has visited yet, and the file that says what it wrote to temporary files."""
+    """The address of an app that nobody has visited yet, its temporary folder, and what was opened in that to write."""
     for name in ("temporary", "start", "place"):
         (tmp_path / name).mkdir()
     log = tmp_path / "opened.txt"
+    log.touch()
     (tmp_path / "start" / "sitecustomize.py").write_text(WATCH)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "start"), prepend=os.pathsep)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setenv("WATCH_LOG", str(log))
     with running_app(models, tmp_path / "place") as url:
-        yield url, log
+        yield url, tmp_path / "temporary", log
 
 
-@pytest.mark.parametrize("page", ["", "explanations?photo=Own+photo", "augmentation"])
-def test_an_upload_stays_in_memory_on_the_first_page_that_is_opened(new_tab, watched, photo, page):
-    url, log = watched
+def open_for_writing() -> set[str]:
+    """Returns the files that the app and its processes hold open to write, but for the log of the app itself."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "chrom" in process.name():
+                continue
+            found |= {file.path for file in process.open_files() if set(getattr(file, "mode", "w")) & set("wa+")}
+        except psutil.Error:  # it has just ended
+            continue
+    return {path for path in found if not path.endswith("log.txt")}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_upload_stays_in_memory_on_the_first_page_that_is_opened(new_tab, watched, photos, page):
+    url, folder, log = watched
     tab = new_tab()
     tab.goto(f"{url}/{page}")
     tab.wait_for_selector("input[type=file]", state="attached")
-    before = log.read_text() if log.exists() else ""
+    before, opened, there = log.read_text(), open_for_writing(), set(folder.rglob("*"))
     with tab.expect_response(lambda answer: answer.request.method == "PUT") as uploaded:
-        tab.set_input_files("input[type=file]", photo)
+        tab.set_input_files("input[type=file]", photos[0])
     assert uploaded.value.ok
-    written = (log.read_text() if log.exists() else "")[len(before) :]
+    assert open_for_writing() <= opened
+    tab.wait_for_selector(PAGES[page])
+    written = log.read_text()[len(before) :]
     # TensorFlow writes code of its own while the server's networks load; each file after a look at its folder.
     assert re.sub(r".*\n.*/__autograph_generated_file\w+\.py\n", "", written) == ""
+    assert open_for_writing() <= opened
+    new = {path for path in set(folder.rglob("*")) - there if path.is_file() and "autograph" not in path.name}
+    assert new == set()
+
+
+def status(address: str) -> int:
+    """Returns the status that a server answers with."""
+    try:
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def give(tab, files) -> None:
+    """Opens no page but gives it files, and waits for the answer."""
+    tab.wait_for_selector("input[type=file]", state="attached")
+    tab.set_input_files("input[type=file]", files)
+
+
+def test_uploads_have_a_limit_and_go_with_their_session(new_tab, models, tmp_path, photos, monkeypatch):
+    monkeypatch.setenv("GARBAGE_UPLOADS_MB", "70")
+    with running_app(models, tmp_path) as url:
+        tab = new_tab()
+        tab.goto(url)
+        give(tab, photos)
+        line = tab.get_by_text("could not be taken")
+        line.wait_for()
+        assert line.inner_text() == (
+            "1 photo could not be taken: one visitor may give 200 files and 35 MB at once. Take some away first."
+        )
+        second, third = new_tab(), new_tab()
+        second.goto(url)
+        give(second, photos[:2])
+        second.wait_for_selector("text=2 files")
+        third.goto(url)
+        give(third, photos[:1])
+        third.get_by_text("the server holds as many photos of its visitors as it can").wait_for()
+        picture = tab.locator("[data-testid=stImage] img[src*='/media/']").first
+        picture.wait_for()
+        shown = picture.get_attribute("src")
+        address = shown if shown.startswith("http") else url + shown
+        assert status(address) == 200
+        tab.context.close()
+        end = time.monotonic() + 25
+        while status(address) == 200 and time.monotonic() < end:
+            time.sleep(0.5)
+        assert status(address) == 404
+        give(third, photos[:1])  # what the first held is free
+        third.get_by_text("could not be taken").wait_for(state="detached")
+        third.wait_for_selector(PAGES[""])
+
+
+@pytest.mark.parametrize("page", ["", "explanations?photo=Own+photo", "augmentation"])
+def test_a_page_says_which_photos_a_server_lost_that_was_started_again(new_tab, models, tmp_path, photos, page):
+    with running_app(models, tmp_path) as url:
+        tab = new_tab()
+        tab.goto(f"{url}/{page}")
+        give(tab, photos[0])
+        tab.wait_for_selector(PAGES[page])
+    with running_app(models, tmp_path, int(url.rpartition(":")[2])):
+        tab.get_by_text("with it 1 photo that you gave: give them again").wait_for()
+        tab.get_by_text("large0.bmp").first.wait_for(state="detached")
+        give(tab, photos[1])
+        tab.get_by_text("give them again").wait_for(state="detached")
+        assert tab.get_by_text("large1.bmp").count() > 0
