@@ -51,9 +51,9 @@ def file_key(path: Path) -> tuple:
 
 
 def run_key(run: Run) -> tuple:
-    """Returns what tells a run from every other, and from itself before one of its files was written anew."""
+    """Returns what tells a run from every other, and from itself with other files or on other photos."""
     files = [run.path / name for name in (RUN_FILE, HISTORY_FILE, PREDICTIONS_FILE)]
-    return tuple(map(file_key, [*files, run.ood_path]))
+    return (run.info.get("data_fingerprint"), *map(file_key, [*files, run.ood_path]))
 
 
 # By type, or by a type's full name where its module is not needed to draw the first page.
@@ -62,6 +62,7 @@ HASH_FUNCS: dict[str | type, Callable[[Any], Any]] = {
     Photo: lambda photo: photo.digest,
     PosixPath: file_key,
     WindowsPath: file_key,
+    "garbage_core.inference.scoring.ScoredRun": run_key,
     "garbage_core.data.dataset.Dataset": lambda dataset: dataset.fingerprint,
 }
 

@@ -8,8 +8,7 @@ from garbage_app.augmentation.backgrounds import worth_in_words, write_backgroun
 from garbage_app.augmentation.preview import choose_photo, write_pipeline, write_transformations
 from garbage_app.augmentation.words import pipeline_in_words, trained_with, versions_in_words
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.choosers import shared_runs
-from garbage_app.widgets.gallery import dataset_or_none
+from garbage_app.subject import dataset_or_none, shared_runs
 from garbage_app.widgets.page_header import answer, needs_tensorflow, question, to_try
 
 ensure_routed()

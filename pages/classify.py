@@ -9,16 +9,17 @@ from garbage_app.classify.many_photos import write_batch
 from garbage_app.classify.one_photo import write_prediction
 from garbage_app.classify.photo_input import ask_for_another, choose_photos
 from garbage_app.router import ensure_routed
+from garbage_app.subject import all_runs
 from garbage_app.uploads import forget_photos
-from garbage_app.widgets.choosers import runs_or_stop, shared_runs
+from garbage_app.widgets.choosers import runs_that_answer
 
 ensure_routed()
 
-if not usable_runs(shared_runs()):
-    write_title(shared_runs())
+if not usable_runs(all_runs()):
+    write_title(all_runs())
 top, middle = st.container(), st.container()  # the verdict stands above the input it comes from
 with middle:
-    runs = choose_models(runs_or_stop())
+    runs = choose_models(runs_that_answer())
     heading = st.empty()
     photos = choose_photos(runs)
     if photos:

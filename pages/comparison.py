@@ -10,15 +10,15 @@ from garbage_app.comparison.pair_explorer import explore_pair
 from garbage_app.comparison.settings import write_settings
 from garbage_app.results import comparison_of
 from garbage_app.router import ensure_routed
+from garbage_app.subject import shared_runs
 from garbage_app.training.learning_curves import write_training
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_split, runs_or_stop
 from garbage_app.widgets.page_header import answer, question, to_try
-from garbage_core.runs.run import list_runs
 from garbage_core.utils.text import escape
 
 ensure_routed()
 
-names = {run.name for run in list_runs()}
+names = {run.name for run in shared_runs()}
 place = question(
     "What is pretraining worth?" if {"scratch", "transfer"} <= names else "Which model is better?", "comparison"
 )
@@ -46,9 +46,8 @@ else:
         + (" Both learned from these very photos, so this does not measure how good they are." * (split == "train")),
     )
     write_best_recipes(runs, pair, split)
-    to_try(
-        "open *Photo by photo* and click *only one right*: what do the photos have in common that pretraining saves?"
-    )
+    saved = "that pretraining saves" if {"scratch", "transfer"} <= names else "that one of them predicts wrongly"
+    to_try(f"open *Photo by photo* and click *only one right*: what do the photos have in common {saved}?")
     result, photos, curves, costs = st.tabs(
         ["Result", "Photo by photo", "Learning curves", "Costs"], key="view", on_change="rerun", bind="query-params"
     )

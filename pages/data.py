@@ -8,14 +8,14 @@ from garbage_app.data.photo_statistics import write_statistics
 from garbage_app.data.samples import write_samples
 from garbage_app.data.splits import photos_by_split, unevenness, write_problems, write_source
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.choosers import shared_runs
-from garbage_app.widgets.gallery import dataset_or_none
+from garbage_app.subject import check_dataset, dataset_or_none, shared_runs
 from garbage_app.widgets.page_header import answer, question, to_try
 from garbage_core.data.dataset import split_counts
 
 ensure_routed()
 
 place = question("What is in the data?", "data")
+check_dataset()
 dataset, runs = dataset_or_none(), shared_runs()
 photos, source = photos_by_split(dataset, runs)
 present = list(photos["label"].unique())

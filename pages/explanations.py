@@ -7,14 +7,14 @@ from garbage_app.explanations.explain import explain
 from garbage_app.explanations.layout import choose_map
 from garbage_app.explanations.telling import show_filmstrip
 from garbage_app.router import ensure_routed
-from garbage_app.widgets.choosers import runs_or_stop
+from garbage_app.widgets.choosers import runs_that_answer
 from garbage_app.widgets.page_header import answer, question
 from garbage_app.widgets.photo_picker import pick_photo
 
 ensure_routed()
 
 place = question("Which part of the photo decides?", "explanations")
-runs = choose_models(runs_or_stop())
+runs = choose_models(runs_that_answer())
 main, strip = st.columns([3, 1], gap="medium")
 with strip:
     photo = pick_photo(runs)

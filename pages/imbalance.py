@@ -8,12 +8,14 @@ from garbage_app.imbalance.outcome import write_outcome
 from garbage_app.imbalance.rarity import headline, write_rarity
 from garbage_app.imbalance.strategies import write_descriptions, write_networks, write_study
 from garbage_app.router import ensure_routed
+from garbage_app.subject import check_dataset
 from garbage_app.widgets.page_header import answer, question, to_try
 from garbage_core.utils.text import escape
 
 ensure_routed()
 
 place = question("What does imbalance do?", "imbalance")
+check_dataset()
 files = files_or_none()
 if files is not None:
     answer(place, *headline(files))

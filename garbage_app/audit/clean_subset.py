@@ -25,7 +25,7 @@ HEADLINES = ("accuracy", "macro_f1", "ece_calibrated")
 
 def clean_evaluation(run: Run, split: str, findings: pd.DataFrame) -> "Evaluation":
     """Returns the metrics of a run on the clean subset of a split, computed once. Raises GarbageError."""
-    return _clean_evaluation(run, split, findings_path(), findings)
+    return _clean_evaluation(run, split, findings_path(run.info.get("data_fingerprint")), findings)
 
 
 @cache.data(max_entries=32, show_spinner="Computing intervals")
@@ -38,7 +38,7 @@ def _clean_evaluation(run: Run, split: str, path: Path, _findings: pd.DataFrame)
 
 def excluded_photos(run: Run, split: str, findings: pd.DataFrame) -> pd.DataFrame:
     """Returns `leaked_or_contradictory` with the run's columns `label`, `predicted` and `correct`, computed once."""
-    return _excluded_photos(run, split, findings_path(), findings)
+    return _excluded_photos(run, split, findings_path(run.info.get("data_fingerprint")), findings)
 
 
 @cache.data(max_entries=32)
@@ -95,7 +95,7 @@ def write_effect(run: Run, split: str, findings: pd.DataFrame) -> None:
     if excluded.empty:
         return
     with st.expander("Every metric with and without them"):
-        show_table(_effect(run, split, findings_path(), findings), "effect-table")
+        show_table(_effect(run, split, findings_path(run.info.get("data_fingerprint")), findings), "effect-table")
     with st.expander(f"Which photos these are ({len(excluded):,})"):
         columns = {"Photo": excluded["file"], "Class": excluded["label"], "Predicted": excluded["predicted"]}
         show_table(pd.DataFrame(columns | {"Why": [_why(row) for row in excluded.itertuples()]}), "excluded-table")

@@ -9,9 +9,10 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.audit.relabel import choose_label, write_actions, write_metrics
+from garbage_app.subject import dataset_or_none
 from garbage_app.widgets.choosers import SPLIT_NAMES, keep_valid
 from garbage_app.widgets.downloads import csv
-from garbage_app.widgets.gallery import NAMES_ALONE, chip, dataset_or_none, gallery, offer_download
+from garbage_app.widgets.gallery import NAMES_ALONE, chip, gallery, offer_download
 from garbage_app.widgets.page_header import end_page
 from garbage_core.audit.findings import FINDINGS, findings_for, findings_of, findings_path, load_findings
 from garbage_core.errors import GarbageError

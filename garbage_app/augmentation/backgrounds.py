@@ -39,7 +39,7 @@ class Worth:
 
 def worth_of(run: Run) -> Worth | None:
     """Returns what other backgrounds do to a run, or None if that was not measured with these weights."""
-    return _worth(run, *slice_files())
+    return _worth(run, *slice_files(run))
 
 
 @cache.data(max_entries=16)

@@ -9,9 +9,10 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.augmentation.words import range_in_words
+from garbage_app.subject import dataset_or_none
 from garbage_app.uploads import widget_key
 from garbage_app.widgets.drawings import drawing
-from garbage_app.widgets.gallery import TILE, dataset_or_none
+from garbage_app.widgets.gallery import TILE
 from garbage_core.data.images import decode_image, fit_canvas
 
 if TYPE_CHECKING:

@@ -9,10 +9,12 @@ import streamlit as st
 from garbage_app import cache
 from garbage_app.classifiers import classifier_of
 from garbage_app.photo import Photo
-from garbage_app.widgets.gallery import chip, dataset_or_none, gallery, offer_download
-from garbage_core.audit.embeddings import EMBEDDINGS_FILE, load_embeddings
+from garbage_app.subject import dataset_or_none
+from garbage_app.widgets.gallery import chip, gallery, offer_download
+from garbage_core.audit.embeddings import embedding_files, load_embeddings
 from garbage_core.data.dataset import Dataset, read_photos
 from garbage_core.errors import GarbageError
+from garbage_core.runs.results import is_trained_on
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import escape
 
@@ -25,10 +27,14 @@ def write_alike(photo: Photo, run: Run) -> None:
     """Shows the training photos that look most like a photo to a model. Raises GarbageError."""
     st.subheader("Photos like it", anchor=False)
     dataset = dataset_or_none()
+    if dataset is not None and not is_trained_on(run.info, dataset):
+        st.caption(f"{escape(run.title)} was trained on other photos than those on this machine.")
+        return
     if dataset is None:
         offer_download("The photos to compare it with are not on this machine.")
         return
-    found = None if photo.private else _stored(photo.name, run, run.path / EMBEDDINGS_FILE)
+    stored = embedding_files(run, run.info.get("data_fingerprint"))[1]
+    found = None if photo.private else _stored(photo.name, run, stored)
     if found is None:
         photos, features = _features(run, dataset)
         classifier = classifier_of(run)
@@ -64,7 +70,7 @@ def _stored(file: str, run: Run, embeddings: Path) -> tuple[pd.DataFrame, np.nda
     if not embeddings.is_file():
         return None
     try:
-        stored = load_embeddings(run)
+        stored = load_embeddings(run, run.info.get("data_fingerprint"))
         own = stored.vectors[stored.places([file])[0]]
     except GarbageError:
         return None

@@ -6,7 +6,6 @@ They are test photos of the data set where it is on this machine, else drawings.
 import base64
 import contextlib
 import io
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +18,17 @@ from PIL import Image
 
 from garbage_app import cache
 from garbage_app.photo import Photo, photo_of
-from garbage_app.photo_download import write_download
+from garbage_app.subject import dataset_or_none
 from garbage_app.widgets.drawings import named_drawing
 from garbage_app.widgets.filmstrip import Frame, filmstrip
-from garbage_app.widgets.gallery import dataset_or_none
+from garbage_app.widgets.gallery import write_offer
 from garbage_core.audit.findings import findings_of, findings_path, load_findings
 from garbage_core.errors import GarbageError
 from garbage_core.runs.predictions import probability_columns
+from garbage_core.runs.results import is_trained_on, photos_of
 from garbage_core.runs.run import Run
 from garbage_core.synthetic.foreground import placed
-from garbage_core.utils.text import escape
+from garbage_core.utils.text import capital, escape
 
 if TYPE_CHECKING:
     from garbage_core.data.dataset import Dataset
@@ -103,6 +103,13 @@ def choose_examples(runs: Sequence[Run], here: set[str], findings: pd.DataFrame 
     return found[:MOST]
 
 
+def of_each_class(photos: pd.DataFrame) -> list[Example]:
+    """Chooses photos that no model has predicted, from their `file` and `label`, of every class one before a second."""
+    turn = photos.groupby("label").cumcount()
+    rows = photos.iloc[np.argsort(turn, kind="stable")[:MOST]].itertuples()
+    return [Example(str(row.file), capital(str(row.label)), "", str(row.file), str(row.label)) for row in rows]
+
+
 def _common_tests(first: Run, last: Run) -> pd.DataFrame:
     """Returns file and label of the test photos of both runs, whether each is right, and how confident both are."""
     tables = []
@@ -159,8 +166,11 @@ def _two_labels(photos: pd.DataFrame, findings: pd.DataFrame | None) -> list[Exa
 def examples_here(runs: list[Run]) -> list[Example]:
     """Returns the examples that can be shown on this machine."""
     dataset = dataset_or_none()
-    found = _examples(runs, dataset, findings_path(dataset.fingerprint)) if dataset is not None else []
-    return found or [Example(key, *words) for key, words in DRAWN.items()]
+    if dataset is None:
+        return [Example(key, *words) for key, words in DRAWN.items()]
+    known = [run for run in runs if is_trained_on(run.info, dataset)]
+    found = _examples(known, dataset, findings_path(photos_of(dataset))) if known else []
+    return found or of_each_class(dataset.photos)
 
 
 @cache.data(max_entries=8)
@@ -230,6 +240,5 @@ def show_examples(runs: list[Run], forget: Callable[[], None]) -> None:
 
     filmstrip("examples", frames(examples_here(runs), dataset), follow)
     if dataset is None:
-        st.caption("Drawn by the app, because TrashNet's photos are not on this machine yet.")
-    if dataset is None and not os.environ.get("GARBAGE_DATA"):
-        write_download()
+        st.caption("Drawn by the app, because the photos that the models learned from are not on this machine yet.")
+        write_offer()

@@ -5,13 +5,14 @@ import streamlit as st
 
 from garbage_app.classifiers import accuracy
 from garbage_app.imbalance.study import read_study
+from garbage_app.subject import fingerprint, shared_runs, studied_runs
 from garbage_app.widgets.charts import drawn, show
-from garbage_app.widgets.choosers import choose_metric, shared_runs
+from garbage_app.widgets.choosers import choose_metric
 from garbage_core.data.photo_sets import MAIN_SET
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.figures.data_size import data_size_curves
-from garbage_core.runs.run import Run, list_runs, models_dir
+from garbage_core.runs.run import Run
 from garbage_core.studies.tables import DATA_SIZE, read_data_size, study_path
 from garbage_core.utils.text import NBSP, count, escape, listing, percent
 
@@ -20,8 +21,7 @@ _OWN = {"name", "weights"}  # all that the configs of a matched pair may differ 
 
 def comparable_runs() -> list[Run]:
     """Returns the trained runs, then those of `models/studies/matched`, which have no networks."""
-    folder = models_dir() / "studies" / "matched"
-    return [*shared_runs(), *(list_runs(folder) if folder.is_dir() else [])]
+    return [*shared_runs(), *studied_runs("matched")]
 
 
 def is_matched(a: Run, b: Run) -> bool:
@@ -50,7 +50,7 @@ def write_best_recipes(runs: list[Run], pair: tuple[Run, Run], split: str) -> No
 
 def write_data_size() -> None:
     """Draws what more training photos bring from each start, if the study has been made."""
-    path = study_path(DATA_SIZE)
+    path = study_path(DATA_SIZE, fingerprint())
     if not path.is_file():
         return
     try:

@@ -78,11 +78,13 @@ def _write_effective_numbers(counts: pd.DataFrame, key: str) -> pd.DataFrame:
     )
     numbers = class_balance.balance_table(counts, beta)
     learned = numbers.assign(photos=counts["train"].to_numpy() if "train" in counts else numbers["photos"])
+    photos, effective = (class_balance.imbalance_ratio(learned[name]) for name in ("photos", "effective"))
     who = "Training" if "train" in counts else "The data set"
     st.markdown(
-        f"{who} has {class_balance.imbalance_ratio(learned['photos']):.1f} times as many photos of the largest "
-        f"class as of the smallest; in effective numbers, "
-        f"{class_balance.imbalance_ratio(learned['effective']):.1f} times as many."
+        f"{who} has about as many photos of each class."
+        if photos < class_balance.ABOUT_EQUAL
+        else f"{who} has {photos:.1f} times as many photos of the largest class as of the smallest; in effective "
+        f"numbers, {effective:.1f} times as many."
     )
     show(
         drawn(lambda: figures_data.effective_numbers(learned), "effective-numbers", key, beta),

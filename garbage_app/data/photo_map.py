@@ -8,9 +8,11 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.data.samples import photo_caption
+from garbage_app.subject import dataset_or_none
 from garbage_app.widgets.charts import clicked, drawn, show
 from garbage_app.widgets.choosers import choose_run
-from garbage_app.widgets.gallery import dataset_or_none, gallery
+from garbage_app.widgets.gallery import gallery
+from garbage_core.audit.embeddings import embedding_files
 from garbage_core.errors import GarbageError
 from garbage_core.runs.predictions import probability_columns
 from garbage_core.runs.run import Run
@@ -32,7 +34,7 @@ def write_map(runs: list[Run]) -> None:
         return
     run, coloring = _choose_map(runs)
     try:
-        points = _map_points(run, *_map_files(run))
+        points = _map_points(run, *embedding_files(run, run.info.get("data_fingerprint")))
     except GarbageError as error:
         st.info(escape(str(error).replace("`", ""), 500))
         st.code(f"python -m garbage_core embed {run.name}", language="bash")
@@ -46,7 +48,7 @@ def write_map(runs: list[Run]) -> None:
             lambda: draw_map(points, classes, coloring, chosen),
             MAP,
             run,
-            *_map_files(run),
+            *embedding_files(run, run.info.get("data_fingerprint")),
             coloring,
             chosen,
         )
@@ -75,10 +77,6 @@ def _choose_map(runs: list[Run]) -> tuple[Run, str]:
     return run, coloring
 
 
-def _map_files(run: Run) -> tuple[Path, Path]:
-    return run.path / "embedding.csv", run.path / "embeddings.npz"
-
-
 @cache.data(max_entries=4, show_spinner="Reading the map")
 def _map_points(run: Run, places: Path, embeddings: Path) -> pd.DataFrame:
     from garbage_core.audit.embeddings import load_map
@@ -86,7 +84,9 @@ def _map_points(run: Run, places: Path, embeddings: Path) -> pd.DataFrame:
     predictions = run.predictions.drop_duplicates("file")
     columns = probability_columns(run.classes)
     predicted = [run.classes[place] for place in predictions[columns].to_numpy().argmax(axis=1)]
-    points = load_map(run).merge(predictions[["file", "label", "split"]].assign(predicted=predicted), on="file")
+    points = load_map(run, run.info.get("data_fingerprint")).merge(
+        predictions[["file", "label", "split"]].assign(predicted=predicted), on="file"
+    )
     if points.empty:
         raise GarbageError(
             f"The map of {run.name!r} holds none of the photos of its predictions: compute it anew with "

@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app import cache
+from garbage_app.subject import fingerprint
 from garbage_app.widgets.charts import drawn, show, show_table
-from garbage_app.widgets.gallery import dataset_or_none
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.errors import GarbageError
 from garbage_core.studies.tables import study_path
@@ -69,8 +69,7 @@ def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None
     """
     from garbage_core.figures import data as figures_data
 
-    dataset = dataset_or_none()
-    path = study_path("photos", dataset.fingerprint if dataset else None)
+    path = study_path("photos", fingerprint())
     has_bytes = "bytes" in photos
     whole_key = (key, has_bytes, path)
     try:

@@ -3,10 +3,13 @@
 import pandas as pd
 import streamlit as st
 
+from garbage_app.subject import fingerprint
 from garbage_app.widgets.charts import show_table
 from garbage_app.widgets.choosers import SPLIT_NAMES
+from garbage_core.data.class_balance import class_sizes
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.dataset import Dataset, official_splits, split_if_possible
+from garbage_core.runs.results import TRASHNET
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import capital, escape
 
@@ -32,10 +35,7 @@ def photos_by_split(dataset: Dataset | None, runs: list[Run]) -> tuple[pd.DataFr
 def unevenness(photos: pd.DataFrame) -> str:
     """Says how many photos there are and how uneven their classes are, from their `label`."""
     totals = photos["label"].value_counts()
-    return (
-        f"{totals.sum():,} photos of {len(totals)} classes; the largest, {escape(str(totals.idxmax()))}, has "
-        f"{totals.max() / totals.min():.1f} times as many as the smallest, {escape(str(totals.idxmin()))}."
-    )
+    return f"{totals.sum():,} photos of {len(totals)} classes{escape(class_sizes(totals), 300)}."
 
 
 def write_problems(dataset: Dataset) -> None:
@@ -49,7 +49,7 @@ def write_problems(dataset: Dataset) -> None:
 
 def write_source(classes: list[str]) -> None:
     """Says where the photos come from, if they are those of TrashNet."""
-    if set(classes) <= set(CLASS_NAMES):
+    if fingerprint() in (None, TRASHNET) and set(classes) <= set(CLASS_NAMES):
         with st.expander("Where the photos come from"):
             st.markdown(
                 "[TrashNet](https://github.com/garythung/trashnet) by Gary Thung and Mindy Yang, 2016, MIT license: "

@@ -18,6 +18,7 @@ from garbage_app.widgets.charts import drawn, is_dark, show
 from garbage_app.widgets.choosers import choose_metric
 from garbage_app.widgets.photo_grid import choose_order, in_order, photo_pages
 from garbage_core import figures
+from garbage_core.audit.embeddings import embedding_files, load_map
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.confusion_matrix import confusion_table
 from garbage_core.evaluation.evaluation import per_class_table
@@ -36,7 +37,7 @@ UNITS = ("%", "Photos")
 @st.fragment
 def write_bench(runs: list[Run], run: Run, split: str, name: str, other: Run | None) -> None:
     """Draws the three charts of a slice and the photos that are selected in them."""
-    files = slice_files()
+    files = slice_files(run)
     tables, places = slice_tables(run, split, name, *files), _places(runs, run, name)
     columns = st.columns([6, 6, 5] if places is not None else 2, gap="small")
     cells = [column.container(gap="xsmall") for column in columns]
@@ -123,7 +124,7 @@ def _write_classes(tables: SliceTables, run: Run, split: str, name: str, confusi
         bars = drawn(lambda: figures.per_class_bars(rows, [metric], HEIGHT), sel.BARS, metric, *key)
         show(bars, sel.BARS, data=rows, on_select=sel.follow_bar)
         return
-    curves = curve_tables(run, split, name, *slice_files())
+    curves = curve_tables(run, split, name, *slice_files(run))
     points, draw = (curves.roc, figures.roc_curves) if metric == "roc" else (curves.pr, figures.pr_curves)
     if points.empty:
         st.info("These photos are all of one class, so there is nothing to tell it from.")
@@ -156,17 +157,16 @@ def _write_map(
 def _places(runs: list[Run], run: Run, name: str) -> tuple[pd.DataFrame, Run] | None:
     """Returns the map of the run's features, or of another run's, and whose it is; None if there is none."""
     for whose in [run, *(other for other in runs if other.name != run.name)]:
-        places = _map_of(whose, whose.path / "embedding.csv", whose.path / "embeddings.npz")
+        fingerprint = run.info.get("data_fingerprint")
+        places = _map_of(whose, fingerprint, *embedding_files(whose, fingerprint))
         if places is not None and (name == ALL or name in ("dark", "beige", "small", "replaced")):
             return places, whose
     return None
 
 
 @cache.resource(max_entries=4)
-def _map_of(run: Run, places: Path, embeddings: Path) -> pd.DataFrame | None:
-    from garbage_core.audit.embeddings import load_map
-
+def _map_of(run: Run, fingerprint: str | None, places: Path, embeddings: Path) -> pd.DataFrame | None:
     try:
-        return load_map(run)
+        return load_map(run, fingerprint)
     except GarbageError:
         return None

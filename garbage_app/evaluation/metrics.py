@@ -49,7 +49,7 @@ def write_metrics(evaluation: Evaluation, run: Run, other: Run | None, theirs: E
 
 def write_crossval(run: Run) -> None:
     """Says what a cross-validation of the run's recipe found, if there is one: whether this split was an easy one."""
-    path = study_path("crossval")
+    path = study_path("crossval", run.info.get("data_fingerprint"))
     if not path.is_file():
         return
     try:

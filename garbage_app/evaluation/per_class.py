@@ -28,11 +28,11 @@ def write_class_table(evaluation: Evaluation, run: Run, other: Run | None, their
 
 def write_areas(run: Run, split: str, name: str, other: Run | None) -> None:
     """Writes the areas under the ROC and the precision-recall curve of every class, with their intervals."""
-    own = curve_tables(run, split, name, *slice_files()).areas
+    own = curve_tables(run, split, name, *slice_files(run)).areas
     if own.empty:
         st.info("These photos are all of one class, so there is nothing to tell it from.")
         return
-    theirs = None if other is None else curve_tables(other, split, name, *slice_files()).areas
+    theirs = None if other is None else curve_tables(other, split, name, *slice_files(run)).areas
     columns: dict[str, Any] = {"Class": own["label"], "Photos": own["support"]}
     for key, title in (("auc", "Area under the ROC curve"), ("average_precision", "Average precision")):
         for whose, table in _both(run, own, other, theirs):

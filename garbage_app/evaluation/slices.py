@@ -16,7 +16,7 @@ METRICS_OF_SLICES = ("accuracy", "macro_f1", "ece_calibrated")
 
 def choose_slice(run: Run, split: str) -> str:
     """Lets the reader choose the photos that all of the bench is about; the choice stands in the address."""
-    names = list(slices_of(run, split, *slice_files()))
+    names = list(slices_of(run, split, *slice_files(run)))
     keep_valid("slice", names)
     meanings = " ".join(f"{part.title}: {part.meaning}" for name, part in SLICES.items() if name in names)
     return st.selectbox(
@@ -26,7 +26,7 @@ def choose_slice(run: Run, split: str) -> str:
 
 def write_slices(run: Run, split: str, other: Run | None) -> None:
     """Writes the metrics of every slice with their intervals, those of a second run beside them."""
-    files = slice_files()
+    files = slice_files(run)
     names = list(slices_of(run, split, *files))
     if len(names) < 2:
         return

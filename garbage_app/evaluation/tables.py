@@ -91,9 +91,9 @@ def prediction_tables(run: Run, split: str) -> PredictionTables:
     )
 
 
-def slice_files() -> tuple[Path, ...]:
-    """Returns the tables that slices are made of, which are arguments of all that depends on them."""
-    return tuple(study_path(name) for name in STUDIES)
+def slice_files(run: Run) -> tuple[Path, ...]:
+    """Returns the tables that slices of a run's photos are made of, which are arguments of all that depends on them."""
+    return tuple(study_path(name, run.info.get("data_fingerprint")) for name in STUDIES)
 
 
 @cache.resource(max_entries=16)

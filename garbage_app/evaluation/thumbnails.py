@@ -10,8 +10,8 @@ from PIL import Image
 
 from garbage_app import cache
 from garbage_app.evaluation.selection import MAP, MATRIX
+from garbage_app.subject import dataset_or_none
 from garbage_app.widgets.downloads import css_class
-from garbage_app.widgets.gallery import dataset_or_none
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
 from garbage_core.utils.system import map_photos

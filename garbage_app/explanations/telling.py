@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from garbage_app import cache
-from garbage_app.classify.examples import DRAWN, Example, choose_examples, frames
+from garbage_app.classify.examples import DRAWN, Example, choose_examples, frames, of_each_class
+from garbage_app.subject import dataset_or_none
 from garbage_app.widgets.filmstrip import filmstrip
-from garbage_app.widgets.gallery import dataset_or_none
 from garbage_app.widgets.photo_picker import OPENING, choose_drawing, choose_file, predicted_classes
+from garbage_core.runs.results import is_trained_on
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import listing
 
@@ -40,7 +41,8 @@ def telling_photos(runs: list[Run], here: set[str]) -> list[Example]:
 
 @cache.data(max_entries=8)
 def _telling_photos(runs: list[Run], dataset: "Dataset") -> list[Example]:
-    return telling_photos(runs, set(dataset.photos["file"]))
+    known = [run for run in runs if is_trained_on(run.info, dataset)]
+    return telling_photos(known, set(dataset.photos["file"])) if known else of_each_class(dataset.photos)
 
 
 def show_filmstrip(runs: list[Run], chosen: str) -> None:
@@ -58,4 +60,4 @@ def show_filmstrip(runs: list[Run], chosen: str) -> None:
     drawings = [Example(key, *words) for key, words in DRAWN.items()]
     filmstrip("telling", frames(drawings, None), choose_drawing, chosen.removeprefix("drawing of a "), row=True)
     if dataset is None:
-        st.caption("Drawn by the app, because TrashNet's photos are not on this machine.")
+        st.caption("Drawn by the app, because the photos that the models learned from are not on this machine.")

@@ -5,11 +5,11 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.imbalance.lab import said
+from garbage_app.subject import shared_runs, studied_runs
 from garbage_app.widgets.charts import drawn, show
-from garbage_app.widgets.choosers import shared_runs
 from garbage_core.errors import GarbageError
 from garbage_core.figures.imbalance_lab import adjustment_curves
-from garbage_core.runs.run import Run, list_runs, models_dir
+from garbage_core.runs.run import Run
 from garbage_core.studies.imbalance_findings import TAUS, adjustment_curve, adjustment_sentence
 from garbage_core.studies.tables import BASELINE, strategy_name
 from garbage_core.utils.text import capital, escape, small
@@ -24,8 +24,7 @@ def _curve(run: Run) -> tuple[pd.DataFrame, str]:
 
 
 def _runs() -> list[Run]:
-    folder = models_dir() / "studies" / _STUDIED
-    runs = [*shared_runs(), *(list_runs(folder) if folder.is_dir() else [])]
+    runs = [*shared_runs(), *studied_runs(_STUDIED)]
     return [run for run in runs if {"train", "test"} <= set(run.predictions["split"])]
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app import cache
+from garbage_app.subject import fingerprint
 from garbage_core.errors import GarbageError
 from garbage_core.studies import imbalance_lab as labs
 from garbage_core.studies.imbalance_classifier import strategies
@@ -52,8 +53,8 @@ def _read(path: Path, curve: Path) -> Files:
 
 
 def files() -> Files:
-    """Returns the lab's files. Raises GarbageError if they are missing or damaged."""
-    return _read(labs.lab_path(), study_path("imbalance_lab"))
+    """Returns the lab's files of the photos that the pages speak of. Raises GarbageError if missing or damaged."""
+    return _read(labs.lab_path(fingerprint()), study_path("imbalance_lab", fingerprint()))
 
 
 def files_or_none() -> Files | None:
@@ -61,7 +62,7 @@ def files_or_none() -> Files | None:
     try:
         return files()
     except GarbageError as error:
-        if labs.lab_path().is_file() and study_path("imbalance_lab").is_file():
+        if labs.lab_path(fingerprint()).is_file() and study_path("imbalance_lab", fingerprint()).is_file():
             st.error(escape(str(error), 500), icon=":material/error:")
         else:
             st.info(

@@ -6,8 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.imbalance.lab import DRAWS, Choice, Files, outcomes, said
+from garbage_app.subject import dataset_or_none
 from garbage_app.widgets.charts import drawn, is_dark, show, show_table
-from garbage_app.widgets.gallery import chip, dataset_or_none
+from garbage_app.widgets.gallery import chip
 from garbage_app.widgets.photo_grid import photo_pages
 from garbage_core.evaluation.metrics import lookup
 from garbage_core.figures.imbalance_lab import change_by_class

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.imbalance.lab import DRAWS, Choice, Files, said
+from garbage_app.subject import fingerprint
 from garbage_app.widgets.charts import drawn, show
 from garbage_app.widgets.choosers import choose_metric
 from garbage_core.errors import GarbageError
@@ -66,7 +67,7 @@ def _other_settings() -> list[str]:
     """Says what whole networks and heads on all features show: what it costs there, and when nothing is needed."""
     sentences = []
     try:
-        runs = studies.read_strategy_runs()
+        runs = studies.read_strategy_runs(studies.study_path(studies.STRATEGY_RUNS, fingerprint()))
         rarest = studies.rarest_class(runs)
         rows = studies.rows_of(runs, "recall", "test", rarest).set_index("strategy")
         precision = studies.rows_of(runs, "precision", "test", rarest).set_index("strategy")["value"]
@@ -80,7 +81,7 @@ def _other_settings() -> list[str]:
     except GarbageError:
         pass  # said below, where those runs are shown
     try:
-        table = studies.read_imbalance()
+        table = studies.read_imbalance(studies.study_path("imbalance", fingerprint()))
         label = studies.rarest_class(table)
         photos = int(studies.classes_of(table)["train_photos"].min())
         found = studies.imbalance_conclusion(table, "test").partition(";")[0]

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.imbalance.study import COMMAND, choose_split, findings_of, read_study, recalls, study_or_none
+from garbage_app.subject import fingerprint
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import choose_metric
 from garbage_app.widgets.page_header import answer
@@ -96,7 +97,7 @@ def _write_numbers(numbers: pd.DataFrame) -> None:
 
 def write_networks(split: str) -> None:
     """Says what strategies did to whole networks on a split; nothing if none were compared."""
-    path = studies.study_path(studies.STRATEGY_RUNS)
+    path = studies.study_path(studies.STRATEGY_RUNS, fingerprint())
     if not path.is_file():
         return
     try:
@@ -130,7 +131,7 @@ def _write_method() -> None:
     with st.expander("How this was measured, and what it cannot tell"):
         st.markdown(
             "Only the last layer is trained, on the features that the transfer model starts from: ImageNet weights up "
-            "to conv4, which were trained on no photo of waste. Rebalancing a classifier apart from its features is "
+            "to conv4, which were trained on none of these photos. Rebalancing a classifier apart from its features is "
             "the setting in which [Kang and others](https://arxiv.org/abs/1910.09217) found strategies to have the "
             "largest effect. This study cannot tell what a strategy does to the features of a network that is trained "
             "as a whole; where whole networks were compared, the result stands above.\n\n"

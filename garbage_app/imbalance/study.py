@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app import cache
+from garbage_app.subject import fingerprint
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_core.studies import tables as studies
 from garbage_core.utils.text import NBSP, capital, count, escape, interval, points
@@ -62,7 +63,7 @@ def findings_of(path: Path, split: str, _study: pd.DataFrame) -> Findings:
 
 def study_or_none() -> tuple[pd.DataFrame, Path] | None:
     """Returns the study's table and its file; without it, says how to make it."""
-    path = studies.study_path("imbalance")
+    path = studies.study_path("imbalance", fingerprint())
     if path.is_file():
         return read_study(path), path
     st.info(

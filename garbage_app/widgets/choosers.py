@@ -1,40 +1,52 @@
 """Choosing a run and a split; the choice stands in the address, so a view can be shared as a link."""
 
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 import streamlit as st
 
-from garbage_app import cache
+from garbage_app.subject import all_runs, check_dataset, shared_runs, subject_name
 from garbage_app.widgets.page_header import end_page
-from garbage_core.runs.run import Run, list_runs, models_dir
+from garbage_core.runs.run import Run, models_dir
 from garbage_core.utils.text import capital, escape
 
 ALONE = "No other model"
-SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
-
-
-@cache.resource(max_entries=16)
-def _shared_run(run: Run) -> Run:
-    """Returns the run that came first; all sessions share the tables it has read, until a file of it changes."""
-    return run
-
-
-def shared_runs() -> list[Run]:
-    """Returns the trained runs; all sessions share the tables they have read."""
-    return [_shared_run(run) for run in list_runs()]
+SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test", "all": ""}
 
 
 def runs_or_stop() -> list[Run]:
-    """Returns the trained runs; without any, says how to get one and ends the page."""
-    runs = shared_runs()
-    if not runs:
+    """Returns what `shared_runs` does; without any, says how to get one and ends the page.
+
+    Raises:
+        GarbageError: `GARBAGE_DATA` names something that cannot be used.
+    """
+    check_dataset()
+    return shared_runs() or _stop_without_runs()
+
+
+def _stop_without_runs() -> NoReturn:
+    if all_runs():
+        st.info(
+            f"No model was trained on the photos of {subject_name()}. Train one, then reload this page; or see on page "
+            "Evaluation what the other models make of them.",
+            icon=":material/model_training:",
+        )
+        st.code("python -m garbage_core train transfer --name mine", language="bash")
+    else:
         st.info(
             f"There are no trained models in {escape(str(models_dir()), 200)}. Train both, then reload this page:",
             icon=":material/model_training:",
         )
         st.code("python -m garbage_core train scratch\npython -m garbage_core train transfer", language="bash")
-        end_page()
-    return runs
+    end_page()
+
+
+def runs_that_answer() -> list[Run]:
+    """Returns the runs to classify photos with: those of the photos that the pages speak of, else all.
+
+    Without any run it ends the page as `runs_or_stop` does.
+    """
+    return shared_runs() or all_runs() or runs_or_stop()
 
 
 def choose_run(runs: Sequence[Run], label: str = "Model", key: str = "run", default: str = "transfer") -> Run:
@@ -74,7 +86,7 @@ def choose_split(run: Run, key: str = "split") -> str:
         splits,
         default=splits[0],
         required=True,
-        format_func=lambda name: capital(SPLIT_NAMES.get(name, str(name))),
+        format_func=lambda name: capital(SPLIT_NAMES.get(name) or str(name)),
         key=key,
         bind="query-params",
         help="Training photos: what the model learned from. Validation photos chose the epoch, the temperature and the "

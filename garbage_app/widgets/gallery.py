@@ -1,9 +1,7 @@
 """Photos of the data set as equal tiles, the offer to download them, and the colors of their classes."""
 
 import io
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +11,11 @@ from PIL import Image, ImageDraw
 from garbage_app import cache
 from garbage_app.photo_download import write_download
 from garbage_app.steps import page_file
+from garbage_app.subject import check_dataset, fingerprint
 from garbage_core.data.classes import class_edge
 from garbage_core.data.images import load_photo
 from garbage_core.errors import GarbageError
+from garbage_core.runs.results import TRASHNET
 from garbage_core.utils.text import escape
 
 if TYPE_CHECKING:
@@ -26,36 +26,24 @@ NAMES_ALONE = "The photos are not on this machine, so only their names are shown
 TILE = (240, 320)  # height and width of a gallery's tiles in pixels
 
 
-@cache.resource(max_entries=2, ttl="10m", show_spinner="Reading the list of photos")
-def _indexed(path: Path) -> "Dataset":
-    from garbage_core.data.dataset import load_dataset
-
-    return load_dataset(path, verify=False)
-
-
-def dataset_or_none() -> "Dataset | None":
-    """Returns the data set if its photos are on this machine."""
-    from garbage_core.data.dataset import find_dataset
-
-    try:
-        return _indexed(find_dataset())
-    except GarbageError:
-        return None
-
-
 def offer_download(why: str) -> None:
     """Says what the photos are needed for, and how far their download is; on request it begins."""
-    from garbage_core.data.dataset import find_dataset
-
     with st.container(border=True):
         st.markdown(why)
-        if os.environ.get("GARBAGE_DATA"):  # then the download would go elsewhere
-            try:
-                find_dataset()
-            except GarbageError as error:
-                st.error(escape(str(error), 500), icon=":material/error:")
-                return
+        write_offer()
+
+
+def write_offer() -> None:
+    """Writes how photos that are not on this machine get there: by download, or by naming the folder that has them."""
+    try:
+        check_dataset()
+    except GarbageError as error:
+        st.error(escape(str(error), 500), icon=":material/error:")
+        return
+    if fingerprint() in (None, TRASHNET):
         write_download()
+    else:
+        st.caption("Start the app with GARBAGE_DATA set to their folder or archive.")
 
 
 def tile(rgb: np.ndarray, height: int = TILE[0], width: int = TILE[1]) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NoReturn
 import streamlit as st
 
 from garbage_app.steps import STEPS, number_of
+from garbage_app.subject import subject_name
 from garbage_core.inference.engine import keras_is_installed
 
 if TYPE_CHECKING:
@@ -12,15 +13,17 @@ if TYPE_CHECKING:
 
 
 def question(title: str, page: str = "") -> "DeltaGenerator":
-    """Writes a page's question and returns the place of its answer, to be filled with `answer`.
+    """Writes a page's question, of which photos, and returns the place of its answer, to be filled with `answer`.
 
     Args:
         title: The question.
         page: Name of the page's file if it is a step of the study, whose number then stands above the question.
     """
     with st.container(gap=None):
-        if number := number_of(page):
-            st.caption(f"Step {number} of {len(STEPS)}: {STEPS[number - 1].title}")
+        number, name = number_of(page), subject_name()
+        step = f"Step {number} of {len(STEPS)}: {STEPS[number - 1].title}" if number else ""
+        if words := ". ".join(filter(None, [step, name and f"Photos of {name}"])):
+            st.caption(words)
         st.title(title, anchor=False)
     return st.empty()
 

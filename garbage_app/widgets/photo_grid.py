@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from garbage_app.widgets.gallery import NAMES_ALONE, dataset_or_none, gallery, offer_download
+from garbage_app.subject import dataset_or_none
+from garbage_app.widgets.gallery import NAMES_ALONE, gallery, offer_download
 from garbage_core.utils.text import NBSP, chance, escape
 
 TILES = 8

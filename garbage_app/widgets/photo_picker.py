@@ -8,11 +8,13 @@ from PIL import Image
 
 from garbage_app import cache
 from garbage_app.photo import Photo, photo_of
+from garbage_app.subject import dataset_or_none
 from garbage_app.uploads import kept_photo, release_files, widget_key
 from garbage_app.widgets.choosers import SPLIT_NAMES
 from garbage_app.widgets.drawings import named_drawing
-from garbage_app.widgets.gallery import dataset_or_none, offer_download
+from garbage_app.widgets.gallery import offer_download
 from garbage_core.data.images import MAX_BYTES
+from garbage_core.runs.results import is_trained_on
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import capital
 
@@ -65,11 +67,12 @@ def choose_file(runs: list[Run], file: str) -> None:
 
     Args:
         runs: As for `pick_photo`.
-        file: Name of the photo, one of those that the last model knows.
+        file: Name of the photo.
     """
     table = predicted_classes(runs)
     st.session_state["photo"] = "Data set"
-    st.session_state["split"] = table.loc[table["file"] == file, "split"].iloc[0]
+    if file in set(table["file"]):
+        st.session_state["split"] = table.loc[table["file"] == file, "split"].iloc[0]
     st.session_state["its_class"], st.session_state["which"] = ANY_CLASS, EVERY
     st.session_state["file"] = file
 
@@ -91,27 +94,17 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
     if dataset is None:
         offer_download("The photos of the data set are not on this machine. Until then, use an own photo or a drawing.")
         return None
-    photos = predicted_classes(runs)
+    runs = [run for run in runs if is_trained_on(run.info, dataset)]  # others know photos of the same names, not these
+    photos = predicted_classes(runs) if runs else dataset.photos[["file", "label"]]
     photos = photos[photos["file"].isin(dataset.photos["file"])]
     if photos.empty:
         st.info("None of the photos that these models know is on this machine.")
         return None
     linked = photos[photos["file"] == st.query_params.get("file", OPENING)]
     with st.expander("Search the data set", icon=":material/search:", key="search"):
-        splits = [name for name in ("test", "val", "train") if name in set(photos["split"])]
-        split = st.segmented_control(
-            "Split",
-            splits,
-            default=splits[0] if linked.empty else linked["split"].iloc[0],
-            required=True,
-            format_func=lambda name: capital(SPLIT_NAMES[name]),
-            key="split",
-            bind="query-params",
-            wrap=True,
-            help="The models learned from the training photos; test photos were held out.",
-        )
-        photos = photos[photos["split"] == split]
-        classes = [name for name in runs[-1].classes if name in set(photos["label"])]
+        if runs:
+            photos = photos[photos["split"] == _choose_split(photos, linked)]
+        classes = [name for name in (runs[-1].classes if runs else dataset.classes) if name in set(photos["label"])]
         label = st.selectbox("Its class", [ANY_CLASS, *classes], key="its_class", bind="query-params")
         columns = {f"mistakes of {run.title}": f"p_{run.name}" for run in runs}
         which = [EVERY, *columns, *([DISAGREE] if len(runs) > 1 else [])]
@@ -131,6 +124,21 @@ def _from_data_set(runs: list[Run]) -> Photo | None:
         return None
     row = photos[photos["file"] == file].iloc[0]
     return photo_of(file, dataset.read_bytes(file), row["label"])
+
+
+def _choose_split(photos: pd.DataFrame, linked: pd.DataFrame) -> str:
+    splits = [name for name in ("test", "val", "train") if name in set(photos["split"])]
+    return st.segmented_control(
+        "Split",
+        splits,
+        default=splits[0] if linked.empty else linked["split"].iloc[0],
+        required=True,
+        format_func=lambda name: capital(SPLIT_NAMES[name]),
+        key="split",
+        bind="query-params",
+        wrap=True,
+        help="The models learned from the training photos; test photos were held out.",
+    )
 
 
 @cache.resource(max_entries=8)

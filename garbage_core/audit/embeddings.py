@@ -149,6 +149,12 @@ def save_embeddings(run: Run, embeddings: Embeddings, places: pd.DataFrame) -> P
     return write_bytes(packed.getvalue(), path)
 
 
+def embedding_files(run: Run, fingerprint: str | None) -> tuple[Path, Path]:
+    """Returns where map and embeddings of some photos lie, whether or not they are there, see `runs.results`."""
+    path = result_of(run.path / EMBEDDINGS_FILE, fingerprint)
+    return path.with_name(MAP_FILE), path
+
+
 def load_embeddings(run: Run, fingerprint: str | None = None) -> Embeddings:
     """Reads the embeddings of a run.
 
@@ -160,7 +166,7 @@ def load_embeddings(run: Run, fingerprint: str | None = None) -> Embeddings:
         GarbageError: There are none of these photos, they cannot be read, or they were computed with other weights.
     """
     again = f"compute them with `python -m garbage_core embed {run.name}`"
-    path = result_of(run.path / EMBEDDINGS_FILE, fingerprint)
+    path = embedding_files(run, fingerprint)[1]
     if not path.is_file():
         only = ", only of other photos" if (run.path / EMBEDDINGS_FILE).is_file() else ""
         raise GarbageError(f"The run {run.name!r} has no embeddings{' of these photos' * bool(only)}{only}: {again}.")
@@ -190,7 +196,7 @@ def load_embeddings(run: Run, fingerprint: str | None = None) -> Embeddings:
 def load_map(run: Run, fingerprint: str | None = None) -> pd.DataFrame:
     """Reads the map of a run's embeddings: columns `file`, `x`, `y`; called and raises as `load_embeddings`."""
     load_embeddings(run, fingerprint)
-    path = result_of(run.path / EMBEDDINGS_FILE, fingerprint).with_name(MAP_FILE)
+    path = embedding_files(run, fingerprint)[0]
     try:
         places = pd.read_csv(path, dtype={"file": str}, keep_default_na=False)
         return places[["file", "x", "y"]].astype({"x": float, "y": float})

@@ -92,6 +92,10 @@ def _extra_sets(dataset: "Dataset", table: "pd.DataFrame", sources: list[str]) -
 
 def _text(summary: dict[str, Any]) -> str:
     """Describes a data set."""
+    import pandas as pd
+
+    from garbage_core.data.class_balance import class_sizes
+
     classes, splits = summary["classes"], summary["splits"]
     rows = [
         [name, f"{count:,}", percent(count / summary["photos"], plain=True)]
@@ -99,11 +103,8 @@ def _text(summary: dict[str, Any]) -> str:
         for name, count in classes.items()
     ]
     rows.append(["all", f"{summary['photos']:,}", "", *(f"{count:,}" for count in splits.values())])
-    ratio = max(classes.values()) / min(classes.values())
-    text = (
-        f"{printable(summary['source'])}: {summary['photos']:,} photos of {len(classes)} classes; "
-        f"the largest has {ratio:.1f} times as many as the smallest.\n\n"
-    )
+    text = f"{printable(summary['source'])}: {summary['photos']:,} photos of {len(classes)} classes"
+    text += f"{printable(class_sizes(pd.Series(classes)))}.\n\n"
     text += text_table(["class", "photos", "share", *splits], rows)
     if summary["protocol"]:
         text += f"\nSplit: {summary['protocol']}.\n"

@@ -10,7 +10,6 @@ from garbage_core.utils.text import count, percent, printable, quantity, text_ta
 if TYPE_CHECKING:
     import pandas as pd
 
-    from garbage_core.data.dataset import Dataset
     from garbage_core.runs.run import Run
 
 HELP = "metrics of a run with 95 % intervals"
@@ -58,74 +57,21 @@ def _evaluate_own(run: "Run", args: argparse.Namespace) -> dict[str, Any]:
     from garbage_core.data.dataset import load_dataset
 
     dataset = load_dataset(args.data_dir)
-    photos, split, protocol = own_photos(run, dataset, args.split)
     start_keras()
-    from garbage_core.inference.scoring import predict_photos
+    from garbage_core.inference.scoring import not_its_classes, own_photos, predict_photos
     from garbage_core.networks.weights import load_network
 
+    photos, split, protocol = own_photos(run, dataset, args.split)
     network = load_network(run.model_path, run.weights_sha256)
     known = photos[photos["label"].isin(run.classes)]
     with progress_bar("classify", len(known)) as bar:
         found = predict_photos(network, known, dataset, run.classes, *run.photo_size, progress=bar.update)
-    others = photos.loc[~photos["label"].isin(run.classes), "label"].value_counts().sort_index()
-    left_out: list[dict[Any, Any]] = [
-        {"file": f"{label}/", "reason": f"is no class of {run.name}: {count(int(number), 'photo')} left out"}
-        for label, number in others.items()
-    ]
-    left_out += dataset.problems.to_dict("records")
+    left_out = not_its_classes(run, photos) + dataset.problems.to_dict("records")
     if left_out:
         named = "; ".join(printable(f"{row['file']} {row['reason']}") for row in left_out[:10])
         warn(f"{count(len(left_out), 'note')} on {printable(str(dataset.source))}, see also `data`: {named}.")
     head = {"name": run.name, "set": dataset.source.resolve().name, "protocol": protocol}
     return head | _described(run, found, None) | {"split": split, "fingerprint": dataset.fingerprint, "notes": left_out}
-
-
-def own_photos(run: "Run", dataset: "Dataset", split: str | None) -> tuple["pd.DataFrame", str, str]:
-    """Chooses which of the user's own photos a run is scored on.
-
-    Args:
-        run: The run.
-        dataset: The photos. Names of folders that differ from a class in case or Unicode form only stand for it.
-        split: Split to take; None takes `test` if the photos came split, else all of them.
-
-    Returns:
-        Columns file, label, split and set of the photos, those of other classes included; the name of the split, or
-        "all"; and who has split them.
-
-    Raises:
-        GarbageError: The run was trained on these very photos, none is of its classes, or there is no such split.
-    """
-    from garbage_core.data.dataset import split_dataset
-    from garbage_core.data.layouts import same_name
-    from garbage_core.data.splits import default_protocol
-
-    trained = [("--set trashnet", run.info.get("data_fingerprint"))]
-    trained += [(f"--set {extra['name']}", extra.get("fingerprint")) for extra in run.info.get("extra_sets") or []]
-    for option, fingerprint in trained:
-        if fingerprint == dataset.fingerprint:
-            raise GarbageError(
-                f"The run {run.name!r} was trained on these very photos: show its predictions for those that it was "
-                f"not trained on with {option} in place of --data-dir."
-            )
-    if split is None and (dataset.official or "test" in dataset.splits.values()):
-        split = "test"
-    photos, protocol = dataset.photos, default_protocol(dataset)
-    if split in dataset.splits.values():
-        photos = photos.assign(split=photos["file"].map(dataset.splits))
-    elif split:
-        photos = split_dataset(dataset, protocol)
-    if split:
-        photos = photos[photos["split"] == split]
-    names = {same_name(label): label for label in run.classes}
-    labels = [label if label in run.classes else names.get(same_name(label), label) for label in photos["label"]]
-    if not set(labels) & set(run.classes):
-        raise GarbageError(
-            f"None of the folders of {dataset.source} ({', '.join(map(printable, sorted(set(labels))[:10]))}) is a "
-            f"class of {run.name!r}: name them like its classes, {', '.join(run.classes)}."
-        )
-    # `predict_photos` sorts by split and set, of which there is one here.
-    table = photos[["file"]].assign(label=labels, split=split or "test", set=dataset.source.name)
-    return table, split or "all", protocol if split else "no"
 
 
 def _scored(run: "Run", args: argparse.Namespace) -> tuple["Run", str]:

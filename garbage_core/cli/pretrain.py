@@ -30,7 +30,10 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
         raise GarbageError(f"--out must end in .weights.h5, not {args.out!r}.")
     from garbage_core.data.dataset import load_dataset, split_dataset
     from garbage_core.data.photo_sets import PhotoSets, load_extra_set
+    from garbage_core.utils.files import check_folder
 
+    path = Path(args.out)
+    check_folder(path)
     dataset = load_dataset(args.data_dir)
     sets = PhotoSets(dataset, [load_extra_set(source, dataset.classes) for source in args.extra])
     table = sets.table(split_dataset(dataset))
@@ -38,7 +41,6 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     start_keras()
     from garbage_core.training.pretraining import pretrain
 
-    path = Path(args.out)
     unexplained = pretrain(
         sets, files, args.weights, path, views=args.views, epochs=args.epochs, size=args.size, seed=args.seed
     )

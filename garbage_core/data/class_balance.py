@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 BETAS = (0.9, 0.99, 0.999, 0.9999)  # the paper's
+ABOUT_EQUAL = 1.05  # times as many photos, which would read as 1.0
 EFFECTIVE_NUMBER_BETA = 0.999  # of these the one whose weights differ from `balanced` at some hundred photos
 
 
@@ -16,6 +17,23 @@ def imbalance_ratio(counts: pd.Series | np.ndarray) -> float:
     """Returns how many times as many photos the largest class has as the smallest; infinite if that has none."""
     counts = np.asarray(counts, float)
     return float(counts.max() / counts.min()) if counts.min() > 0 else float("inf")
+
+
+def class_sizes(counts: pd.Series) -> str:
+    """Says how uneven classes are, to follow "60 photos of 3 classes".
+
+    Args:
+        counts: Photos of each class, by its name.
+
+    Returns:
+        "; the largest, a, has 2.0 times as many as the smallest, b"; of classes that are about equal ", 20 of each".
+    """
+    low, high = int(counts.min()), int(counts.max())
+    if low == high:
+        return f", {low:,} of each"
+    if (ratio := imbalance_ratio(counts)) < ABOUT_EQUAL:
+        return f", {low:,} to {high:,} of each"
+    return f"; the largest, {counts.idxmax()}, has {ratio:.1f} times as many as the smallest, {counts.idxmin()}"
 
 
 def effective_number(counts: pd.Series | np.ndarray, beta: float = EFFECTIVE_NUMBER_BETA) -> np.ndarray:

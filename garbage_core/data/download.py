@@ -14,6 +14,7 @@ from pathlib import Path
 
 from garbage_core.data.sources import ZIP_NAME, cache_dir
 from garbage_core.errors import GarbageError
+from garbage_core.utils.files import cannot_write
 
 DOWNLOAD_URLS: tuple[str, ...] = (
     "https://github.com/garythung/trashnet/raw/master/data/dataset-resized.zip",
@@ -62,9 +63,7 @@ def download_dataset(
                     return path
                 failures.append(f"{url} ({failure})")
     except OSError as error:
-        raise GarbageError(
-            f"The data set cannot be stored as {path} ({error.strerror or error}): free space or choose another folder."
-        ) from error
+        raise cannot_write(path, error) from error
     raise GarbageError(
         f"The data set could not be downloaded from {' nor from '.join(failures)}: try again later, or fetch "
         f"{ZIP_NAME} with a browser and save it as {path}."

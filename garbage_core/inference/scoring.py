@@ -1,18 +1,23 @@
 """A run's predictions for whole sets of photos, as `predictions.csv` keeps them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from garbage_core.data.dataset import HasPhotos
+from garbage_core.data.dataset import Dataset, HasPhotos
 from garbage_core.data.images import load_photo
-from garbage_core.data.photo_sets import ExtraSet
-from garbage_core.data.splits import SPLITS
+from garbage_core.data.layouts import same_name
+from garbage_core.data.photo_sets import MAIN_SET, ExtraSet
+from garbage_core.data.splits import SPLITS, default_protocol, split_dataset
+from garbage_core.errors import GarbageError
 from garbage_core.inference.engine import network_probabilities
 from garbage_core.runs.predictions import PREDICTIONS_FILE, probability_columns, read_predictions, write_predictions
 from garbage_core.runs.run import Run, load_run
 from garbage_core.utils.system import map_photos
+from garbage_core.utils.text import count, printable
 
 if TYPE_CHECKING:
     import keras
@@ -74,3 +79,86 @@ def score_extra_set(run: Run, extra: ExtraSet, progress: Callable[[int], object]
     earlier = read_predictions(path, run.classes)
     write_predictions(pd.concat([earlier[earlier["set"] != extra.name], found], ignore_index=True), path)
     return load_run(run.name, run.path.parent)
+
+
+def own_photos(run: Run, dataset: Dataset, split: str | None) -> tuple[pd.DataFrame, str, str]:
+    """Chooses which of the user's own photos a run is scored on.
+
+    Args:
+        run: The run.
+        dataset: The photos. Names of folders that differ from a class in case or Unicode form only stand for it.
+        split: Split to take; None takes `test` if the photos came split, else all of them.
+
+    Returns:
+        Columns file, label, split and set of the photos, those of other classes included; the name of the split, or
+        "all"; and who has split them.
+
+    Raises:
+        GarbageError: The run was trained on these very photos, none is of its classes, or there is no such split.
+    """
+    trained = [("--set trashnet", run.info.get("data_fingerprint"))]
+    trained += [(f"--set {extra['name']}", extra.get("fingerprint")) for extra in run.info.get("extra_sets") or []]
+    for option, fingerprint in trained:
+        if fingerprint == dataset.fingerprint:
+            raise GarbageError(
+                f"The run {run.name!r} was trained on these very photos: show its predictions for those that it was "
+                f"not trained on with {option} in place of --data-dir."
+            )
+    if split is None and (dataset.official or "test" in dataset.splits.values()):
+        split = "test"
+    photos, protocol = dataset.photos, default_protocol(dataset)
+    if split in dataset.splits.values():
+        photos = photos.assign(split=photos["file"].map(dataset.splits))
+    elif split:
+        photos = split_dataset(dataset, protocol)
+    if split:
+        photos = photos[photos["split"] == split]
+    names = {same_name(label): label for label in run.classes}
+    labels = [label if label in run.classes else names.get(same_name(label), label) for label in photos["label"]]
+    if not set(labels) & set(run.classes):
+        raise GarbageError(
+            f"None of the folders of {dataset.source} ({', '.join(map(printable, sorted(set(labels))[:10]))}) is a "
+            f"class of {run.name!r}: name them like its classes, {', '.join(run.classes)}."
+        )
+    # `predict_photos` sorts by split and set, of which there is one here.
+    table = photos[["file"]].assign(label=labels, split=split or "test", set=dataset.source.name)
+    return table, split or "all", protocol if split else "no"
+
+
+def not_its_classes(run: Run, photos: pd.DataFrame) -> list[dict[str, Any]]:
+    """Returns `file` and `reason` of each class of some photos that a run does not know, which are left out."""
+    others = photos.loc[~photos["label"].isin(run.classes), "label"].value_counts().sort_index()
+    return [
+        {"file": f"{label}/", "reason": f"is no class of {run.name}: {count(int(number), 'photo')} left out"}
+        for label, number in others.items()
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRun(Run):
+    """A run with predictions for photos that it was not trained on, in place of those for its own.
+
+    Attributes:
+        found: Its predictions, as `Run.predictions`.
+    """
+
+    found: pd.DataFrame = field(repr=False)
+
+    @cached_property
+    def _all_predictions(self) -> pd.DataFrame:
+        return self.found.assign(set=MAIN_SET)
+
+
+def scored_run(run: Run, dataset: Dataset, found: pd.DataFrame, protocol: str) -> ScoredRun:
+    """Returns a run whose results are those on other photos.
+
+    Args:
+        run: The run, whose network made the predictions.
+        dataset: The photos.
+        found: Columns file, split, label and an uncalibrated p_<class> for each class.
+        protocol: Who has split them, as from `own_photos`.
+    """
+    counts = pd.crosstab(found["split"], found["label"])
+    splits = {str(split): {str(k): int(n) for k, n in row.items()} for split, row in counts.to_dict("index").items()}
+    changed = {"data_fingerprint": dataset.fingerprint, "protocol": protocol, "splits": splits, "extra_sets": []}
+    return ScoredRun(run.path, run.info | changed, found)

@@ -12,13 +12,17 @@ import contextlib
 import json
 import shlex
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from garbage_core.errors import GarbageError
 from garbage_core.utils.files import write_json
+
+if TYPE_CHECKING:
+    from garbage_core.data.dataset import Dataset
 
 TRASHNET = "46e49fb5154b9b6366e154a06a3b79695d191b312d2fbc255aaf7d04ebbbaa32"  # of the official archive
 
@@ -44,7 +48,24 @@ def result_of(path: str | Path, fingerprint: str | None) -> Path:
     """
     path = Path(path)
     own = _own(path, fingerprint)
-    return path if not own.is_file() and fingerprint_of(path) in (None, fingerprint) else own
+    of_others = fingerprint is not None and path.exists() and _owner(path) not in (None, fingerprint)
+    return own if own.is_file() or of_others else path
+
+
+def is_trained_on(info: Mapping[str, Any], dataset: "Dataset") -> bool:
+    """Returns whether a run's data set is this one.
+
+    Args:
+        info: Content of its `run.json`.
+        dataset: The photos. TrashNet under its official names is TrashNet even if a few of its photos are missing.
+    """
+    same = info.get("data_fingerprint") == dataset.fingerprint
+    return same or (dataset.official and info.get("protocol") == "official")
+
+
+def photos_of(dataset: "Dataset") -> str:
+    """Returns the fingerprint under which to look for results of a data set: that of TrashNet for any copy of it."""
+    return TRASHNET if dataset.official else dataset.fingerprint
 
 
 def place_for(path: str | Path, fingerprint: str) -> Path:

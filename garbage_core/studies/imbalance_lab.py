@@ -25,8 +25,8 @@ from garbage_core.data.dataset import Dataset, split_dataset
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.confusion_matrix import accuracy, confusions, macro_f1
 from garbage_core.evaluation.intervals import divide
-from garbage_core.runs.run import models_dir
 from garbage_core.studies.imbalance_classifier import fit_classifier, strategies
+from garbage_core.studies.tables import study_path
 from garbage_core.utils.files import write_bytes
 
 if TYPE_CHECKING:
@@ -230,9 +230,9 @@ def rarity_curve(lab: Lab, seeds: int = SEEDS) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[list(CURVE_COLUMNS)]
 
 
-def lab_path() -> Path:
-    """Returns where the features lie, whether or not they are there."""
-    return models_dir() / "studies" / "imbalance_lab.npz"
+def lab_path(fingerprint: str | None = None) -> Path:
+    """Returns where the features lie, whether or not they are there; argument as `study_path`."""
+    return study_path("imbalance_lab", fingerprint).with_suffix(".npz")
 
 
 def save_lab(lab: Lab, path: str | Path) -> None:

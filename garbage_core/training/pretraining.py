@@ -29,6 +29,7 @@ from garbage_core.training.batches import TrainingPhotos, cache_features
 from garbage_core.training.callbacks import say
 from garbage_core.training.stages import CACHE_GB, make_optimizer
 from garbage_core.utils.files import write_json
+from garbage_core.utils.locks import only_writer
 
 _VIEW_STREAM, _ORDER_STREAM = 11, 12  # keep the random numbers of different purposes apart
 ORIGIN = (
@@ -65,19 +66,20 @@ def pretrain(
         Share of the teacher's variance that was not explained in the last epoch, 0..1.
 
     Raises:
-        GarbageError: If the weights do not fit, or the teacher's are not installed.
+        GarbageError: If the weights do not fit, the teacher's are not installed, or another process does the same.
     """
-    keras.utils.set_random_seed(seed)
-    network = build_resnet50(batch_norm_momentum=0.9, zero_init_residual=True)
-    say(str(load_starting_weights(network, weights)))
-    pass_through(network)
-    teacher = build_efficientnet_lite2()
-    load_starting_weights(teacher, "imagenet")
-    photos = TrainingPhotos(sets, files, size, size, CACHE_GB)
     folder = path.with_name(path.name.removesuffix(".weights.h5") + "-views")
-    losses = teach_conv5(network, teacher, photos, folder, pipeline("crops"), views=views, epochs=epochs, seed=seed)
-    pooled = keras.Model(network.input, network.get_layer("avg_pool").output)
-    save_weights(pooled, path, ORIGIN.format(weights=Path(weights).name, photos=len(files)))
+    with only_writer(folder):
+        keras.utils.set_random_seed(seed)
+        network = build_resnet50(batch_norm_momentum=0.9, zero_init_residual=True)
+        say(str(load_starting_weights(network, weights)))
+        pass_through(network)
+        teacher = build_efficientnet_lite2()
+        load_starting_weights(teacher, "imagenet")
+        photos = TrainingPhotos(sets, files, size, size, CACHE_GB)
+        losses = teach_conv5(network, teacher, photos, folder, pipeline("crops"), views=views, epochs=epochs, seed=seed)
+        pooled = keras.Model(network.input, network.get_layer("avg_pool").output)
+        save_weights(pooled, path, ORIGIN.format(weights=Path(weights).name, photos=len(files)))
     shutil.rmtree(folder)
     return losses[-1]
 

@@ -72,7 +72,7 @@ def with_map(machine) -> Run:
         classes=CLASSES,
         layer="features",
         weights_sha256=run.weights_sha256,
-        fingerprint="ab" * 32,
+        fingerprint=run.info["data_fingerprint"],
     )
     x, y = rng.normal(size=(2, len(files)))
     save_embeddings(run, embeddings, pd.DataFrame({"file": files, "x": x, "y": y}))

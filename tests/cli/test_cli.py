@@ -103,7 +103,7 @@ def test_data_lists_classes_splits_and_problems(tmp_path, capsys):
 
     code, out, _ = run(capsys, "data", "--data-dir", root)
     assert code == 0
-    assert "60 photos of 2 classes; the largest has 2.0 times as many as the smallest." in out
+    assert "60 photos of 2 classes; the largest, tin, has 2.0 times as many as the smallest, glass." in out
     assert "glass/broken.jpg: " in out
     lines = [line.split() for line in out.splitlines()]
     assert ["tin", "40", "66.7", "%"] in [line[:4] for line in lines]

@@ -56,7 +56,7 @@ def test_a_full_disk_leaves_no_half_file(name, made, small_disk, monkeypatch, ca
 
 
 @needs_rights
-@pytest.mark.parametrize("name", ["audit", "classify", "explain"])
+@pytest.mark.parametrize("name", ["audit", "classify", "explain", "export"])
 def test_a_closed_folder_is_told_before_the_work(name, made, tmp_path):
     tmp_path.chmod(0o555)
     done = without_rights("-m", "garbage_core", *commands(made, tmp_path)[name], GARBAGE_MODELS=str(made / "models"))

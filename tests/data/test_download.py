@@ -10,7 +10,10 @@ import pytest
 from garbage_core.data import download, sources
 from garbage_core.data.dataset import DOWNLOAD_URLS, download_dataset, find_dataset, load_dataset, official_splits
 from garbage_core.errors import GarbageError
+from tests.fixtures.disks import fill, needs_rights, needs_tmpfs, small_disk, without_rights
 from tests.fixtures.photos import jpeg, small_dataset, write_zip
+
+__all__ = ["small_disk"]
 
 NAMES = list(official_splits())[::25]
 
@@ -134,8 +137,32 @@ def test_leftovers_of_a_killed_download_are_removed_after_a_day(server, tmp_path
 
 def test_a_place_that_cannot_be_written_is_named(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(GarbageError, match=r"cannot be stored as .*file.*choose another folder"):
+    with pytest.raises(GarbageError, match=r"cannot be written .*file' is in the way, move it or choose another place"):
         fetch(server, "good", target=tmp_path / "file" / "below")
+
+
+@needs_tmpfs
+def test_a_full_disk_is_told_and_nothing_of_the_download_is_left(server, small_disk):
+    fill(small_disk, leave=8192)
+    with pytest.raises(
+        GarbageError, match=r"cannot be written \(No space left.*\): free space, or choose another place"
+    ):
+        fetch(server, "good", target=small_disk)
+    assert [path.name for path in small_disk.iterdir()] == ["filling"]
+
+
+@needs_rights
+def test_a_closed_folder_is_told(server, tmp_path):
+    tmp_path.chmod(0o555)
+    program = (
+        "from garbage_core.data.download import download_dataset\n"
+        "from garbage_core.errors import GarbageError\n"
+        f"try:\n    download_dataset({str(tmp_path)!r}, False, urls=[{server.url('good')!r}])\n"
+        "except GarbageError as error:\n    print(error)\n"
+    )
+    done = without_rights("-c", program)
+    assert done.stdout.strip().endswith("(Permission denied): choose a folder that you may write to."), done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_progress_goes_to_standard_error_or_to_a_function(server, tmp_path, archive, capfd):

@@ -5,6 +5,7 @@ import pytest
 
 from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
+from garbage_core.utils.locks import only_writer
 from tests.fixtures.photos import write_colors
 
 
@@ -81,3 +82,8 @@ def test_weights_that_do_not_fit_are_refused_before_any_work(tmp_path):
     with pytest.raises(GarbageError, match="There is no weights file"):
         pretraining.pretrain(None, [], tmp_path / "none.weights.h5", tmp_path / "out.weights.h5")
     assert not any(tmp_path.iterdir())
+
+
+def test_two_at_once_are_refused(tmp_path):
+    with only_writer(tmp_path / "out-views"), pytest.raises(GarbageError, match="Another process is writing to"):
+        pretraining.pretrain(None, [], tmp_path / "some.weights.h5", tmp_path / "out.weights.h5")
