@@ -13,7 +13,7 @@ from garbage_app.evaluation.where_it_works import write_where_it_works
 from garbage_app.results import evaluation_of
 from garbage_app.router import ensure_routed
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_other, choose_run, choose_split
-from garbage_app.widgets.page_header import answer, question
+from garbage_app.widgets.page_header import answer, end_page, question
 from garbage_core.evaluation.evaluation import most_common_confusion
 from garbage_core.utils.text import count, escape, percent
 

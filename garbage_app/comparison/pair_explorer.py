@@ -8,8 +8,8 @@ import streamlit as st
 from garbage_app.classifiers import predict_with_heatmap, usable_runs
 from garbage_app.photo import photo_of
 from garbage_app.results import comparison_of
+from garbage_app.subject import dataset_or_none
 from garbage_app.widgets.charts import clicked, drawn, is_dark, show, show_table
-from garbage_app.widgets.gallery import dataset_or_none
 from garbage_app.widgets.heat_view import HeatMap, show_heat_view
 from garbage_app.widgets.photo_grid import choose_order, in_order, photo_pages
 from garbage_core import figures
