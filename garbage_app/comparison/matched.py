@@ -27,15 +27,14 @@ def comparable_runs() -> list[Run]:
 def is_matched(a: Run, b: Run) -> bool:
     """Whether two trainings differ in nothing but their starting weights, by their configs and photos."""
     first, second = ({k: v for k, v in run.config.to_dict().items() if k not in _OWN} for run in (a, b))
-    starts = [(run.info.get("starting_weights") or {}).get("sha256") for run in (a, b)]
-    return (
-        first == second and starts[0] != starts[1] and a.info.get("data_fingerprint") == b.info.get("data_fingerprint")
-    )
+    starts = [_start(run).get("sha256") for run in (a, b)]
+    photos = [run.info.get("data_fingerprint") for run in (a, b)]
+    return first == second and starts[0] != starts[1] and photos[0] == photos[1]
 
 
 def matched_pair(runs: list[Run]) -> tuple[Run, Run] | None:
     """Returns the first two runs that differ in their start alone, the one from random weights first."""
-    pairs = ((a, b) for a in runs for b in runs if not a.info["starting_weights"].get("source"))
+    pairs = ((a, b) for a in runs for b in runs if not _start(a).get("source"))
     return next(((a, b) for a, b in pairs if is_matched(a, b)), None)
 
 
@@ -94,3 +93,8 @@ def photos_worth(table: pd.DataFrame, metric: str) -> str:
     if enough and enough[0] < most:
         text += f" **{count(enough[0], 'photo')} from {other} do what {most:,} do from {first}.**"
     return text
+
+
+def _start(run: Run) -> dict:
+    """Returns what `run.json` says of the starting weights, which those of earlier versions leave out."""
+    return run.info.get("starting_weights") or {}

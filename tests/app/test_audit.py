@@ -12,7 +12,7 @@ from garbage_core.evaluation.evaluation import evaluate
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, words
 from tests.fixtures.photos import jpeg, write_folder
-from tests.fixtures.runs import fake_run
+from tests.fixtures.runs import fake_run, retrained_on
 
 
 @pytest.fixture(scope="module")
@@ -227,6 +227,7 @@ def test_photos_that_are_here_are_shown(machine, findings, monkeypatch):
     files = findings[findings["kind"] == "identical"]["file"]
     write_folder(machine / "photos", {file: jpeg((9, 99, 199), 64, 48) for file in [*files, "paper/x.jpg"]})
     monkeypatch.setenv("GARBAGE_DATA", str(machine / "photos"))
+    save_findings(findings, fingerprint=retrained_on(machine / "models", machine / "photos"))
     app = open_page(kind="Contradictory labels")
     assert {image.proto.imgs[0].alt for image in app.image} == {f"Photo {file}" for file in files}
     assert "Download the photos, 43 MB" not in [button.label for button in app.button]

@@ -16,11 +16,12 @@ from garbage_core.data import photo_statistics as statistics
 from garbage_core.data.dataset import load_dataset
 from garbage_core.figures import data as figures_data
 from garbage_core.figures.photo_map import photo_map
+from garbage_core.runs.results import TRASHNET, noted
 from garbage_core.runs.run import Run, load_run
 from garbage_core.studies.tables import study_path
 from tests.app.test_pages import ROOT, words
 from tests.fixtures.photos import jpeg, small_dataset, write_folder
-from tests.fixtures.runs import fake_run
+from tests.fixtures.runs import fake_run, retrained_on
 
 CLASSES = ("can", "jar")
 RED = (200, 30, 40)
@@ -38,6 +39,7 @@ def made(tmp_path_factory):
             for place, file in enumerate(run.predictions["file"])
         },
     )
+    retrained_on(folder / "models", folder / "photos")
     return folder
 
 
@@ -55,7 +57,9 @@ def machine(tmp_path, made, monkeypatch):
 @pytest.fixture
 def measured(machine, made):
     """The machine with the values measured on the photos elsewhere."""
-    statistics.write_statistics(statistics.measure_photos(load_dataset(made / "photos")), study_path("photos"))
+    dataset = load_dataset(made / "photos")
+    with noted(study_path("photos"), dataset.fingerprint):
+        statistics.write_statistics(statistics.measure_photos(dataset), study_path("photos"))
     return machine
 
 
@@ -133,7 +137,7 @@ def test_beta_changes_the_effective_numbers(machine):
     app.segmented_control(key="beta").set_value(0.9).run()
     numbers = next(table.value for table in app.dataframe if "Effective number" in table.value)
     assert numbers["Effective number"].tolist() == pytest.approx([10 * (1 - 0.9**9)] * 2)
-    assert "in effective numbers, 1.0 times as many" in words(app)
+    assert "Training has about as many photos of each class" in words(app)
     assert open_page(beta="0.9").segmented_control(key="beta").value == 0.9
 
 
@@ -160,6 +164,8 @@ def test_values_of_other_photos_are_not_shown(measured):
 
 
 def test_placeholders_name_the_files_and_the_download_is_offered(machine):
+    path = machine / "models" / "transfer" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data_fingerprint": TRASHNET}))
     app = open_page()
     captions = [re.sub(r"\\(.)", r"\1", line.value) for line in app.caption]
     assert sum(bool(re.search(r"  \n(can|jar)\d+\.jpg$", caption)) for caption in captions) == 4

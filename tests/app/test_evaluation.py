@@ -23,7 +23,7 @@ from garbage_core.evaluation.metrics import METRICS
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, words
 from tests.fixtures.photos import small_dataset, write_folder
-from tests.fixtures.runs import fake_run
+from tests.fixtures.runs import fake_run, retrained_on
 
 CLASSES = ("can", "jar", "x_*y")
 PAGES = {
@@ -235,6 +235,7 @@ def test_each_photo_is_one_click_from_its_heat_maps(place, monkeypatch):
     for name in ("scratch", "transfer"):
         shutil.rmtree(place / "models" / name)
         fake_run(place / "models", name, 0.6, classes=("can", "jar"), counts={"train": 8, "val": 4, "test": 30})
+    retrained_on(place / "models", place / "photos")
     app = open_page("evaluation")
     files = [re.fullmatch("Photo (.+)", image.proto.imgs[0].alt)[1] for image in app.image]
     assert len(files) == TILES
@@ -280,7 +281,7 @@ def test_a_lasso_selects_what_it_surrounds(place, made):
     save_embeddings(
         run,
         Embeddings(tuple(files), np.ones(shape, np.float32), np.ones((len(files), 3), np.float32), CLASSES, "last",
-                   str(run.weights_sha256), "none"),
+                   str(run.weights_sha256), run.info["data_fingerprint"]),
         pd.DataFrame({"file": files, "x": np.arange(len(files), dtype=float), "y": 0.0}),
     )  # fmt: skip
     test = [i for i, split in enumerate(run.predictions["split"]) if split == "test"]
