@@ -141,6 +141,9 @@ class HeldUploads:
             await send({"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": reason.encode()})
             return
+        before = _refused.get(session_id)
+        if before and before.is_said and time.monotonic() - before.when > _BURST:
+            forget_refusal(session_id)  # there is room again
         upload = object()
         self._arriving[upload] = session_id, _size(scope)
         try:
