@@ -1,11 +1,13 @@
-"""Hostile files through `classify`: `python -m benchmarks hostile [--model NAME] [--only WORD]`.
+"""Hostile files through `classify` and a server: `python -m benchmarks hostile [--model NAME] [--only WORD]`.
 
 Makes the files of `benchmarks/hostile_cases.py`, classifies each as `garbage classify` does, and prints the seconds and
 the megabytes that it took, beyond those before, in this process and in those that decode, and what was answered. Sound
 photos in every format are classified before, between and after, and must be answered alike. A file that takes more
 than 6 seconds or 500 MB, or ends in anything but a prediction or one sentence, is a finding: status 1.
 
-Then a batch of sound photos is classified twice, decoded in processes and in this one, to tell what the former costs.
+Then they are uploaded to a running server, beside sessions with sound photos (`benchmarks/hostile_server.py`).
+
+Last a batch of sound photos is classified twice, decoded in processes and in this one, to tell what the former costs.
 """
 
 import argparse
@@ -22,6 +24,7 @@ from unittest import mock
 import psutil
 
 from benchmarks.hostile_cases import HOSTILE
+from benchmarks.hostile_server import attack_server, in_words
 from garbage_core.cli.classify import load_classifier, prediction_line
 from garbage_core.cli.options import add_common, warn, write_result
 from garbage_core.data.images import ACCEPTED_FORMATS
@@ -159,8 +162,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = attack(classifier, names, lambda _: bar.update())
     write_result(rows, _text, args.json, sys.stdout)
     sys.stdout.flush()
+    with tqdm(total=len(names), unit="upload", disable=None) as bar:
+        served = attack_server({name: HOSTILE[name] for name in names}, lambda _: bar.update())
+    write_result(served["rows"], _text, args.json, sys.stdout)
+    sys.stdout.flush()
+    for line in in_words(served):
+        warn(line)
     warn(f"A batch of sound photos takes {cost(classifier):+.1%} with processes that decode.")
-    return 1 if any(row["finding"] for row in rows) else 0
+    return 1 if served["findings"] or any(row["finding"] for row in (*rows, *served["rows"])) else 0
 
 
 def _text(rows: list[dict[str, Any]]) -> str:

@@ -63,3 +63,19 @@ def test_what_must_not_happen_is_a_finding(tmp_path, monkeypatch, answer, said, 
     row = hostile.classify(Answers(answer), path)
     assert said in row["answer"]
     assert row["finding"] == finding
+
+
+@pytest.mark.slow
+def test_a_server_under_attack_goes_on_to_answer_sound_photos(monkeypatch):
+    """Two hostile files of one session, beside sessions with sound photos; the times are the benchmark's to judge."""
+    from benchmarks import hostile_server
+
+    monkeypatch.setattr(hostile_server, "SOUND", 2)
+    monkeypatch.setattr(hostile_server, "BEFORE", 1)
+    names = ("PNG 1x59m", "AVIF says 512x384")
+    seen = []
+    found = hostile_server.attack_server({name: HOSTILE[name] for name in names}, seen.append)
+    assert seen == [row["file"] for row in found["rows"]] == list(names)
+    assert all(row["answer"].startswith("error: ") and row["file"] in row["answer"] for row in found["rows"])
+    assert not [text for text in found["findings"] if "answered by" in text]
+    assert len(hostile_server.in_words(found)) >= 2
