@@ -16,7 +16,7 @@ from garbage_core import figures
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.intervals import wilson_interval
 from garbage_core.runs.run import Run
-from garbage_core.utils.text import chance, count, escape, interval
+from garbage_core.utils.text import chance, count, escape, interval, listing
 
 FIELDS = "right-and-wrong"
 # The groups of `evaluation.comparison.GROUPS` by the place in the table of the test: is a right, is b right.
@@ -100,7 +100,13 @@ def _pin_photo(pair: tuple[Run, Run], photos: pd.DataFrame, group: str) -> None:
         group: What they have in common, as Markdown.
     """
     dataset = dataset_or_none()
-    if dataset is None or len(usable_runs(pair)) < 2:
+    if dataset is None:
+        return
+    if missing := [run.title for run in pair if run not in usable_runs(pair)]:
+        st.caption(
+            f"A pinned photo with both heat maps takes both networks, and that of {escape(listing(missing))} is not "
+            "here: choose another pair above."
+        )
         return
     here = photos[photos["file"].isin(dataset.photos["file"])]
     if here.empty:

@@ -1,14 +1,18 @@
 """Step 5 with a pair that differs in its start alone, and with the study of ever more photos."""
 
+import shutil
+
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from garbage_app.comparison.matched import is_matched, photos_worth
 from garbage_core.runs.run import load_run
 from garbage_core.studies.data_size import data_size_table
 from garbage_core.studies.tables import read_data_size
 from garbage_core.utils.files import write_csv, write_json
-from tests.app.test_pages import open_page, pair, place, two_runs, words
-from tests.fixtures.runs import OFFICIAL_COUNTS, STARTING_WEIGHTS, fake_run
+from tests.app.test_pages import ROOT, open_page, pair, place, two_runs, words
+from tests.fixtures.photos import small_dataset, write_folder
+from tests.fixtures.runs import OFFICIAL_COUNTS, STARTING_WEIGHTS, fake_run, retrained_on
 
 __all__ = ["pair", "place", "two_runs"]  # fixtures
 
@@ -61,3 +65,49 @@ def test_the_page_says_how_many_photos_pretraining_is_worth(two_runs, matched):
     said = photos_worth(read_data_size(path), "accuracy")
     assert said.replace("*", "").replace("\u00a0", " ") in text.replace("*", "")
     assert "180 photos from ImageNet do what 1,768 do from random weights" in said
+
+
+@pytest.fixture(scope="module")
+def with_networks(tmp_path_factory):
+    """A folder with two runs whose networks work, and photos that they were trained on."""
+    from tests.fixtures.networks import miniature_run  # here, because it loads TensorFlow
+
+    folder = tmp_path_factory.mktemp("networks")
+    write_folder(folder / "photos", small_dataset(photos=18))
+    for seed, name in enumerate(("scratch", "transfer")):
+        miniature_run(folder / "models", name, classes=("can", "jar"), seed=seed)
+    retrained_on(folder / "models", folder / "photos")
+    return folder
+
+
+def photo_by_photo():
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
+    app.query_params["view"] = "Photo by photo"
+    app.query_params["split"] = "Training"
+    app.switch_page("pages/comparison.py").run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def test_a_pinned_photo_has_both_heat_maps(place, with_networks, monkeypatch):
+    monkeypatch.setenv("GARBAGE_MODELS", str(with_networks / "models"))
+    monkeypatch.setenv("GARBAGE_DATA", str(with_networks / "photos"))
+    app = photo_by_photo()
+    for group in app.selectbox(key="group").options:
+        app.selectbox(key="group").set_value(group).run()
+        if any(box.key == "pinned" for box in app.selectbox):
+            break
+    pinned = app.selectbox(key="pinned")
+    assert pinned.value in pinned.options
+    shown = [part.proto.json for part in app.get("bidi_component")]
+    assert any("Transfer" in text and "Scratch" in text for text in shown)
+
+
+def test_a_pair_without_a_network_says_why_no_photo_is_pinned(place, with_networks, tmp_path, monkeypatch):
+    shutil.copytree(with_networks / "models", tmp_path / "other")
+    (tmp_path / "other" / "transfer" / "model.keras").unlink()
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "other"))
+    monkeypatch.setenv("GARBAGE_DATA", str(with_networks / "photos"))
+    app = photo_by_photo()
+    assert not any(box.key == "pinned" for box in app.selectbox)
+    assert "that of Transfer is not here" in words(app) or "There is no such photo" in words(app)
