@@ -104,8 +104,9 @@ class Explanation:
         return self.result(self.watch(faithfulness_job(request, heat, random)))
 
     def watch(self, job: Job) -> Job:
-        """Remembers a job that the page waits for."""
-        self.jobs.append(job)
+        """Remembers a job that the page waits for, and goes on waiting for if it is done before the page is drawn."""
+        if not job.done:
+            self.jobs.append(job)
         return job
 
     @staticmethod
@@ -239,7 +240,7 @@ def _write_faithfulness(found: Explanation, faithful: "dict[str, tuple[Faithfuln
 
 def _wait_for(found: Explanation, place: "DeltaGenerator") -> None:
     """Has the page drawn anew as soon as something that it waits for is there."""
-    waiting = [job for job in dict.fromkeys(found.jobs) if not job.done]
+    waiting = list(dict.fromkeys(found.jobs))
     loading = [job for job in dict.fromkeys(found.loading) if not job.done]
     with place.container():
         if waiting:

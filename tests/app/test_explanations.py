@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from garbage_app.explanations import explain as waiting
 from garbage_app.explanations import jobs, layout, telling
 from garbage_app.explanations import text as explain_words
 from garbage_app.explanations.exhibit import KEY as NAME
 from garbage_app.explanations.exhibit import without
 from garbage_app.widgets import photo_picker
 from garbage_app.widgets.photo_picker import predicted_classes
+from garbage_core.data.dataset import load_dataset
 from garbage_core.errors import GarbageError
 from garbage_core.explain import heatmaps as explain
 from garbage_core.explain.faithfulness import Faithfulness
 from garbage_core.explain.times import Times, save_times
+from garbage_core.runs.results import TRASHNET
 from garbage_core.runs.run import load_run
 from tests.app.test_pages import ROOT, picture, words
 from tests.fixtures.photos import small_dataset, write_folder
@@ -41,13 +44,14 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    """A folder with `scratch` and `transfer` of two classes, made and loaded once."""
+    """A folder with `scratch` and `transfer` of two classes, made and loaded once; beside it lie their `photos`."""
     from tests.fixtures.networks import miniature_run  # here, because it loads TensorFlow
 
     folder = tmp_path_factory.mktemp("pair")
+    known = load_dataset(write_folder(folder / "photos", small_dataset(photos=18))).fingerprint
     for seed, name in enumerate(("scratch", "transfer")):
-        miniature_run(folder, name, classes=("can", "jar"), seed=seed, threshold=0.0)
-    return folder
+        miniature_run(folder / "models", name, classes=("can", "jar"), seed=seed, threshold=0.0, data_fingerprint=known)
+    return folder / "models"
 
 
 @pytest.fixture
@@ -58,11 +62,10 @@ def runs(place, pair, monkeypatch):
 
 
 @pytest.fixture
-def photos(runs, place, monkeypatch):
+def photos(runs, monkeypatch):
     """The pair with the photos that it knows."""
-    write_folder(place / "photos", small_dataset(photos=18))
-    monkeypatch.setenv("GARBAGE_DATA", str(place / "photos"))
-    return place / "photos"
+    monkeypatch.setenv("GARBAGE_DATA", str(runs.parent / "photos"))
+    return runs.parent / "photos"
 
 
 def open_page(**address) -> AppTest:
@@ -117,16 +120,34 @@ def test_both_maps_stand_beside_the_photo_with_what_they_are_worth(runs):
     assert [button.label for button in app.download_button].count("Download as PNG") == 1
 
 
-def test_the_first_map_does_not_wait_for_the_others(runs, busy_queue):
+def test_the_first_map_does_not_wait_for_the_others(place, pair, busy_queue):
     """What needs gradients is queued, and the page is there at once, with one line that says what it waits for."""
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)  # models that no other test has loaded
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
-    app.query_params["drawing"] = "can on tiles"  # of which no other test has made maps
     app.switch_page("pages/explanations.py").run()
     assert len(maps(app)) == 2
     assert words(app).count(explain_words.LOADING) == 1
     assert len(small_maps(app)) == 2
     busy_queue.set()
     assert len(small_maps(settled(app))) == 2 * len(explain.METHODS)
+
+
+def test_maps_that_arrive_while_the_page_is_drawn_are_shown(place, pair, busy_queue, monkeypatch):
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
+    app.switch_page("pages/explanations.py").run()
+    wait = waiting._wait_for
+
+    def wait_late(found, *rest):
+        """What was on its way when the grid was drawn is there when the page looks what it still waits for."""
+        busy_queue.set()
+        for job in found.jobs:
+            job.result()
+        wait(found, *rest)
+
+    monkeypatch.setattr(waiting, "_wait_for", wait_late)
+    assert len(small_maps(settled(app.run()))) == 2 * len(explain.METHODS)
+    assert "is on its way" not in str(app.main)
 
 
 def test_all_methods_stand_in_one_grid_each_with_another_map(runs):
@@ -236,7 +257,7 @@ def test_without_photos_the_filmstrip_holds_drawings(runs):
     frames, chosen = filmstrip(app)
     assert "Bottle, new background" in [frame["tag"] for frame in frames]
     assert chosen == "bottle"
-    assert "photos are not on this machine" in words(app)
+    assert "the photos that the models learned from are not on this machine" in words(app)
 
 
 def test_the_filmstrip_holds_photos_that_are_telling_by_their_predictions(photos, runs):
@@ -297,7 +318,10 @@ def test_mistakes_can_be_looked_at(photos, runs):
     assert app.selectbox(key="file").options == list(wrong)
 
 
-def test_without_the_photos_their_download_is_offered(runs):
+def test_without_the_photos_their_download_is_offered(place, pair):
+    shutil.copytree(pair, place / "models", dirs_exist_ok=True)
+    for path in (place / "models").glob("*/run.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"data_fingerprint": TRASHNET}))
     app = open_page(photo="Data set")
     assert "Download the photos, 43 MB" in [button.label for button in app.button]
     assert "Choose a photo" in words(app)
