@@ -20,6 +20,7 @@ from garbage_core.inference.classifier import Classifier
 from garbage_core.inference.ood_head import fit_head
 from garbage_core.inference.results import Prediction
 from garbage_core.runs.run import load_run
+from tests.app.test_explanations import exhibit
 from tests.app.test_pages import ROOT, open_page, place, upload, verdict, words  # noqa: F401, a fixture among them
 from tests.fixtures.networks import miniature_run
 from tests.fixtures.networks import picture as draw
@@ -309,8 +310,7 @@ def test_what_next_with_a_photo(runs):
     app.query_params["photo"] = "Own photo"
     app.run()
     assert not app.exception
-    assert "The photo" in [heading.value for heading in app.subheader]
-    assert "0.jpg" in words(app)
+    assert exhibit(app)["label"] == "0.jpg"
 
 
 def test_the_nearest_photo_is_the_one_with_its_features():
