@@ -35,7 +35,7 @@ def address(tmp_path_factory):
         classes=run.classes,
         layer="features",
         weights_sha256=run.weights_sha256,
-        fingerprint="ab" * 32,
+        fingerprint=run.info["data_fingerprint"],
     )
     y, x = np.divmod(np.arange(len(files)), 6)
     save_embeddings(run, embeddings, pd.DataFrame({"file": files, "x": x, "y": y}))
