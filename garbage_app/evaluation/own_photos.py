@@ -81,7 +81,7 @@ def evaluate_here(run: Run, place: "st.delta_generator.DeltaGenerator") -> None:
     if not usable_runs([run]):
         st.info("The network of this model cannot be used on this server.", icon=":material/info:")
         return
-    if st.button("Evaluate on these photos", icon=":material/play_arrow:", type="primary", key="evaluate_here"):
+    if st.button("Evaluate on these photos", icon=":material/play_arrow:", key="evaluate_here"):
         bar = st.progress(0.0, "Loading the model")
         found = _evaluate(run, dataset, lambda done, of: bar.progress(done / of, f"{done:,} of {count(of, 'photo')}"))
         results = _results()

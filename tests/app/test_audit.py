@@ -1,5 +1,6 @@
 """The page on the audit through Streamlit's AppTest, on made-up runs and findings."""
 
+import re
 import shutil
 
 import pandas as pd
@@ -83,6 +84,7 @@ def names(app: AppTest) -> list[str]:
 def cards(app: AppTest) -> dict[str, str]:
     """Returns the number on the card of each kind."""
     labels = [button.label for button in app.button if str(button.key).startswith("kind-")]
+    labels = [re.sub(r":primary\[(.*?)\]", r"\1", label) for label in labels]
     return {title: number.strip("*") for number, title in (label.split("  \n") for label in labels)}
 
 

@@ -1,6 +1,7 @@
 """The real app in a real browser: what no simulated page can show."""
 
 import io
+import re
 
 import pytest
 from PIL import Image, ImageDraw
@@ -69,16 +70,17 @@ def test_an_uploaded_photo_gets_both_answers_and_both_heat_maps(open_page, windo
     page.get_by_text("What each model saw").click()
     for title in ("Transfer", "Scratch"):
         page.get_by_role("heading", name=title, exact=True).wait_for()
-        page.get_by_alt_text(f"What {title} saw").wait_for()
+        page.get_by_alt_text(re.compile(f"^Heat map of {title} over the photo")).first.wait_for()
     answer = page.get_by_role("heading").first
     assert "%" in answer.inner_text()
     # The answer is on the screen without scrolling past the photo.
     box = answer.bounding_box()
     assert box["y"] + box["height"] < window["height"]
-    # Both pictures have arrived, and the maps are not the photo.
-    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
-    shown = "[...document.images].filter(image => /^(What|The photo)/.test(image.alt)).map(image => image.src)"
-    assert len(set(page.evaluate(shown))) == 3
+    # The pictures have arrived, and the maps are neither the photo nor each other.
+    pictures = page.get_by_alt_text(re.compile("^(Heat map of|The photo)"))
+    loaded = "image => image.complete && image.naturalWidth > 0"
+    assert all(picture.evaluate(loaded) for picture in pictures.all())
+    assert len({picture.get_attribute("src") for picture in pictures.all()}) == 3
     page.locator(".js-plotly-plot").nth(1).wait_for()
     assert fits(page)
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from garbage_core.runs.run import load_run
 from tests.browser.conftest import running_app
 from tests.browser.test_browser import PHONE, fits
 from tests.fixtures.photos import small_dataset, write_folder
+from tests.fixtures.runs import retrained_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(2400)]
 
@@ -25,7 +27,9 @@ def address(models, tmp_path_factory):
     """The address of the app on a machine that has the photos, where the user's downloads go."""
     place = tmp_path_factory.mktemp("machine")
     write_folder(place / "garbage_core", small_dataset(CLASS_NAMES, photos=18))
-    with running_app(models, place) as url:
+    shutil.copytree(models, place / "models")
+    retrained_on(place / "models", place / "garbage_core")
+    with running_app(place / "models", place) as url:
         yield url
 
 
