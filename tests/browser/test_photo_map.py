@@ -48,6 +48,7 @@ def test_a_click_on_a_point_shows_its_photo_and_the_link_keeps_it(open_page, new
     page.locator(".st-key-photo-map .nsewdrag").first.wait_for(state="attached")
     seen = set()
     for place in (3, 11):
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
         page.locator(".st-key-photo-map").first.scroll_into_view_if_needed()
         page.wait_for_timeout(1000)  # until the page has stopped moving
         left, top, file = page.evaluate(FIND_POINT, place)
