@@ -16,7 +16,7 @@ from garbage_core.utils.text import capital, escape
 
 def split_name(split: str) -> str:
     """Returns "Training", "Validation", "Test", or another split's own name."""
-    return capital(SPLIT_NAMES.get(split, split))
+    return capital(SPLIT_NAMES.get(split) or split)
 
 
 def photos_by_split(dataset: Dataset | None, runs: list[Run]) -> tuple[pd.DataFrame, str]:
