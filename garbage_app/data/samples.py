@@ -54,4 +54,5 @@ def _pills(title: str, options: list[str], key: str, name: Callable[[str], str])
 
 def photo_caption(row: Any, classes: list[str]) -> str:
     """Returns the line under a photo from its `label` and `split`."""
-    return f"{chip(row.label, classes.index(row.label))} {escape(row.label)}, {SPLIT_NAMES.get(row.split, row.split)}"
+    label = f"{chip(row.label, classes.index(row.label))} {escape(row.label)}"
+    return ", ".join(filter(None, [label, SPLIT_NAMES.get(row.split, escape(row.split))]))
