@@ -6,7 +6,7 @@ python -m docs.readme --check    # exits with 1 if the table is not what the run
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +14,7 @@ import pandas as pd
 from garbage_core.data.photo_sets import MAIN_SET
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.by_set import by_set, by_set_markdown, set_title
-from garbage_core.evaluation.comparison import compare_runs
+from garbage_core.evaluation.comparison import compare_runs, is_matched
 from garbage_core.evaluation.evaluation import evaluate
 from garbage_core.inference.runtimes import RUNTIMES, read_export, report_path
 from garbage_core.runs.run import FIRST_RUNS, Run, list_runs, load_run, models_dir
@@ -76,7 +76,8 @@ def results_table(
     sets = pd.concat([by_set(run, split).assign(title=run.title) for run in runs])
     told = [*_home(sets), _starts(runs), *_rarest(runs, split)]
     if len(runs) > 1 and runs[0].classes == runs[1].classes:
-        told.append(f"**Pretraining.** {compare_runs(*runs[:2], split).sentence}")
+        told.append(f"**Pretraining and its recipe.** {compare_runs(*runs[:2], split).sentence}")
+        told += _start_alone(runs[0], split)
     if folds:
         rows = read_crossval(folds)
         told += [
@@ -135,6 +136,14 @@ def _starts(runs: Sequence[Run]) -> str:
         for run in runs
     ]
     return f"**Training.** {listing(said)}."
+
+
+def _start_alone(scratch: Run, split: str) -> Iterator[str]:
+    """Says what another start gives that differs from a run in nothing else, if a study has such a run."""
+    for run in list_runs(scratch.path.parent / "studies" / "matched"):
+        if is_matched(scratch, run):
+            told = small(compare_runs(scratch, run, split).sentence)
+            yield f"**Pretraining alone**, with the recipe of {scratch.title} to the letter: {told}"
 
 
 def _rarest(runs: Sequence[Run], split: str) -> list[str]:

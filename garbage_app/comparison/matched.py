@@ -10,13 +10,12 @@ from garbage_app.widgets.charts import drawn, show
 from garbage_app.widgets.choosers import choose_metric
 from garbage_core.data.photo_sets import MAIN_SET
 from garbage_core.errors import GarbageError
+from garbage_core.evaluation.comparison import is_matched
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.figures.data_size import data_size_curves
 from garbage_core.runs.run import Run
 from garbage_core.studies.tables import DATA_SIZE, read_data_size, study_path
 from garbage_core.utils.text import NBSP, count, escape, listing, percent
-
-_OWN = {"name", "weights"}  # all that the configs of a matched pair may differ in
 
 
 def comparable_runs() -> list[Run]:
@@ -24,17 +23,9 @@ def comparable_runs() -> list[Run]:
     return [*shared_runs(), *studied_runs("matched")]
 
 
-def is_matched(a: Run, b: Run) -> bool:
-    """Whether two trainings differ in nothing but their starting weights, by their configs and photos."""
-    first, second = ({k: v for k, v in run.config.to_dict().items() if k not in _OWN} for run in (a, b))
-    starts = [_start(run).get("sha256") for run in (a, b)]
-    photos = [run.info.get("data_fingerprint") for run in (a, b)]
-    return first == second and starts[0] != starts[1] and photos[0] == photos[1]
-
-
 def matched_pair(runs: list[Run]) -> tuple[Run, Run] | None:
     """Returns the first two runs that differ in their start alone, the one from random weights first."""
-    pairs = ((a, b) for a in runs for b in runs if not _start(a).get("source"))
+    pairs = ((a, b) for a in runs for b in runs if a.start == "random weights")
     return next(((a, b) for a, b in pairs if is_matched(a, b)), None)
 
 
@@ -93,8 +84,3 @@ def photos_worth(table: pd.DataFrame, metric: str) -> str:
     if enough and enough[0] < most:
         text += f" **{count(enough[0], 'photo')} from {other} do what {most:,} do from {first}.**"
     return text
-
-
-def _start(run: Run) -> dict:
-    """Returns what `run.json` says of the starting weights, which those of earlier versions leave out."""
-    return run.info.get("starting_weights") or {}

@@ -264,3 +264,11 @@ def _recall_differences(
     for side, right in (("a", right_a), ("b", right_b)):
         table[f"recall_{side}_low"], table[f"recall_{side}_high"] = wilson_interval(photos(right), some)
     return pd.DataFrame(table)
+
+
+def is_matched(a: Run, b: Run) -> bool:
+    """Whether two trainings differ in nothing but their starting weights, by their configs and photos."""
+    configs = [{key: v for key, v in run.config.to_dict().items() if key not in ("name", "weights")} for run in (a, b)]
+    starts = [(run.info.get("starting_weights") or {}).get("sha256") for run in (a, b)]
+    photos = [run.info.get("data_fingerprint") for run in (a, b)]
+    return configs[0] == configs[1] and starts[0] != starts[1] and photos[0] == photos[1]

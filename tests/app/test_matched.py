@@ -5,7 +5,8 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from garbage_app.comparison.matched import is_matched, photos_worth
+from garbage_app.comparison.matched import photos_worth
+from garbage_core.evaluation.comparison import is_matched
 from garbage_core.runs.run import load_run
 from garbage_core.studies.data_size import data_size_table
 from garbage_core.studies.tables import read_data_size
