@@ -14,6 +14,7 @@ from garbage_app.subject import shared_runs
 from garbage_app.training.learning_curves import write_training
 from garbage_app.widgets.choosers import SPLIT_NAMES, choose_split, runs_or_stop
 from garbage_app.widgets.page_header import answer, question, to_try
+from garbage_core.evaluation.comparison import is_matched
 from garbage_core.utils.text import escape
 
 ensure_routed()
@@ -40,7 +41,7 @@ else:
     left_out = f"; {comparison.left_out:,} photos that only one of them has are left out" if comparison.left_out else ""
     answer(
         place,
-        escape(comparison.sentence, 400),
+        ("One recipe, two starts: " if is_matched(*pair) else "") + escape(comparison.sentence, 400),
         f"Both models on the same {comparison.n:,} {SPLIT_NAMES.get(split, split)} photos{left_out}. The interval says "
         "what other photos of the same kind might have given."
         + (" Both learned from these very photos, so this does not measure how good they are." * (split == "train")),

@@ -73,13 +73,13 @@ def write_findings(findings: pd.DataFrame, run: Run, split: str) -> None:
     view = next((name for name in there if asked in (name, FINDINGS[name].title.lower())), there[0] if there else "")
     grid = st.grid(len(FINDINGS), min_column_width=104)
     for name, rows in tables.items():
+        # Not of the primary type, whose white cannot be read on a dark theme's teal.
         number, title = f"**{rows['finding'].nunique():,}**", FINDINGS[name].title
         grid.button(
             f":primary[{number}]  \n:primary[{title}]" if name == view else f"{number}  \n{title}",
             key=f"kind-{name}",
             on_click=st.query_params.update,
             args=({"kind": FINDINGS[name].title},),
-            icon=":material/filter_alt:" if name == view else None,  # white on a dark theme's teal cannot be read
             disabled=rows.empty,
             help=f"{FINDINGS[name].meaning} {count(len(rows), 'photo')}.",
             width="stretch",

@@ -37,6 +37,7 @@ def test_the_matched_pair_is_compared_first_and_the_best_recipes_stand_beside_it
     assert app.selectbox(key="a").value == "scratch"
     assert app.selectbox(key="b").value == "transfer-matched"
     text = words(app)
+    assert "One recipe, two starts: transfer-matched is better by" in text
     assert "With the best recipe of each:" in text
     assert "differ in their starting weights alone" in text
 
