@@ -52,7 +52,7 @@ def take(browser, address: str, shot: Shot) -> bytes:
     page.wait_for_selector("h1")
     if shot.upload:
         page.set_input_files("input[type=file]", {"name": "box.jpg", "mimeType": "image/jpeg", "buffer": cardboard()})
-        page.get_by_alt_text("Heat map").last.wait_for()
+        page.get_by_alt_text("Heat map of").first.wait_for()
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length === 0")
     page.wait_for_timeout(SETTLED_MS)
