@@ -26,15 +26,16 @@ def difference_tile(
     grid: "DeltaGenerator", title: str, value: float, low: float, high: float, help_text: str | None = None
 ) -> None:
     """Writes a difference of shares, in points, and its 95 % interval into the next cell of a grid."""
-    _tile(grid, title, f"{points(value)} points", f"{points(low)} to {points(high)}", help_text)
+    # "points" beside the number would be cut on a phone, where three tiles share a row.
+    _tile(grid, title, points(value), f"{points(low)} to {points(high)}", help_text, "points, ")
 
 
-def _tile(grid: "DeltaGenerator", title: str, value: str, ends: str, help_text: str | None) -> None:
+def _tile(grid: "DeltaGenerator", title: str, value: str, ends: str, help_text: str | None, unit: str = "") -> None:
     grid.metric(
         title,
         value,
         ends,
-        delta_description=f"95{NBSP}% interval",
+        delta_description=f"{unit}95{NBSP}% interval",
         delta_color="off",
         delta_arrow="off",
         help=help_text,
