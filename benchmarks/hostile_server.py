@@ -1,6 +1,6 @@
 """Hostile files through a running server, beside sessions with sound photos: the second part of `benchmarks hostile`.
 
-One session uploads every hostile file, one after the other. Five others upload sound photos all the while, each a
+One visitor uploads every hostile file, one after the other. Five others upload sound photos all the while, each a
 drawing of its own: their answers must stay what they were, and 95 % of them may come after at most twice the time that
 95 % took before. The memory is that of the server and its decoding processes together.
 """
@@ -18,7 +18,7 @@ from benchmarks.soak import drawing, numbered, start_server
 from benchmarks.visitor import Visitor
 
 SOUND = 5  # sessions with sound photos
-BEFORE = 8  # photos of each of them before the attack
+BEFORE = 8  # photos of each of them before the attack, and of each of its sessions
 SECONDS, MEGABYTES, MOST_MEGABYTES, SLOWER = 6.0, 500, 1000, 2.0
 
 
@@ -53,16 +53,17 @@ async def _attack(
 
     async def visit(place: int, expected: list[str], most: int | None) -> list[float]:
         """Uploads a drawing again and again; returns the seconds of each answer, and fills `expected` at first."""
-        seconds = []
-        async with Visitor(base) as visitor:
-            while not ended.is_set() and (most is None or len(seconds) < most):
-                start, number = time.perf_counter(), next(numbers)
-                said = await visitor.ask(f"sound{number}.jpg", numbered(drawings[place], number))
-                seconds.append(time.perf_counter() - start)
-                said = sorted(text.replace(f"sound{number}.jpg", "") for text in said)  # parts come in any order
-                expected[:] = expected or said
-                if said != expected:
-                    wrong.append(f"A sound photo was answered by {said}, before by {expected}.")
+        seconds: list[float] = []
+        while not ended.is_set() and (most is None or len(seconds) < most):
+            async with Visitor(base) as visitor:
+                for _ in range(BEFORE):
+                    start, number = time.perf_counter(), next(numbers)
+                    said = await visitor.ask(f"sound{number}.jpg", numbered(drawings[place], number))
+                    seconds.append(time.perf_counter() - start)
+                    said = sorted(text.replace(f"sound{number}.jpg", "") for text in said)  # parts come in any order
+                    expected[:] = expected or said
+                    if said != expected:
+                        wrong.append(f"A sound photo was answered by {said}, before by {expected}.")
         return seconds
 
     answers: list[list[str]] = [[] for _ in drawings]
@@ -71,10 +72,10 @@ async def _attack(
     beside = [asyncio.create_task(visit(k, answers[k], None)) for k in range(SOUND)]
     rows: list[dict[str, Any]] = []
     try:
-        async with Visitor(base) as visitor:
-            for name, make in files.items():
+        for name, make in files.items():
+            async with Visitor(base) as visitor:  # a session each: what one may hold is limited, and goes with it
                 rows.append(await _upload(visitor, server, name, make(), start))
-                progress(name)
+            progress(name)
     finally:
         ended.set()
     during = np.concatenate(await asyncio.gather(*beside))
