@@ -24,7 +24,7 @@ from unittest import mock
 import psutil
 
 from benchmarks.hostile_cases import HOSTILE
-from benchmarks.hostile_server import attack_server, in_words
+from benchmarks.hostile_server import MEGABYTES, SECONDS, attack_server, in_words, resident
 from garbage_core.cli.classify import load_classifier, prediction_line
 from garbage_core.cli.options import add_common, warn, write_result
 from garbage_core.data.images import ACCEPTED_FORMATS
@@ -32,7 +32,6 @@ from garbage_core.inference.classifier import Classifier, Failure, Prediction
 from garbage_core.utils.text import text_table
 from tests.fixtures.photos import cardboard, encode
 
-SECONDS, MEGABYTES = 6.0, 500
 BETWEEN = 10  # hostile files from one look at the sound ones to the next
 ROUNDS = 3  # of a batch of sound photos, each way
 _SHARES = {"JPEG": 24, "PNG": 6}  # photos in the batch; of the other formats there is one each
@@ -47,7 +46,7 @@ class Watch:
 
     def __enter__(self) -> "Watch":
         self._ended = threading.Event()
-        self._start = self._most = _resident()
+        self._start = self._most = resident(psutil.Process())
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
         return self
@@ -59,18 +58,7 @@ class Watch:
 
     def _look(self) -> None:
         while not self._ended.wait(0.05):
-            self._most = max(self._most, _resident())
-
-
-def _resident() -> int:
-    total = 0
-    own = psutil.Process()
-    for process in (own, *own.children(recursive=True)):
-        try:
-            total += process.memory_info().rss
-        except psutil.Error:  # it has just ended
-            continue
-    return total
+            self._most = max(self._most, resident(psutil.Process()))
 
 
 def sound_photos() -> dict[str, bytes]:

@@ -119,12 +119,16 @@ def in_words(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _megabytes(server: psutil.Process) -> float:
-    """Returns the resident memory of the server and all its processes."""
+def resident(process: psutil.Process) -> int:
+    """Returns the bytes of resident memory of a process and all its children."""
     total = 0
-    for process in (server, *server.children(recursive=True)):
+    for one in (process, *process.children(recursive=True)):
         try:
-            total += process.memory_info().rss
+            total += one.memory_info().rss
         except psutil.Error:  # it has just ended
             continue
-    return total / 1e6
+    return total
+
+
+def _megabytes(server: psutil.Process) -> float:
+    return resident(server) / 1e6

@@ -16,19 +16,9 @@ from garbage_core.studies.tables import read_data_size
 from garbage_core.utils.files import write_csv, write_json
 from tests.fixtures.photos import write_colors
 from tests.fixtures.runs import STARTING_WEIGHTS, fake_run
+from tests.fixtures.trainings import NETWORK, WHOLE
 
-MINIATURE = """
-name = "mini"
-filters = 8
-blocks = [1, 1, 1, 1]
-height = 32
-width = 32
-[[stages]]
-name = "whole"
-epochs = 1
-learning_rate = 0.01
-batch_size = 8
-"""
+MINIATURE = NETWORK + WHOLE.replace("epochs = 3", "epochs = 1")
 
 
 def pair(folder):
