@@ -102,7 +102,8 @@ def _pin_photo(pair: tuple[Run, Run], photos: pd.DataFrame, group: str) -> None:
     dataset = dataset_or_none()
     if dataset is None:
         return
-    if missing := [run.title for run in pair if run not in usable_runs(pair)]:
+    usable = usable_runs(pair)
+    if missing := [run.title for run in pair if run not in usable]:
         st.caption(
             f"A pinned photo with both heat maps takes both networks, and that of {escape(listing(missing))} is not "
             "here: choose another pair above."
