@@ -8,6 +8,7 @@ from garbage_app.comparison.matched import comparable_runs, matched_pair, write_
 from garbage_app.comparison.metrics import choose_pair, write_classes, write_metrics, write_numbers
 from garbage_app.comparison.pair_explorer import explore_pair
 from garbage_app.comparison.settings import write_settings
+from garbage_app.comparison.starts import write_starts
 from garbage_app.results import comparison_of
 from garbage_app.router import ensure_routed
 from garbage_app.subject import shared_runs
@@ -61,6 +62,7 @@ else:
             with right:
                 write_settings(pair)
             write_data_size()
+            write_starts(split)
             write_numbers(pair, comparison)
             write_classes(pair, split, comparison)
             write_confusions(pair, split, comparison)

@@ -113,3 +113,30 @@ def test_a_pair_without_a_network_says_why_no_photo_is_pinned(place, with_networ
     app = photo_by_photo()
     assert not any(box.key == "pinned" for box in app.selectbox)
     assert "that of Transfer is not here" in words(app) or "There is no such photo" in words(app)
+
+
+def started_run(folder, like, name, loaded, origin="", accuracy=0.8):
+    """A run of the recipe of another, from ImageNet weights with these layers."""
+    run = matched_run(folder, like, name, accuracy, dropout=0.25)
+    start = {"source": "imagenet.h5", "sha256": 16 * name[-4:], "loaded": loaded, "random": [], "origin": origin}
+    write_json(run.info | {"starting_weights": start}, run.path / "run.json")
+    return load_run(name, folder)
+
+
+def test_starts_of_one_recipe_stand_in_one_table(two_runs):
+    models = two_runs / "models"
+    like = load_run("transfer", models)
+    few = started_run(models / "studies" / "repeats", like, "transfer-none", ["conv4_block6_out"], accuracy=0.6)
+    more = [*few.info["starting_weights"]["loaded"], "conv5_block1_1_conv"]
+    started_run(models / "studies" / "starts", like, "transfer-lite", more, "conv5 taught by another", accuracy=0.9)
+    matched_run(models / "studies" / "starts", like, "other-recipe", dropout=0.5)
+    app = open_page("comparison")
+    table = next(frame.value for frame in app.dataframe if "Start" in frame.value)
+    assert list(table["Start"]) == ["ImageNet, conv1 to conv4", "ImageNet, conv5 taught by another network"]
+    gains = list(table["Points of accuracy more"])
+    assert gains[0] == ""
+    assert gains[1].startswith("+")
+
+
+def test_without_runs_from_other_starts_there_is_no_such_table(two_runs):
+    assert not [frame for frame in open_page("comparison").dataframe if "Start" in frame.value]
