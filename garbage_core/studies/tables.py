@@ -8,6 +8,7 @@
     models/studies/data_size.csv        one recipe from several starts, with ever more training photos
     models/studies/data_size/           the runs behind it, without their networks
     models/studies/matched/             the scratch recipe from other starts, without the networks
+    models/studies/starts/              the transfer recipe from other starts, without the networks
     models/studies/repeats/             the recipe on another split and with another seed, without the networks
     models/studies/crossval_probe.csv   a linear probe on frozen features, on five folds
 
