@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from garbage_core.cli.options import add_common, add_parser, positive, start_keras, warn
+from garbage_core.cli.study_options import add_feature_arguments, add_out, add_study_arguments, check_out, target
 from garbage_core.errors import GarbageError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_parser(parsers, "imbalance", text, _add_imbalance_arguments, run_imbalance)
     text = "what becomes of a class that gets rarer, for page Imbalance"
     add_parser(parsers, "imbalance-lab", text, _add_lab_arguments, run_lab)
+    text = "what each transformation of the photos is worth, for page Augmentation"
+    add_parser(parsers, "augmentation", text, _add_augmentation_arguments, run_augmentation)
     text = "how large objects are, and what runs predict on other backgrounds, for page Evaluation"
     add_parser(parsers, "slices", text, _add_slice_arguments, run_slices)
     text = "what more training photos bring from each start, for page Scratch against transfer"
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_imbalance_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="finished runs to compare, instead of heads")
-    _add_common_arguments(parser, "imbalance.csv, or imbalance_runs.csv")
+    add_study_arguments(parser, "imbalance.csv, or imbalance_runs.csv")
     parser.add_argument("--seeds", type=positive, default=5, metavar="N", help="default: %(default)s")
     parser.add_argument("--epochs", type=positive, metavar="N", help="of every head")
     for name in ("learning-rate", "weight-decay", "label-smoothing"):
@@ -42,8 +45,13 @@ def _add_imbalance_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_lab_arguments(parser: argparse.ArgumentParser) -> None:
     add_common(parser, "--data-dir")
-    _add_feature_arguments(parser, "imbalance_lab.csv")
+    add_feature_arguments(parser, "imbalance_lab.csv")
     parser.add_argument("--seeds", type=positive, default=10, metavar="N", help="default: %(default)s")
+
+
+def _add_augmentation_arguments(parser: argparse.ArgumentParser) -> None:
+    add_common(parser, "--data-dir")
+    add_feature_arguments(parser, "augmentation.csv")
 
 
 def _add_slice_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +65,7 @@ def _add_size_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
     parser.add_argument("--weights", metavar="imagenet|PATH", help="starting weights of the runs that had any")
     parser.add_argument("--measure-only", action="store_true", help="train nothing, measure what has been trained")
-    _add_out(parser, "data_size.csv")
+    add_out(parser, "data_size.csv")
     add_common(parser, "--data-dir")
     parser.set_defaults(after_stop="The same command goes on from the last finished epoch.")
 
@@ -65,39 +73,14 @@ def _add_size_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_crossval_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="name of a run with protocol=fold-K-of-5")
     parser.add_argument("--probe", action="store_true", help="fit linear probes on the frozen network's features")
-    _add_common_arguments(parser, "crossval.csv, or crossval_probe.csv")
-
-
-def _add_common_arguments(parser: argparse.ArgumentParser, file: str) -> None:
-    parser.add_argument("--runs", metavar="DIR", help="folder of the runs (default: $GARBAGE_MODELS or models)")
-    add_common(parser, "--data-dir")
-    _add_feature_arguments(parser, file)
-
-
-def _add_feature_arguments(parser: argparse.ArgumentParser, file: str) -> None:
-    parser.add_argument(
-        "--weights",
-        metavar="imagenet|PATH",
-        default="imagenet",
-        help="weights of conv1 to conv4 (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--cache", metavar="DIR", help="folder to store feature maps in, 1 GB (default: the user's cache)"
-    )
-    _add_out(parser, file)
-    parser.set_defaults(after_stop="Feature maps are stored: the same command goes on from there.")
-
-
-def _add_out(parser: argparse.ArgumentParser, file: str) -> None:
-    parser.add_argument("-o", "--out", metavar="FILE", help=f"table to write (default: {file} in models/studies)")
-    parser.add_argument("--force", action="store_true", help="replace FILE even if it is about other photos")
+    add_study_arguments(parser, "crossval.csv, or crossval_probe.csv")
 
 
 def run_imbalance(args: argparse.Namespace, out: TextIO) -> int:
     """Compares the strategies, in heads that are trained now or in finished runs; writes the table and a conclusion."""
     from garbage_core.studies.tables import STRATEGY_RUNS, imbalance_conclusion
 
-    _check_out(args.out)
+    check_out(args.out)
     table, path = _measure_runs(args, STRATEGY_RUNS) if args.names else _train_heads(args, "imbalance")
     split = "val" if args.val_only and not args.names else "test"
     out.write(f"{imbalance_conclusion(table, split)}\nWritten to {path}\n")
@@ -117,7 +100,7 @@ def _train_heads(args: argparse.Namespace, name: str) -> "tuple[pd.DataFrame, Pa
     budget = Budget(**{name: value for name, value in given.items() if value is not None})
     maker = FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache)
     splits = ("val",) if args.val_only else ("val", "test")
-    path = _target(args, name, dataset.fingerprint)
+    path = target(args, name, dataset.fingerprint)
     with noted(path, dataset.fingerprint):
         return run_imbalance_study(dataset, maker, budget, args.seeds, path, splits, warn), path
 
@@ -132,7 +115,7 @@ def _measure_runs(args: argparse.Namespace, name: str) -> "tuple[pd.DataFrame, P
     runs = [load_run(run, args.runs) for run in args.names]
     table = measure_strategies(runs)
     fingerprint = str(runs[0].info.get("data_fingerprint"))
-    path = _target(args, name, fingerprint)
+    path = target(args, name, fingerprint)
     with noted(path, fingerprint):
         write_csv(table, path, "%.5f")
     return table, path
@@ -144,13 +127,13 @@ def run_lab(args: argparse.Namespace, out: TextIO) -> int:
     from garbage_core.studies import imbalance_lab
     from garbage_core.utils.files import write_csv
 
-    _check_out(args.out)
+    check_out(args.out)
     start_keras()
     from garbage_core.data.dataset import load_dataset
     from garbage_core.studies.features import FeatureMaker, FeatureRecipe
 
     dataset = load_dataset(args.data_dir)
-    path = _target(args, "imbalance_lab", dataset.fingerprint)
+    path = target(args, "imbalance_lab", dataset.fingerprint)
     lab = imbalance_lab.make_lab(dataset, FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache))
     imbalance_lab.save_lab(lab, path.with_suffix(".npz"))
     warn(f"Features written to {path.with_suffix('.npz')}")
@@ -160,6 +143,31 @@ def run_lab(args: argparse.Namespace, out: TextIO) -> int:
     means = table.pivot_table(index="strategy", columns="train_photos", values="recall", sort=False)
     out.write(f"Recall of {table['class'].iloc[0]} by its training photos, mean over {args.seeds} seeds\n")
     out.write(f"{means.to_string(float_format='{:.3f}'.format)}\n\nWritten to {path}\n")
+    return 0
+
+
+def run_augmentation(args: argparse.Namespace, out: TextIO) -> int:
+    """Fits a head for each transformation, and writes what it is worth."""
+    from garbage_core.runs.results import noted
+    from garbage_core.studies.tables import AUGMENTATION
+    from garbage_core.utils.files import write_csv
+
+    check_out(args.out)
+    start_keras()
+    from garbage_core.data.dataset import load_dataset
+    from garbage_core.studies.augmentation import augmentation_table
+    from garbage_core.studies.features import FeatureMaker, FeatureRecipe
+
+    dataset = load_dataset(args.data_dir)
+    path = target(args, AUGMENTATION, dataset.fingerprint)
+    table = augmentation_table(dataset, FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache), progress=warn)
+    with noted(path, dataset.fingerprint):
+        write_csv(table, path, "%.5f")
+    rows = table[table["metric"] == "accuracy"]
+    gains = rows.pivot_table(index="transformation", columns="tested_on", values="difference", sort=False)
+    out.write(
+        f"Accuracy gained on test photos\n{gains.to_string(float_format='{:+.3f}'.format)}\n\nWritten to {path}\n"
+    )
     return 0
 
 
@@ -200,7 +208,7 @@ def run_data_size(args: argparse.Namespace, out: TextIO) -> int:
     runs, root = data_size.named_runs(args.names, folder), folder / "studies" / "data_size"
     data_size.check_runs(runs)
     fingerprint = str(runs[0].info.get("data_fingerprint"))
-    path = _target(args, "data_size", fingerprint)
+    path = target(args, "data_size", fingerprint)
 
     if not args.measure_only:
         start_keras()
@@ -233,7 +241,7 @@ def run_crossval(args: argparse.Namespace, out: TextIO) -> int:
             f"A cross-validation is of five runs or of the probe, but {len(args.names)} runs were named "
             f"{'with' if args.probe else 'without'} --probe: give the one or the other."
         )
-    _check_out(args.out)
+    check_out(args.out)
     stages: list[str] = []
     dataset: Dataset | None
     if args.probe:
@@ -244,7 +252,7 @@ def run_crossval(args: argparse.Namespace, out: TextIO) -> int:
         dataset = load_dataset(args.data_dir)
         maker = FeatureMaker(dataset, FeatureRecipe(args.weights), args.cache)
         fingerprint = dataset.fingerprint
-        path = _target(args, "crossval_probe", fingerprint)
+        path = target(args, "crossval_probe", fingerprint)
         tables, classes = crossval.probe_predictions(dataset, maker), dataset.classes
         out.write("A logistic regression on features of the frozen network; not the transfer recipe.\n\n")
     else:
@@ -254,7 +262,7 @@ def run_crossval(args: argparse.Namespace, out: TextIO) -> int:
         runs = [load_run(name, args.runs) for name in args.names]
         tables, classes, stages = crossval.collect_runs(runs), runs[0].classes, stage_names(runs[0])
         fingerprint = str(runs[0].info.get("data_fingerprint"))
-        path = _target(args, "crossval", fingerprint)
+        path = target(args, "crossval", fingerprint)
         dataset = _photos_if_at_hand(args.data_dir)
     table = crossval.crossval_table(tables, classes, stages)
     with noted(path, fingerprint):
@@ -274,23 +282,3 @@ def _photos_if_at_hand(data_dir: str | None) -> "Dataset | None":
         if data_dir:
             raise
         return None
-
-
-def _check_out(out: str | None) -> None:
-    """Refuses a file that cannot be written, before photos are read."""
-    from garbage_core.studies.tables import study_path
-    from garbage_core.utils.files import check_folder
-
-    check_folder(out or study_path("imbalance"), make=not out)
-
-
-def _target(args: argparse.Namespace, name: str, fingerprint: str) -> Path:
-    """Returns the file to write a table to; refuses one that holds that of other photos, before hours have passed."""
-    from garbage_core.runs.results import check_replaces, place_for
-    from garbage_core.studies.tables import study_path
-    from garbage_core.utils.files import check_folder
-
-    path = Path(args.out or place_for(study_path(name), fingerprint))
-    check_folder(path, make=not args.out)
-    check_replaces(path, fingerprint, study_path(path.stem), args.force)
-    return path

@@ -111,6 +111,19 @@ class FeatureMaker:
         passes = [[self._pool(maps, *averages) for maps in _parts(*rows)] for rows in self._rows(files, augmented)]
         return np.stack([np.concatenate(parts) for parts in passes])
 
+    def changed(self, files: list[str], augmentation: augment.Augmentation, averages: Averages) -> np.ndarray:
+        """Returns pooled features of one changed copy of each of N photos, float32 of shape (N, channels).
+
+        Args:
+            files: The photos.
+            augmentation: How they are changed, without mixing.
+            averages: From `averages`.
+        """
+        ranges = {name: value for name, value in asdict(augmentation).items() if value}
+        copy = self._maps(", ".join(ranges) or "plain", files, augmentation, 1, {"ranges": ranges}).passes[0]
+        parts = [self._pool(maps, *averages) for maps in _parts(copy, list(range(len(files))))]
+        return np.concatenate(parts)
+
     def _rows(self, files: list[str], augmented: bool) -> list[Rows]:
         """Returns where the feature maps of photos lie, one entry for each pass."""
         place = {file: row for row, file in enumerate(self.dataset.photos["file"])}
@@ -132,11 +145,18 @@ class FeatureMaker:
         halves = [keras.ops.mean(keras.ops.relu(sign * handed_on), axis=(1, 2)) for sign in (1, -1)]
         return keras.ops.convert_to_numpy(keras.ops.concatenate(halves, axis=-1))
 
-    def _maps(self, name: str, files: list[str], augmentation: augment.Augmentation, passes: int) -> FeatureSource:
-        """Returns feature maps from their file, computing what is missing."""
+    def _maps(
+        self,
+        name: str,
+        files: list[str],
+        augmentation: augment.Augmentation,
+        passes: int,
+        more: dict[str, object] | None = None,
+    ) -> FeatureSource:
+        """Returns feature maps from their file, computing what is missing; `more` tells this file from others."""
         values = asdict(self.recipe) | {"weights": self._digest, "photos": self.dataset.fingerprint, "files": files}
         if passes == 1:  # one file serves every recipe that differs only in its augmented copies
-            values |= dict.fromkeys(("passes", "augmentation", "seed"))
+            values |= dict.fromkeys(("passes", "augmentation", "seed")) | (more or {})
         key = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
         recipe = self.recipe

@@ -3,6 +3,7 @@
     models/studies/imbalance.csv        the six strategies against imbalance, several seeds each
     models/studies/imbalance_runs.csv   the same of whole networks that differ in their strategy alone
     models/studies/remedies/            the runs behind it, without their networks
+    models/studies/augmentation.csv     what each transformation of the photos is worth to a head on frozen features
     models/studies/crossval.csv         the transfer recipe on five folds
     models/studies/folds/               the runs behind it, without their networks
     models/studies/data_size.csv        one recipe from several starts, with ever more training photos
@@ -33,11 +34,26 @@ IMBALANCE_COLUMNS = (*_GROUP, *MEASURE_COLUMNS[:3], "train_photos", *MEASURE_COL
 CROSSVAL_COLUMNS = ("stages", "fold", *MEASURE_COLUMNS)
 DATA_SIZE = "data_size"
 DATA_SIZE_COLUMNS = ("run", "start", "train_share", "train_photos", "split", *MEASURE_COLUMNS, *DIFFERENCE_COLUMNS)
+AUGMENTATION = "augmentation"
+AUGMENTATION_COLUMNS = ("transformation", "tested_on", *MEASURE_COLUMNS, *DIFFERENCE_COLUMNS)
+AS_THEY_ARE, CHANGED = "as they are", "changed"  # what a transformation is tested on
 ALL_SEEDS = "all"
 BASELINE = "none"
 STRATEGY_RUNS = "imbalance_runs"
 STRATEGY_RUN_COLUMNS = ("start", *IMBALANCE_COLUMNS)
-_TEXT_COLUMNS = {"run", "start", "strategy", "seed", "split", "stages", "fold", "metric", "class"}
+_TEXT_COLUMNS = {
+    "transformation",
+    "tested_on",
+    "run",
+    "start",
+    "strategy",
+    "seed",
+    "split",
+    "stages",
+    "fold",
+    "metric",
+    "class",
+}
 ONE_TRAINING = "Chance here is that of the photos; how far one training differs from the next is not in it."
 POOLED = "pooled"  # the fold that stands for all photos together
 
@@ -93,6 +109,15 @@ def read_data_size(path: str | Path | None = None) -> pd.DataFrame:
         GarbageError: The file is missing or is no such table.
     """
     return _read(Path(path or study_path(DATA_SIZE)), DATA_SIZE_COLUMNS, "data-size RUN RUN")
+
+
+def read_augmentation(path: str | Path | None = None) -> pd.DataFrame:
+    """Reads the table of `augmentation.augmentation_table`; None takes `study_path(AUGMENTATION)`.
+
+    Raises:
+        GarbageError: The file is missing or is no such table.
+    """
+    return _read(Path(path or study_path(AUGMENTATION)), AUGMENTATION_COLUMNS, "augmentation")
 
 
 def stage_names(run: Run) -> list[str]:
