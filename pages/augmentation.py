@@ -7,6 +7,7 @@ import streamlit as st
 from garbage_app.augmentation.backgrounds import worth_in_words, write_backgrounds, write_worth
 from garbage_app.augmentation.preview import choose_photo, write_pipeline, write_transformations
 from garbage_app.augmentation.words import pipeline_in_words, trained_with, versions_in_words
+from garbage_app.augmentation.worth import write_transformations_worth
 from garbage_app.router import ensure_routed
 from garbage_app.subject import dataset_or_none, shared_runs
 from garbage_app.widgets.page_header import answer, needs_tensorflow, question, to_try
@@ -37,7 +38,7 @@ if worth or versions:
 st.subheader("The whole pipeline", anchor=False)
 needs_tensorflow("Changing photos as training does")
 with st.spinner("Loading Keras, once per server"):
-    from garbage_core.training.augmentation import PIPELINES, pipeline
+    from garbage_core.training.augmentation import PIPELINES, TRANSFORMATIONS, pipeline, single
 
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     name = st.selectbox(
@@ -67,3 +68,4 @@ st.caption(
 )
 write_pipeline(batch, name, strength, seed)
 write_transformations(batch, strength, seed)
+write_transformations_worth({name: getattr(single(name), name) for name in TRANSFORMATIONS})

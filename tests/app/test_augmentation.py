@@ -7,6 +7,7 @@ import pytest
 from garbage_app.augmentation.backgrounds import COPIES, worth_in_words, worth_of
 from garbage_core.evaluation.slices import REPLACED
 from garbage_core.runs.run import load_run
+from garbage_core.studies.tables import AS_THEY_ARE, CHANGED
 from tests.app.test_pages import open_page, pair, place, two_runs, words
 from tests.fixtures.photos import jpeg
 from tests.fixtures.runs import fake_run
@@ -87,3 +88,29 @@ def test_a_photo_whose_object_cannot_be_told_from_its_background_says_so(place):
     assert not app.exception
     assert "No object stands out" in words(app)
     assert app.image[1].captions[0] == "original"
+
+
+def test_the_worth_of_each_transformation_comes_from_the_study(two_runs):
+    rows = [
+        # transformation, tested on, accuracy, difference, its ends
+        ("rotation", AS_THEY_ARE, 0.89, -0.004, -0.01, 0.002),
+        ("rotation", CHANGED, 0.86, 0.11, 0.08, 0.14),
+        ("brightness", AS_THEY_ARE, 0.90, 0.0, -0.01, 0.01),
+        ("brightness", CHANGED, 0.88, 0.002, -0.01, 0.012),
+    ]
+    columns = ["transformation", "tested_on", "value", "difference", "difference_low", "difference_high"]
+    table = pd.DataFrame(rows, columns=columns).assign(
+        **{"metric": "accuracy", "class": "", "photos": 431, "low": 0.8, "high": 0.9}
+    )
+    path = two_runs / "models" / "studies" / "augmentation.csv"
+    path.parent.mkdir(exist_ok=True)
+    table.to_csv(path, index=False)
+    app = open_page("augmentation")
+    shown = next(frame.value for frame in app.dataframe if "Without it" in frame.value)
+    assert list(shown["Photos"]) == ["Rotated by up to 60°", "Brighter or darker by up to 25\N{NO-BREAK SPACE}%"]
+    assert shown["Without it"][0].startswith("75.0")
+    assert shown["With it"][0].startswith("86.0")
+    assert shown["Gain there"][0].startswith("+11.0 points")
+    text = words(app)
+    assert "86.0 % of them are right instead of 75.0 %" in text
+    assert "On photos as they are no transformation changes the accuracy" in text
