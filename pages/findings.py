@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from garbage_app.comparison.metrics import choose_pair
-from garbage_app.findings.report import html_report
+from garbage_app.findings.report import make_report
+from garbage_app.findings.report_html import to_html
 from garbage_app.findings.sentences import findings
 from garbage_app.router import ensure_routed
 from garbage_app.steps import number_of, page_file
@@ -34,13 +35,26 @@ for finding in found:
 if len(runs) > 1:
     url = urlsplit(str(st.context.url or ""))
     address = f"{url.scheme}://{url.netloc}{url.path.rpartition('/')[0]}" if url.netloc else ""
-    button.download_button(
-        "Report",
-        lambda: html_report(found, *pair, address),
-        f"what-we-learned-{pair[0].name}-{pair[1].name}.html",
-        "text/html",
-        icon=":material/download:",
-        help="One HTML file: the findings, and metrics, differences and confusion matrices of the two models chosen "
-        "here. For a PDF, open it and print it: the browser saves it as one.",
-        on_click="ignore",
-    )
+    name = f"what-we-learned-{pair[0].name}-{pair[1].name}"
+
+    def pdf() -> bytes:
+        """Makes the PDF; its library is loaded only then."""
+        from garbage_app.findings.report_pdf import to_pdf
+
+        return to_pdf(make_report(found, *pair, address))
+
+    # Both are made when they are asked for.
+    with button.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        for label, make, file, kind, text in (
+            ("Report, PDF", pdf, f"{name}.pdf", "application/pdf", "A4 pages to print or send"),
+            ("HTML", lambda: to_html(make_report(found, *pair, address)), f"{name}.html", "text/html", "One web page"),
+        ):
+            st.download_button(
+                label,
+                make,
+                file,
+                kind,
+                icon=":material/download:",
+                help=f"{text}: the findings, and metrics, differences and confusion matrices of the two models.",
+                on_click="ignore",
+            )

@@ -1,5 +1,7 @@
 """What each transformation alone was worth to a head on frozen features, from the study's table."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -47,17 +49,18 @@ def worth_rows(table: pd.DataFrame, ranges: dict[str, float]) -> pd.DataFrame:
         table: From `read_augmentation`.
         ranges: As in `write_transformations_worth`.
     """
-    found = table[table["metric"] == _METRIC].set_index(["tested_on", "transformation"])
-    changed, own = found.loc[CHANGED].sort_values("difference", ascending=False), found.loc[AS_THEY_ARE]
+    found = table[table["metric"] == _METRIC]
+    changed, own = (found[found["tested_on"] == tested_on] for tested_on in (CHANGED, AS_THEY_ARE))
+    gains = {row["transformation"]: _difference(row) for row in own.to_dict("records")}
     rows = [
         (
-            capital(range_in_words(str(name), ranges.get(str(name), 0.0))),
+            capital(range_in_words(row["transformation"], ranges.get(row["transformation"], 0.0))),
             percent(row["value"] - row["difference"]),
             percent(row["value"]),
             _difference(row),
-            _difference(own.loc[name]),
+            gains[row["transformation"]],
         )
-        for name, row in changed.iterrows()
+        for row in changed.sort_values(by="difference", ascending=False).to_dict("records")
     ]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
@@ -66,7 +69,7 @@ def worth_sentence(table: pd.DataFrame, ranges: dict[str, float]) -> str:
     """Says which transformations teach more than chance can, and what they do to photos as they are."""
     rows = table[table["metric"] == _METRIC]
     changed, own = (rows[rows["tested_on"] == tested_on] for tested_on in (CHANGED, AS_THEY_ARE))
-    taught = changed[changed["difference_low"] > 0].sort_values("difference", ascending=False)
+    taught = changed[changed["difference_low"] > 0].sort_values(by="difference", ascending=False)
     moved = own[(own["difference_low"] > 0) | (own["difference_high"] < 0)]
     if taught.empty:
         text = "No transformation gains more than chance can, not even on photos changed in the same way."
@@ -83,5 +86,5 @@ def worth_sentence(table: pd.DataFrame, ranges: dict[str, float]) -> str:
     return f"{text} On photos as they are only {names} changes the accuracy by more than chance can."
 
 
-def _difference(row: pd.Series) -> str:
+def _difference(row: dict[Any, Any]) -> str:
     return signed_interval(row["difference"], row["difference_low"], row["difference_high"])

@@ -1,14 +1,19 @@
 """The study as steps through Streamlit's AppTest: the way through it, what differs, the findings and their report."""
 
 import dataclasses
+import html
+import io
 import re
 
 import pandas as pd
 import pytest
+from pypdf import PdfReader
 
 from garbage_app.about.network import in_words, stacks_of
 from garbage_app.comparison.settings import differing_settings
-from garbage_app.findings.report import html_report
+from garbage_app.findings.report import make_report
+from garbage_app.findings.report_html import to_html
+from garbage_app.findings.report_pdf import to_pdf
 from garbage_app.findings.sentences import findings
 from garbage_app.steps import CLOSING, STEPS
 from garbage_core.audit.findings import COLUMNS, save_findings
@@ -95,7 +100,7 @@ def test_findings_are_those_of_the_chosen_models_and_link_to_their_pages(two_run
 def test_the_report_stands_for_itself_and_escapes_what_it_is_given(pair):
     a, b = load_run("scratch", pair), load_run("transfer", pair)
     odd = dataclasses.replace(findings(a, b)[0], sentence="5 \\< 6 <b>")
-    report = html_report([odd], a, b, "http://127.0.0.1:1")
+    report = to_html(make_report([odd], a, b, "http://127.0.0.1:1"))
     assert "5 &lt; 6 &lt;b&gt;" in report
     assert "href='http://127.0.0.1:1/data'" in report
     assert "@media print" in report
@@ -104,3 +109,27 @@ def test_the_report_stands_for_itself_and_escapes_what_it_is_given(pair):
         a.predictions.query("split == 'test'")["label"]
     )
     assert f"{100 * accuracy.mean():.1f}" in report
+
+
+def test_the_pdf_says_what_the_web_page_says(pair):
+    a, b = load_run("scratch", pair), load_run("transfer", pair)
+    odd = dataclasses.replace(
+        findings(a, b)[0], title="Žluťoučký Ελλάδα Стекло", sentence="\N{MINUS SIGN}1.5 points \\< 6 → 7"
+    )
+    report = make_report([odd, *findings(a, b)], a, b, "http://127.0.0.1:1")
+    pdf = PdfReader(io.BytesIO(to_pdf(report)))
+    text = " ".join(" ".join(page.extract_text().split()) for page in pdf.pages)
+    assert pdf.metadata.title == "What we learned"
+    assert "Žluťoučký Ελλάδα Стекло" in text
+    assert "\N{MINUS SIGN}1.5 points < 6 → 7" in text
+    assert f"page 1 of {len(pdf.pages)}" in text
+    web = re.sub(r"<style>.*</style>|<[^>]+>", " ", to_html(report), flags=re.DOTALL)
+    numbers = set(re.findall(r"\d+\.\d+", html.unescape(web)))
+    assert len(numbers) > 30
+    assert numbers <= set(re.findall(r"\d+\.\d+", text))
+
+
+def test_a_report_of_letters_without_a_glyph_is_made_all_the_same(pair):
+    a, b = load_run("scratch", pair), load_run("transfer", pair)
+    odd = dataclasses.replace(findings(a, b)[0], title="ガラス", sentence="\N{BOTTLE WITH POPPING CORK}" * 300)
+    assert to_pdf(make_report([odd], a, b, "")).startswith(b"%PDF")
