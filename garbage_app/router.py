@@ -19,6 +19,7 @@ import streamlit as st
 
 from garbage_app.evaluation.view import note_page
 from garbage_app.garbage_collector import settle
+from garbage_app.narrow_screens import fit_narrow_screens
 from garbage_app.photo_download import start_download
 from garbage_app.steps import CLOSING, STEPS, menu_title, page_file
 from garbage_app.theme import follow_theme
@@ -87,6 +88,7 @@ def route() -> None:
         # One column of content: on a wide screen lines stay short enough to read, on a phone it takes all there is.
         with st.container(horizontal_alignment="center", gap=None):
             follow_theme()
+            fit_narrow_screens()
             with st.container(width=1100):
                 run_on_reconnection()
                 say_what_was_lost()

@@ -25,6 +25,7 @@ def write_class_balance(counts: pd.DataFrame, key: str) -> None:
     from garbage_core.figures import data as figures_data
 
     named = counts.rename(columns=SPLIT_NAMES)
+    st.markdown("**Photos per class**")
     show(
         drawn(lambda: figures_data.class_distribution(named), "class-distribution", key),
         "class-distribution",

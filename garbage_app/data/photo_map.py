@@ -19,6 +19,7 @@ from garbage_core.runs.run import Run
 from garbage_core.utils.text import escape
 
 MAP = "photo-map"
+HEIGHT = 380  # pixels, as the chart of the classes beside it
 COLORINGS = {"class": "Class", "correct": "Right or wrong"}
 
 
@@ -27,11 +28,16 @@ def write_map(runs: list[Run]) -> None:
     """Draws the embeddings of a network as a map; a click on a point shows its photo."""
     from garbage_core.figures.photo_map import photo_map as draw_map
 
-    st.subheader("Which photos are alike to a model: a map of its features", anchor=False)
+    st.markdown(
+        "**Map of a model's features:** photos alike to it lie close together",
+        help="The features of the chosen model for each photo, as a point (t-SNE). Directions, distances between far "
+        "groups and their sizes mean nothing. A click on a class in the legend hides it.",
+    )
     if not runs:
         st.info("A map takes a trained model. Train one, then compute it:")
         st.code("python -m garbage_core train transfer\npython -m garbage_core embed transfer", language="bash")
         return
+    place = st.container()  # the map stands above its choices
     run, coloring = _choose_map(runs)
     try:
         points = _map_points(run, *embedding_files(run, run.info.get("data_fingerprint")))
@@ -42,10 +48,11 @@ def write_map(runs: list[Run]) -> None:
     classes = list(run.classes)
     chosen = st.query_params.get("point")
     chosen = chosen if chosen in set(points["file"]) else None
-    left, right = st.columns([5, 2], gap="large")
+    with place:
+        left, right = st.columns([5, 2], gap="small")
     with left:
         figure = drawn(
-            lambda: draw_map(points, classes, coloring, chosen),
+            lambda: draw_map(points, classes, coloring, chosen, height=HEIGHT),
             MAP,
             run,
             *embedding_files(run, run.info.get("data_fingerprint")),
@@ -55,11 +62,6 @@ def write_map(runs: list[Run]) -> None:
         show(figure, MAP, data=points, on_select=_follow_click)
     with right:
         _write_point(points, classes, chosen)
-    st.caption(
-        f"The features of {escape(run.title)} for each photo, as a point: photos with similar features lie close "
-        "together (t-SNE). Directions, distances between far groups and their sizes mean nothing. A click on a class "
-        "in the legend hides it."
-    )
 
 
 def _choose_map(runs: list[Run]) -> tuple[Run, str]:
@@ -110,4 +112,4 @@ def _write_point(points: pd.DataFrame, classes: list[str], chosen: str | None) -
     dataset = dataset_or_none()
     gallery([chosen], [f"{photo_caption(row, classes)}; {verdict}"], dataset, columns=1, heat_maps=True)
     if dataset is None:
-        st.caption("The photos are not on this machine; the offer to download them stands above.")
+        st.caption("The photos are not on this machine; the offer to download them stands below.")

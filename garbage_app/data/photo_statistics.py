@@ -1,4 +1,4 @@
-"""Photo statistics by class: sizes, brightness and dominant colors, from a table measured once."""
+"""Photo statistics by class: what the background gives away, sizes and brightness, from a table measured once."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from garbage_app.subject import fingerprint
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_core.data import photo_statistics as statistics
 from garbage_core.errors import GarbageError
+from garbage_core.evaluation.shortcut import ColorShortcut, color_shortcut
 from garbage_core.studies.tables import study_path
 from garbage_core.utils.text import NBSP, count, escape, percent
 
@@ -28,8 +29,7 @@ class Facts:
         bright: From `brightness_table`.
         explained: Share of the variance of brightness that the classes explain, 0..1.
         colors: From `color_table`.
-        guessed: Share of photos whose class is guessed from the name of the dominant color, 0..1.
-        blind: Share of photos whose class is guessed without it, 0..1.
+        shortcut: What that color alone gives away; None where there is nothing to learn it from or to test it on.
     """
 
     measured: pd.DataFrame
@@ -37,8 +37,7 @@ class Facts:
     bright: pd.DataFrame
     explained: float
     colors: pd.DataFrame
-    guessed: float
-    blind: float
+    shortcut: ColorShortcut | None
 
 
 @cache.resource(max_entries=4)
@@ -46,70 +45,88 @@ def _facts(key: str, has_bytes: bool, path: Path, classes: tuple[str, ...], _pho
     measured = statistics.statistics_of(_photos, statistics.read_statistics(path))
     if measured.empty:
         raise GarbageError(f"{path} holds none of these photos; make it anew with `{statistics.COMMAND}`.")
-    labels = measured["label"]
-    named = pd.Series(statistics.color_names(statistics.hex_to_rgb(measured["color"].to_list())))
     return Facts(
         measured=measured,
         sizes=statistics.size_table(measured, classes),
         bright=statistics.brightness_table(measured, classes),
-        explained=statistics.explained_share(measured["brightness"], labels),
+        explained=statistics.explained_share(measured["brightness"], measured["label"]),
         colors=statistics.color_table(measured, classes),
-        guessed=statistics.guessed_share(named, labels),
-        blind=float(labels.value_counts(normalize=True).max()),
+        shortcut=color_shortcut(measured),
     )
 
 
 def write_statistics(photos: pd.DataFrame, classes: list[str], key: str) -> None:
-    """Draws sizes, brightness and dominant colors by class, from the table measured once.
+    """Writes what the background gives away as a card; folded away, sizes and brightness by class.
 
     Args:
         photos: Columns `file`, `label`, `split`, and `bytes` where the photos are here.
         classes: Names in order.
         key: Tells these photos from others, for the cache.
     """
-    from garbage_core.figures import data as figures_data
-
     path = study_path("photos", fingerprint())
     has_bytes = "bytes" in photos
     whole_key = (key, has_bytes, path)
     try:
         facts = _facts(key, has_bytes, path, tuple(classes), photos)
     except GarbageError as error:
-        st.subheader("How large, how bright, which colors", anchor=False)
-        st.info(escape(str(error).replace("`", ""), 500))
-        st.code(statistics.COMMAND, language="bash")
+        with st.expander("Background, size and brightness of the photos"):
+            st.info(escape(str(error).replace("`", ""), 500))
+            st.code(statistics.COMMAND, language="bash")
         return
-    st.subheader("How large the photos are", anchor=False)
-    _write_sizes(facts, classes, whole_key)
-    st.subheader("How bright the photos are", anchor=False)
+    _write_shortcut(facts, whole_key)
+    with st.expander("How bright are the photos? Brightness"):
+        _write_brightness(facts, whole_key)
+    with st.expander("How large are the photos? File sizes"):
+        _write_sizes(facts, classes, whole_key)
+
+
+def _write_shortcut(facts: Facts, key: tuple) -> None:
+    from garbage_core.figures import data as figures_data
+
+    with st.container(border=True):
+        st.subheader(_shortcut_in_words(facts), anchor=False)
+        if facts.shortcut:
+            st.markdown(_shortcut_measured(facts.shortcut))
+        show(drawn(lambda: figures_data.dominant_colors(facts.colors), "colors", key), "colors", data=facts.colors)
+        st.caption(
+            "The main color of each photo, as a rule its background and not the object. Method: nearest neighbors by "
+            "that color alone; 95 % interval."
+        )
+
+
+def _shortcut_in_words(facts: Facts) -> str:
+    colors, shortcut = facts.colors, facts.shortcut
+    top = colors.nlargest(1, "share").iloc[0]
+    mostly = f"{percent(top['share'], 0)} of {escape(top['label'])} photos are mostly {top['name']}"
+    if shortcut is None:
+        return f"{mostly}."
+    if not shortcut.is_there:
+        return f"{mostly}, but the background alone does not give the class away."
+    return f"{mostly}: the background alone gives the class of {percent(shortcut.accuracy, 0)} of the test photos."
+
+
+def _shortcut_measured(shortcut: ColorShortcut) -> str:
+    ends = f"{100 * shortcut.low:.1f} to {100 * shortcut.high:.1f}"
+    end = " A network can learn this shortcut instead of the object." if shortcut.is_there else ""
+    return (
+        f"**{percent(shortcut.accuracy)}** ({ends}) of {count(shortcut.photos, 'test photo')} get the right class from "
+        f"the training photos of the most similar color. **{percent(shortcut.majority)}** would if all were called "
+        f"{escape(shortcut.majority_label)}.{end}"
+    )
+
+
+def _write_brightness(facts: Facts, key: tuple) -> None:
+    from garbage_core.figures import data as figures_data
+
     bright = facts.bright
     first, last = bright.nlargest(1, "median").iloc[0], bright.nsmallest(1, "median").iloc[0]
     st.markdown(
-        f"Brightest are photos of {escape(first['label'])}, darkest those of {escape(last['label'])} (half of them are "
-        f"above {percent(first['median'], 0)} and {percent(last['median'], 0)} of white). The class explains "
+        f"Brightest are photos of {escape(first['label'])}, darkest those of {escape(last['label'])} (medians: "
+        f"{percent(first['median'], 0)} and {percent(last['median'], 0)} of white). The class explains "
         f"{percent(facts.explained, 0)} of the differences between photos."
     )
-    show(drawn(lambda: figures_data.brightness_ranges(bright), "brightness", whole_key), "brightness", data=bright)
+    show(drawn(lambda: figures_data.brightness_ranges(bright), "brightness", key), "brightness", data=bright)
     st.caption("Ring: the median. Broad bar: half of the photos. Thin line: nine in ten.")
-    st.subheader("Which color fills the photos", anchor=False)
-    st.markdown(_colors_in_words(facts))
-    show(drawn(lambda: figures_data.dominant_colors(facts.colors), "colors", whole_key), "colors", data=facts.colors)
-    st.caption(
-        "The largest of five groups of similar colors in each photo. Mostly that is the background, not the object: "
-        "where it differs between classes, a model can learn the background instead of the object."
-    )
-
-
-def _colors_in_words(facts: Facts) -> str:
-    colors = facts.colors
-    top = colors.nlargest(1, "share").iloc[0]
-    others = colors[(colors["name"] == top["name"]) & (colors["label"] != top["label"])]
-    rest = f", of the other classes {percent(others['share'].min(), 0)} to {percent(others['share'].max(), 0)}"
-    return (
-        f"{percent(top['share'], 0)} of the photos of {escape(top['label'])} are mostly {top['name']}"
-        f"{rest if len(others) else ''}. Knowing nothing but the name of this color, one could guess the class of "
-        f"{percent(facts.guessed, 0)} of these photos; without it, {percent(facts.blind, 0)}."
-    )
 
 
 def _write_sizes(facts: Facts, classes: list[str], key: tuple) -> None:
@@ -131,17 +148,17 @@ def _write_sizes(facts: Facts, classes: list[str], key: tuple) -> None:
         "file-sizes",
         data=lambda: measured[["file", "label", "width", "height", "bytes"]],
     )
-    with st.expander("Sizes by class"):
-        rows = pd.DataFrame(
-            {
-                "Class": sizes["label"],
-                "Photos": sizes["photos"],
-                "Sizes": sizes["sizes"],
-                "Most common": [f"{w:,} x {h:,}" for w, h in zip(sizes["width"], sizes["height"], strict=True)],
-                "Have it": 100 * sizes["share"],
-                "Smallest, megapixels": sizes["smallest"],
-                "Largest, megapixels": sizes["largest"],
-            }
-        )
-        pixels = st.column_config.NumberColumn(format="%.2f")
-        show_table(rows, "sizes", {"Have it": _PERCENT, "Smallest, megapixels": pixels, "Largest, megapixels": pixels})
+    st.markdown("**Sizes by class**")
+    rows = pd.DataFrame(
+        {
+            "Class": sizes["label"],
+            "Photos": sizes["photos"],
+            "Sizes": sizes["sizes"],
+            "Most common": [f"{w:,} x {h:,}" for w, h in zip(sizes["width"], sizes["height"], strict=True)],
+            "Have it": 100 * sizes["share"],
+            "Smallest, megapixels": sizes["smallest"],
+            "Largest, megapixels": sizes["largest"],
+        }
+    )
+    pixels = st.column_config.NumberColumn(format="%.2f")
+    show_table(rows, "sizes", {"Have it": _PERCENT, "Smallest, megapixels": pixels, "Largest, megapixels": pixels})

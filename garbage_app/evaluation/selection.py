@@ -19,7 +19,7 @@ from garbage_core.runs.run import Run
 
 MATRIX, BARS, CURVES, MAP = "confusion-matrix", "per-class", "curves", "feature-map"
 ANY = "Any class"
-WRONG = "Any wrong prediction"
+WRONG = "Any wrong class"
 PREDICTED = "Any prediction"
 _PARAMETERS = ("curve", "area")
 _MOST_CORNERS = 24  # of a lasso, for the address

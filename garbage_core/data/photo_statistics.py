@@ -217,19 +217,6 @@ def color_table(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def guessed_share(groups: pd.Series, labels: pd.Series) -> float:
-    """Returns how often the class is guessed right from a group alone, by always saying its most common class.
-
-    Args:
-        groups: Group of each photo, such as the name of its dominant color.
-        labels: Its class.
-
-    Returns:
-        A share of the photos, 0..1; never below that of the largest class, which is guessed without knowing the group.
-    """
-    return float(pd.crosstab(groups.to_numpy(), labels.to_numpy()).max(axis=1).sum() / len(labels))
-
-
 def hex_to_rgb(colors: Iterable[str]) -> np.ndarray:
     """Turns N colors `#rrggbb` into numbers 0..255, float of shape (N, 3)."""
     return np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in colors], float).reshape(-1, 3)

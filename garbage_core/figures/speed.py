@@ -20,6 +20,7 @@ from garbage_core.figures.style import (
 from garbage_core.utils.text import listing
 
 _MOST_OF_A_GOAL = 160  # per cent; bars of goals that are missed by more end there
+_LONG_BAR = 60  # per cent of a goal; longer bars hold their words
 
 
 def times_per_photo(rows: Sequence[tuple[str, float, float, float]]) -> go.Figure:
@@ -64,7 +65,9 @@ def goals_of_speed(rows: Sequence[tuple[str, str, str, float, bool]]) -> go.Figu
         orientation="h",
         marker=bar_marker(colors, colors, 0.4, ""),
         text=words,
-        textposition="auto",
+        # On a phone the words beside a long bar would be cut off.
+        textposition=np.where(shares > _LONG_BAR, "inside", "outside"),
+        insidetextanchor="start",
         hovertemplate="%{y}: %{text}<extra></extra>",
         cliponaxis=False,
     )

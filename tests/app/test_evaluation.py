@@ -180,7 +180,7 @@ def test_a_cell_shows_its_photos_all_of_them_and_no_others(place, made):
     [
         ("Any class", "Any prediction", lambda t: t["correct"] | True),
         ("Any class", "can", lambda t: t["predicted"] == "can"),
-        ("can", "Any wrong prediction", lambda t: (t["label"] == "can") & ~t["correct"]),
+        ("can", "Any wrong class", lambda t: (t["label"] == "can") & ~t["correct"]),
         ("can", "Any prediction", lambda t: t["label"] == "can"),
         ("x_*y", "jar", lambda t: (t["label"] == "x_*y") & (t["predicted"] == "jar")),
     ],
@@ -216,7 +216,7 @@ def test_a_run_of_other_classes_forgets_the_cell(place):
     app = open_page("evaluation", true="can", predicted="jar")
     app.button_group(key="run").set_value("other").run()
     assert not app.exception
-    assert [app.selectbox(key=key).value for key in ("true", "predicted")] == ["Any class", "Any wrong prediction"]
+    assert [app.selectbox(key=key).value for key in ("true", "predicted")] == ["Any class", "Any wrong class"]
 
 
 def test_the_chosen_cell_is_framed(place):

@@ -114,13 +114,6 @@ def test_share_of_the_variance_that_classes_explain():
     assert statistics.explained_share(pd.Series([2.0, 2, 2, 2]), labels) == 0
 
 
-def test_guessing_the_class_from_a_group():
-    labels = pd.Series(["a", "a", "a", "b"])
-    assert statistics.guessed_share(pd.Series(["x", "x", "x", "y"]), labels) == 1
-    assert statistics.guessed_share(pd.Series(["x", "x", "x", "x"]), labels) == 0.75
-    assert statistics.guessed_share(pd.Series(["x", "x", "y", "y"]), labels) == 0.75
-
-
 def test_the_command_writes_a_table_of_numbers(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
     files = small_dataset(photos=3) | {"can/can4.jpg": jpeg((250, 250, 250), 40, 20)}
