@@ -42,10 +42,10 @@ def to_pdf(report: Report) -> bytes:
     _write(page, TITLE, 20, bold=True)
     _write(page, report.about, _TEXT, color=_MUTED)
     for title, block in report.sections:
-        # A block that would be torn begins on the next page, with its heading.
+        # A block that would be torn begins on the next page, with its heading, unless that left this one almost empty.
         with page.offset_rendering() as trial:
             _section(cast(FPDF, trial), title, block)  # records what is called on it
-        if trial.page_break_triggered and page.get_y() > _MARGIN:
+        if trial.page_break_triggered and page.get_y() > page.h / 4:
             page.add_page()
         _section(page, title, block)
     return bytes(page.output())
@@ -111,9 +111,13 @@ def _bars(page: FPDF, bars: Bars) -> None:
     page.set_font(_FONT, "B", _SMALL)
     page.set_text_color(*_INK)
     page.cell(first, _ROW, "Class")
+    foot = page.get_y() + _ROW
     for run in bars.shares:
-        page.cell(width, _ROW, str(run))
-    page.ln(_ROW + 1)
+        # A long title takes several lines.
+        high = page.multi_cell(width - 2, _ROW, str(run), align="L", new_x="RIGHT", new_y="TOP", output="HEIGHT")
+        page.set_x(page.get_x() + 2)
+        foot = max(foot, page.get_y() + cast(float, high))
+    page.set_xy(page.l_margin, foot + 1)
     page.set_font(_FONT, "", _SMALL)
     for place, (name, shares) in enumerate(bars.shares.iterrows()):
         page.cell(first, _ROW, str(name))

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 
 from garbage_app.about.network import in_words, stacks_of
 from garbage_app.comparison.settings import differing_settings
-from garbage_app.findings.report import make_report
+from garbage_app.findings.report import Bars, Report, Told, make_report
 from garbage_app.findings.report_html import to_html
 from garbage_app.findings.report_pdf import to_pdf
 from garbage_app.findings.sentences import findings
@@ -133,3 +133,21 @@ def test_a_report_of_letters_without_a_glyph_is_made_all_the_same(pair):
     a, b = load_run("scratch", pair), load_run("transfer", pair)
     odd = dataclasses.replace(findings(a, b)[0], title="ガラス", sentence="\N{BOTTLE WITH POPPING CORK}" * 300)
     assert to_pdf(make_report([odd], a, b, "")).startswith(b"%PDF")
+
+
+def test_long_titles_of_runs_stand_beside_each_other_in_the_pdf():
+    titles = [f"the network number {i} that was trained with everything that could be thought of" for i in (1, 2)]
+    bars = Bars(pd.DataFrame({title: [0.25, 0.5] for title in titles}, index=["glass", "metal"]))
+    page = PdfReader(io.BytesIO(to_pdf(Report("Two runs.", (("Recall", bars),))))).pages[0]
+    found: list[str] = []
+    page.extract_text(visitor_text=lambda text, *_: found.append(text))
+    words_found = " ".join(" ".join(found).split()).split()
+    assert words_found.count("thought") == 2
+    assert not [text for text in found if len(text.strip()) > 50]  # what a column holds
+
+
+def test_a_block_longer_than_a_page_begins_on_the_first_page_of_the_pdf():
+    told = Told((("Data", "A sentence about waste. " * 400, ""),))
+    pages = PdfReader(io.BytesIO(to_pdf(Report("Two runs.", (("Findings", told),))))).pages
+    assert len(pages) > 1
+    assert "A sentence about waste" in pages[0].extract_text()
