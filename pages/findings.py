@@ -7,7 +7,7 @@ import streamlit as st
 from garbage_app.comparison.metrics import choose_pair
 from garbage_app.findings.report import make_report
 from garbage_app.findings.report_html import to_html
-from garbage_app.findings.sentences import findings
+from garbage_app.findings.sentences import findings, summary
 from garbage_app.router import ensure_routed
 from garbage_app.steps import number_of, page_file
 from garbage_app.widgets.choosers import runs_or_stop
@@ -23,8 +23,7 @@ if len(runs) > 1:
     with button.container(horizontal=True, vertical_alignment="bottom"):
         pair, button = choose_pair(runs), st.empty()
 found = findings(*pair)
-said = {finding.page: finding.sentence for finding in found}
-answer(place, said.get("comparison", found[0].sentence))
+answer(place, summary(*pair))
 grid = st.grid(2, min_column_width=320, border=True)
 for finding in found:
     with grid.cell():

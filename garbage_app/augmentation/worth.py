@@ -83,7 +83,8 @@ def worth_sentence(table: pd.DataFrame, ranges: dict[str, float]) -> str:
     if moved.empty:
         return f"{text} On photos as they are no transformation changes the accuracy by more than chance can."
     names = listing([str(name).replace("_", " ") for name in moved["transformation"]])
-    return f"{text} On photos as they are only {names} changes the accuracy by more than chance can."
+    verb = "changes" if len(moved) == 1 else "change"
+    return f"{text} On photos as they are only {names} {verb} the accuracy by more than chance can."
 
 
 def _difference(row: dict[Any, Any]) -> str:

@@ -22,7 +22,7 @@ def add_feature_arguments(parser: argparse.ArgumentParser, file: str) -> None:
         help="weights of conv1 to conv4 (default: %(default)s)",
     )
     parser.add_argument(
-        "--cache", metavar="DIR", help="folder to store feature maps in, 1 GB (default: the user's cache)"
+        "--cache", metavar="DIR", help="folder to store feature maps in, 1 to 3 GB (default: the user's cache)"
     )
     add_out(parser, file)
     parser.set_defaults(after_stop="Feature maps are stored: the same command goes on from there.")

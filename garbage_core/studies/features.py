@@ -120,7 +120,9 @@ class FeatureMaker:
             averages: From `averages`.
         """
         ranges = {name: value for name, value in asdict(augmentation).items() if value}
-        copy = self._maps(", ".join(ranges) or "plain", files, augmentation, 1, {"ranges": ranges}).passes[0]
+        copy = self._maps(
+            ", ".join(ranges) or "plain", files, augmentation, 1, {"ranges": ranges, "seed": self.recipe.seed}
+        ).passes[0]
         parts = [self._pool(maps, *averages) for maps in _parts(copy, list(range(len(files))))]
         return np.concatenate(parts)
 

@@ -1,5 +1,6 @@
 """Step 5 with a pair that differs in its start alone, and with the study of ever more photos."""
 
+import re
 import shutil
 
 import pytest
@@ -140,3 +141,12 @@ def test_starts_of_one_recipe_stand_in_one_table(two_runs):
 
 def test_without_runs_from_other_starts_there_is_no_such_table(two_runs):
     assert not [frame for frame in open_page("comparison").dataframe if "Start" in frame.value]
+
+
+def test_the_findings_say_what_the_start_alone_is_worth(two_runs, matched):
+    text = words(open_page("findings"))
+    assert "Transfer is better by" in text
+    assert re.search(r"the start alone makes \+\d+\.\d points \(", text)
+    assert re.search(
+        r"Transfer is right on \d+\.\d % of the test photos, Scratch on \d+\.\d %", text.replace("\xa0", " ")
+    )
