@@ -5,8 +5,7 @@
     save(detector, run)             # models/<name>/ood.npz
     load(run)                       # None where there is no such file for these weights
 
-One that was fitted to other photos than the run's own lies below the first digits of their fingerprint, as all results
-do (`garbage_core.runs.results`), and `load` takes it where these photos are spoken of.
+One of other photos than the run's own lies below the first digits of their fingerprint (`garbage_core.runs.results`).
 
 It has two opinions. The head (`ood_head`) has learned what is waste and what is not, and says "Not one of the six
 materials I know". The distance from the training photos knows waste alone, and says "I have not seen many things like
@@ -198,12 +197,7 @@ def fit(
 
 
 def path_of(run: Run, fingerprint: str | None = None) -> Path:
-    """Returns where a run's detector that was fitted to some photos lies, whether or not it is there.
-
-    Args:
-        run: The run.
-        fingerprint: Of the photos; "" and None for the run's own.
-    """
+    """Returns where a run's detector for the photos of a fingerprint lies, there or not; without one, for its own."""
     own = run.info.get("data_fingerprint")
     is_own = not fingerprint or fingerprint == own or own is None  # runs of earlier versions do not say
     return run.path / OOD_FILE if is_own else run.path / str(fingerprint)[:16] / OOD_FILE
