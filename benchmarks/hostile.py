@@ -24,7 +24,8 @@ from unittest import mock
 import psutil
 
 from benchmarks.hostile_cases import HOSTILE
-from benchmarks.hostile_server import MEGABYTES, SECONDS, attack_server, in_words, resident
+from benchmarks.hostile_server import MEGABYTES, SECONDS, attack_server, in_words
+from benchmarks.memory import resident
 from garbage_core.cli.classify import load_classifier, prediction_line
 from garbage_core.cli.options import add_common, warn, write_result
 from garbage_core.data.images import ACCEPTED_FORMATS

@@ -2,7 +2,8 @@
 
 One visitor uploads every hostile file, one after the other. Five others upload sound photos all the while, each a
 drawing of its own: their answers must stay what they were, and 95 % of them may come after at most twice the time that
-95 % took before. The memory is that of the server and its decoding processes together.
+95 % took before. The memory is that of the server and its decoding processes together, with pages that they share
+counted once (PSS): what a host bills. The sum of their resident memory (RSS), which counts them each time, is told too.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks.memory import by_process, proportional, resident
 from benchmarks.soak import drawing, numbered, start_server
 from benchmarks.visitor import Visitor
 
@@ -32,7 +34,8 @@ def attack_server(files: Mapping[str, Callable[[], bytes]], progress: Callable[[
     Returns:
         `rows`, one for each file: file, bytes, seconds, megabytes above the start, answer, finding; `findings`, what
         is wrong with the whole, in words; `slower`, the 95th percentile of sound photos under attack as a multiple of
-        that before; `megabytes`, the most memory of all processes of the server.
+        that before; `megabytes`, the most memory of all processes of the server, and `resident` as the sum of RSS;
+        `processes`, what each of them has before the attack and after it, see `memory.by_process`.
     """
     with tempfile.TemporaryDirectory(prefix="hostile-") as place:
         server, base = start_server(place)
@@ -69,6 +72,7 @@ async def _attack(
     answers: list[list[str]] = [[] for _ in drawings]
     before = np.concatenate(await asyncio.gather(*(visit(k, answers[k], BEFORE) for k in range(SOUND))))
     start = _megabytes(server)
+    processes = {"before": by_process(server)}
     beside = [asyncio.create_task(visit(k, answers[k], None)) for k in range(SOUND)]
     rows: list[dict[str, Any]] = []
     try:
@@ -81,18 +85,27 @@ async def _attack(
     during = np.concatenate(await asyncio.gather(*beside))
     slower = float(np.percentile(during, 95) / np.percentile(before, 95))
     most = max(start, *(start + row["megabytes"] for row in rows))
+    processes["after"] = by_process(server)
     wrong = wrong[:3]
     wrong += [f"Sound photos take {slower:.1f} times as long beside hostile ones."] if slower > SLOWER else []
     wrong += [f"The server takes {most:,.0f} MB."] if most > MOST_MEGABYTES else []
-    return {"rows": rows, "findings": wrong, "slower": round(slower, 2), "megabytes": round(most)}
+    return {
+        "rows": rows,
+        "findings": wrong,
+        "slower": round(slower, 2),
+        "megabytes": round(most),
+        "resident": max(row["resident"] for row in rows),
+        "processes": processes,
+    }
 
 
 async def _upload(visitor: Visitor, server: psutil.Process, name: str, data: bytes, start: float) -> dict[str, Any]:
     """Uploads one hostile file; returns its row."""
-    began, most = time.perf_counter(), 0.0
+    began, most, counted_twice = time.perf_counter(), 0.0, 0.0
     asked = asyncio.create_task(visitor.ask(name, data))
     while not asked.done():
         most = max(most, _megabytes(server) - start)
+        counted_twice = max(counted_twice, resident(server) / 1e6)
         await asyncio.wait([asked], timeout=0.05)
     try:
         said = asked.result()
@@ -105,6 +118,7 @@ async def _upload(visitor: Visitor, server: psutil.Process, name: str, data: byt
         "bytes": len(data),
         "seconds": round(seconds, 2),
         "megabytes": round(most),
+        "resident": round(counted_twice),
         "answer": answer,
         "finding": "Traceback" in answer or seconds > SECONDS or most > MEGABYTES or answer == "nothing",
     }
@@ -114,21 +128,20 @@ def in_words(found: dict[str, Any]) -> list[str]:
     """Returns, in words, what an attack found beside its rows."""
     return [
         f"Sound photos beside hostile ones: {found['slower']} times as long (95th percentile; goal {SLOWER:g}).",
-        f"The server and its decoding processes: at most {found['megabytes']:,} MB (goal {MOST_MEGABYTES:,}).",
+        f"The server and its decoding processes: at most {found['megabytes']:,} MB with shared pages counted once "
+        f"(PSS; goal {MOST_MEGABYTES:,}), {found['resident']:,} MB with them counted in each (RSS).",
+        *(
+            f"{when}: " + "; ".join(f"{name} {told(sizes)}" for name, sizes in processes.items())
+            for when, processes in found["processes"].items()
+        ),
         *found["findings"],
     ]
 
 
-def resident(process: psutil.Process) -> int:
-    """Returns the bytes of resident memory of a process and all its children."""
-    total = 0
-    for one in (process, *process.children(recursive=True)):
-        try:
-            total += one.memory_info().rss
-        except psutil.Error:  # it has just ended
-            continue
-    return total
+def told(sizes: dict[str, int]) -> str:
+    """Returns the sizes of a process in words."""
+    return f"{sizes['pss']} MB ({sizes['anonymous']} MB of it heaps; RSS {sizes['rss']} MB)"
 
 
 def _megabytes(server: psutil.Process) -> float:
-    return resident(server) / 1e6
+    return proportional(server) / 1e6

@@ -9,8 +9,9 @@ before in a comment inside the file, so that no cache can answer. Counted are up
 and with another answer than the drawing's; the server's resident memory is read after every upload, and it is said how
 much it grew from the 100th upload to the last. It goes up and down by a tenth as photos come and go, so the median of
 the fifty uploads up to each is taken. Ends with status 1 if anything was wrong. What the visitors cost the processor is
-said too, for they share it with the server. `--record` keeps the outcome in benchmarks/results, see
-`benchmarks/record.py`.
+said too, for they share it with the server. One visitor alone asks first, to tell what company costs each. `--visitors`
+lets them come one after the other instead, see `benchmarks/visits.py`. `--record` keeps the outcome in
+benchmarks/results, see `benchmarks/record.py`.
 """
 
 import argparse
@@ -37,7 +38,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (4032, 3024)  # pixels
 SETTLED = 100  # uploads until the caches of the server are full
+ALONE = 10  # uploads of one visitor, before the others come
 WINDOW = 50  # uploads up to there, and up to the end, whose memory is compared
+COLLECTING = (
+    "import gc, signal; signal.signal(signal.SIGUSR1, lambda *_: gc.collect()); "
+    "from streamlit.web.cli import main; main(prog_name='streamlit')"
+)
 GROWTH = 10  # per cent of resident memory that is allowed from there to the end
 
 
@@ -130,12 +136,18 @@ async def soak(base: str, server: int, sessions: int, uploads: int, drawings: li
     return verdicts, memory, seconds
 
 
-def start_server(place: str) -> tuple[subprocess.Popen, str]:
-    """Starts the app on a free port; returns the process and the address."""
+def start_server(place: str, collecting: bool = False) -> tuple[subprocess.Popen, str]:
+    """Starts the app on a free port; returns the process and the address.
+
+    Args:
+        place: Folder for its log.
+        collecting: Whether it collects its garbage whenever it gets the signal USR1.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true"]
+    command = [sys.executable, *(("-c", COLLECTING) if collecting else ("-m", "streamlit"))]
+    command += ["run", "streamlit_app.py", "--server.headless", "true"]
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     # The token that browsers get with the first page is not what is tried here.
     command += ["--server.enableXsrfProtection", "false", "--server.enableCORS", "false"]
@@ -157,18 +169,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--uploads", type=int, default=500)
+    parser.add_argument("--visitors", type=int, metavar="N", help="instead: so many visitors, one after the other")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--record", action="store_true", help="keep the outcome in benchmarks/results")
     args = parser.parse_args()
+    if args.visitors:
+        from benchmarks.visits import soak_visitors
+
+        summary = soak_visitors(args.visitors)
+        _tell(args, "visitors", f"--visitors {args.visitors}", summary)
+        return 0 if summary["flat"] and not summary["wrong"] else 1
     drawings = [drawing(seed) for seed in range(args.sessions)]
     expected = expected_answers(drawings)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="soak-") as place:
         server, base = start_server(place)
         try:
-            busy = worked(os.getpid())
+            alone = asyncio.run(soak(base, server.pid, 1, ALONE, drawings, expected))[2]
+            busy, began = worked(os.getpid()), time.perf_counter()
             work = soak(base, server.pid, args.sessions, args.uploads, drawings, expected)
             verdicts, memory, seconds = asyncio.run(work)
+            took = time.perf_counter() - began
             cost = {"server": round(worked(server.pid)), "visitors": round(worked(os.getpid()) - busy)}
         finally:
             server.terminate()
@@ -189,6 +210,11 @@ def main() -> int:
         "different_answers_expected": len({json.dumps(answer, sort_keys=True) for answer in expected}),
         "minutes": round((time.perf_counter() - start) / 60, 1),
         "median_seconds": round(float(np.median(seconds)), 2),
+        "seconds_of_95_percent": {
+            "alone": round(float(np.percentile(alone, 95)), 2),
+            "together": round(float(np.percentile(seconds, 95)), 2),
+        },
+        "photos_per_second": round(len(verdicts) / took, 2),
         "processor_seconds": cost,
         "memory_mb": {
             f"after {settled}": round(before),
@@ -198,13 +224,18 @@ def main() -> int:
         "growth_percent": round(100 * (after / before - 1), 2),
         "wrong": wrong[:20],
     }
+    options = f"--sessions {args.sessions} --uploads {args.uploads}"
+    _tell(args, "soak" if args.uploads >= 500 else f"soak-{args.sessions}", options, summary)
+    return 1 if wrong or len(verdicts) < args.uploads or summary["growth_percent"] >= GROWTH else 0
+
+
+def _tell(args: argparse.Namespace, name: str, options: str, summary: dict) -> None:
+    """Prints what was found, and records it under a name if that is wanted."""
     if args.record:
-        command = f"python benchmarks/soak.py --sessions {args.sessions} --uploads {args.uploads} --record"
-        keep("soak", command, summary)
+        keep(name, f"python benchmarks/soak.py {options} --record", summary)
     print(
         json.dumps(summary, indent=2) if args.json else "\n".join(f"{key}: {value}" for key, value in summary.items())
     )
-    return 1 if wrong or len(verdicts) < args.uploads or summary["growth_percent"] >= GROWTH else 0
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Visitor:
             address, subprotocols=["streamlit"], max_size=None, open_timeout=PATIENCE, ping_timeout=None
         )
         self._uploader = ""
+        self._pages = {}  # hash of each page by its address
         self._kept = {}  # messages that the server may refer to instead of sending them again
         await self._send(rerun_script={})
         await self._finish()
@@ -59,6 +60,12 @@ class Visitor:
         await self._finish()
         return self.said
 
+    async def go_to(self, page: str) -> list[str]:
+        """Goes on to another page, by its address; returns its headings and texts."""
+        await self._send(rerun_script={"page_script_hash": self._pages[page]})
+        await self._finish()
+        return self.said
+
     async def _send(self, **parts: dict) -> None:
         from google.protobuf.json_format import ParseDict
         from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -85,6 +92,8 @@ class Visitor:
             if kind == "new_session":
                 self.said = []  # a new run of the page
                 self.session = message.new_session.initialize.session_id
+            elif kind == "navigation":
+                self._pages = {one.url_pathname: one.page_script_hash for one in message.navigation.app_pages}
             elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
                 element = message.delta.new_element
                 match element.WhichOneof("type"):
@@ -94,8 +103,9 @@ class Visitor:
                     case "markdown":
                         self.said.append(element.markdown.body)
                     case "plotly_chart":
-                        (bars,) = json.loads(element.plotly_chart.spec)["data"]
-                        self.said.append(BARS + " ".join(bars["text"]))
+                        bars = json.loads(element.plotly_chart.spec)["data"]
+                        if len(bars) == 1 and isinstance(bars[0].get("text"), list):  # not a chart of another page
+                            self.said.append(BARS + " ".join(map(str, bars[0]["text"])))
                     case "alert":
                         self.said.append(f"error: {element.alert.body}")
                     case "exception":

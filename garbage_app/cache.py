@@ -24,7 +24,7 @@ import streamlit as st
 from garbage_app.photo import Photo
 from garbage_core.runs.history import HISTORY_FILE
 from garbage_core.runs.predictions import PREDICTIONS_FILE
-from garbage_core.runs.run import RUN_FILE, Run
+from garbage_core.runs.run import OOD_FILE, RUN_FILE, Run
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,7 +53,10 @@ def file_key(path: Path) -> tuple:
 def run_key(run: Run) -> tuple:
     """Returns what tells a run from every other, and from itself with other files or on other photos."""
     files = [run.path / name for name in (RUN_FILE, HISTORY_FILE, PREDICTIONS_FILE)]
-    return (run.info.get("data_fingerprint"), *map(file_key, [*files, run.ood_path]))
+    return (
+        run.info.get("data_fingerprint"),
+        *map(file_key, [*files, run.ood_path, *sorted(run.path.glob(f"*/{OOD_FILE}"))]),
+    )
 
 
 # By type, or by a type's full name where its module is not needed to draw the first page.

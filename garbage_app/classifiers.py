@@ -15,8 +15,10 @@ import streamlit as st
 
 from garbage_app import cache
 from garbage_app.photo import Photo
+from garbage_app.subject import fingerprint
 from garbage_app.widgets.page_header import end_page
-from garbage_core.runs.run import Run
+from garbage_core.runs.results import fingerprint_of
+from garbage_core.runs.run import OOD_FILE, Run
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Classifier, Prediction
@@ -28,7 +30,7 @@ MOST_MODELS = 3  # each takes about 100 MB
 
 def start_loading(run: Run) -> "Future[Classifier]":
     """Begins to load the network of a run, unless that is done or under way, and returns at once."""
-    return _classifier(run)
+    return _classifier(run, _photos(run))
 
 
 def classifier_of(run: Run) -> "Classifier":
@@ -36,7 +38,7 @@ def classifier_of(run: Run) -> "Classifier":
     try:
         return start_loading(run).result()
     except Exception:
-        _classifier.clear(run)  # so that a mended file is tried again
+        _classifier.clear(run, _photos(run))  # so that a mended file is tried again
         raise
 
 
@@ -46,14 +48,20 @@ def is_loaded(run: Run) -> bool:
 
 
 @cache.resource(max_entries=MOST_MODELS)
-def _classifier(run: Run) -> "Future[Classifier]":
-    return _LOADER.submit(_load, run)
+def _classifier(run: Run, photos: str | None) -> "Future[Classifier]":
+    return _LOADER.submit(_load, run, photos)
 
 
-def _load(run: Run) -> "Classifier":
+def _photos(run: Run) -> str | None:
+    """Returns the fingerprint of the pages' photos if the run has an OOD detector that was fitted to them."""
+    others = list(run.path.glob(f"*/{OOD_FILE}"))
+    return next((found for path in others if (found := fingerprint_of(path)) == fingerprint()), None)
+
+
+def _load(run: Run, photos: str | None) -> "Classifier":
     from garbage_core.inference.classifier import Classifier
 
-    classifier = Classifier.from_run(run)
+    classifier = Classifier.from_run(run, fingerprint=photos)
     classifier.warm_up()
     return classifier
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from garbage_app.subject import subject_name
+
 _PAGES = Path(__file__).resolve().parent.parent / "pages"
 
 
@@ -15,12 +17,14 @@ class Step:
         title: Its name in the menu, without the number.
         icon: Name of its Material symbol.
         teaser: What the reader finds there, a few words for the link that leads to it.
+        title_elsewhere: Its name beside other photos than TrashNet's, if that is another one.
     """
 
     page: str
     title: str
     icon: str
     teaser: str
+    title_elsewhere: str = ""
 
 
 STEPS = (
@@ -28,7 +32,7 @@ STEPS = (
     Step("audit", "Audit", "fact_check", "how clean they are"),
     Step("augmentation", "Augmentation", "shuffle", "what training sees of them"),
     Step("imbalance", "Imbalance", "balance", "what happens to a rare class"),
-    Step("comparison", "Scratch against transfer", "compare_arrows", "what pretraining is worth"),
+    Step("comparison", "Scratch against transfer", "compare_arrows", "what pretraining is worth", "Comparison"),
     Step("explanations", "Explanations", "visibility", "which part of a photo decides"),
 )
 CLOSING = Step("findings", "What we learned", "lightbulb", "every step in one sentence")
@@ -40,9 +44,10 @@ def number_of(page: str) -> int | None:
 
 
 def menu_title(step: Step) -> str:
-    """Returns the name of a page in the menu: "1 Data"."""
+    """Returns the name of a page in the menu: "1 Data". Beside one's own photos no run is called as in the study."""
     number = number_of(step.page)
-    return f"{number} {step.title}" if number else step.title
+    title = step.title if subject_name() in ("", "TrashNet") else step.title_elsewhere or step.title
+    return f"{number} {title}" if number else title
 
 
 def page_file(name: str) -> str:

@@ -1,5 +1,7 @@
 """Slices: choosing one for the whole bench, and all of them as a table."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -20,7 +22,13 @@ def choose_slice(run: Run, split: str) -> str:
     keep_valid("slice", names)
     meanings = " ".join(f"{part.title}: {part.meaning}" for name, part in SLICES.items() if name in names)
     return st.selectbox(
-        "Slice", names, format_func=slice_title, key="slice", bind="query-params", width=180, help=meanings
+        "Slice",
+        names,
+        format_func=partial(slice_title, run=run),
+        key="slice",
+        bind="query-params",
+        width=180,
+        help=meanings,
     )
 
 
@@ -36,13 +44,13 @@ def write_slices(run: Run, split: str, other: Run | None) -> None:
     clear = {name: value for name, value in values.items() if value[2] < whole[1] or value[1] > whole[2]}
     worst = min(values, key=lambda name: values[name][0])
     st.markdown(
-        f"{escape(run.title)} is right least often on **{slice_title(worst).lower()}**: {interval(*values[worst])}, "
-        f"against {percent(whole[0])} on all photos."
+        f"{escape(run.title)} is right least often on **{slice_title(worst, run).lower()}**: "
+        f"{interval(*values[worst])}, against {percent(whole[0])} on all photos."
         + ("" if worst in clear else " The intervals overlap, so it may be chance.")
     )
     rows = []
     for name in names:
-        row: dict = {"Slice": slice_title(name), "Photos": slice_tables(run, split, name, *files).evaluation.n}
+        row: dict = {"Slice": slice_title(name, run), "Photos": slice_tables(run, split, name, *files).evaluation.n}
         for key in METRICS_OF_SLICES:
             for model in (run, other):
                 if model is not None:

@@ -30,21 +30,21 @@ def write_where_it_works(runs: list[Run], chosen: Run, split: str) -> None:
         return
     st.subheader("Where it works", anchor=False)
     own = measured[chosen.title][1]
-    said = [f"{percent(own[name].metric('accuracy')[0])} on {set_title(name)}" for name in names if name in own]
+    said = [f"{percent(own[name].metric('accuracy')[0])} on {set_title(name, chosen)}" for name in names if name in own]
     st.markdown(f"How often {escape(chosen.title)} is right: {listing(said)}.")
     grid = st.grid(2, min_column_width=330, gap="medium")
     for name in names:
         with grid.cell():
             models = [(title, found[name].metrics) for title, (_, found) in measured.items() if name in found]
             photos = next(found[name].n for _, found in measured.values() if name in found)
-            st.markdown(f"**{capital(set_title(name))}**, {photos:,} photos")
+            st.markdown(f"**{capital(set_title(name, chosen))}**, {photos:,} photos")
             key = ("where-it-works", *runs, split, name)
             chart = drawn(partial(figures.metric_comparison, models, ("accuracy", "macro_f1")), *key)
             show(chart, f"where-{name}")
             if name in own:
                 st.caption(_mistake(own[name], chosen))
     with st.expander("All numbers by set"):
-        show_table(_table(measured), "by-set-table")
+        show_table(_table(measured, chosen), "by-set-table")
 
 
 def _mistake(evaluation: Evaluation, run: Run) -> str:
@@ -52,11 +52,11 @@ def _mistake(evaluation: Evaluation, run: Run) -> str:
     return escape(confusion_sentence(evaluation, run.title), 200)
 
 
-def _table(measured: dict[str, tuple[pd.DataFrame, dict[str, Evaluation]]]) -> pd.DataFrame:
+def _table(measured: dict[str, tuple[pd.DataFrame, dict[str, Evaluation]]], run: Run) -> pd.DataFrame:
     rows = []
     for title, (table, _) in measured.items():
         for row in table.to_dict("records"):
-            cells = {"Model": title, "Photos of": set_title(row["set"]), "Number": row["photos"]}
+            cells = {"Model": title, "Photos of": set_title(row["set"], run), "Number": row["photos"]}
             for name in METRICS_BY_SET:
                 cells[METRICS[name].title] = interval(row[name], row[f"{name}_low"], row[f"{name}_high"])
             for name, words in (("coverage", "Above the threshold"), ("accepted_accuracy", "Of these right")):

@@ -33,7 +33,11 @@ _KINDS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the options."""
-    parser.add_argument("name", metavar="NAME", help="name of a run; the detector is written into its folder")
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        help="name of a run; the detector is written into its folder, in a place of its own for photos not the run's",
+    )
     add_common(parser, "--data-dir", "--runtime")
     add_extra(
         parser, "a further set of photos, as for `train`: its waste is let through, its `other-*` things are refused"
@@ -45,7 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|ZIP",
         help="photos of anything but waste: one half is to be refused, with the other it is measured",
     )
-    parser.add_argument("--force", action="store_true", help="replace a detector that was fitted to other photos")
     parser.add_argument("--compare", metavar="FILE.csv", help="also measure other methods, and write or renew a table")
     add_common(parser, "--json")
 
@@ -63,7 +66,8 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
     from garbage_core.data.photo_sets import load_extra_set
     from garbage_core.evaluation.card import write_card
     from garbage_core.inference.ood_detector import save
-    from garbage_core.runs.results import fingerprint_of
+    from garbage_core.inference.scoring import on_other_photos
+    from garbage_core.runs.results import is_trained_on
     from garbage_core.studies.ood import COLUMNS, compare_methods, measure
     from garbage_core.studies.ood_methods import METHODS, fit_detector, train_head
     from garbage_core.studies.ood_pictures import compute_features
@@ -71,22 +75,19 @@ def run(args: argparse.Namespace, out: TextIO) -> int:
 
     earlier = _earlier(args.compare, COLUMNS) if args.compare else None
     dataset = load_dataset(args.data_dir, verify=False)
-    path = trained.ood_path
-    own = fingerprint_of(path) or trained.info.get("data_fingerprint")
-    if path.is_file() and own != dataset.fingerprint and not args.force:
-        raise GarbageError(
-            f"The detector of {trained.name!r} was fitted to other photos than those in {str(dataset.source)!r}: name "
-            "its own with --data-dir, or add --force to replace it."
-        )
+    # A copy of the run's own photos that lacks some is still theirs.
+    own = trained.info.get("data_fingerprint")
+    fingerprint = own if own and is_trained_on(trained.info, dataset) else dataset.fingerprint
+    fitted = trained if own in (None, fingerprint) else on_other_photos(trained, dataset)
     extras = [load_extra_set(source, trained.classes) for source in args.extra]
     with progress_bar("features") as bar:
         pictures = compute_features(
-            trained, dataset, classifier, extras, args.strange, bar.update, lambda number: bar.reset(total=number)
+            fitted, dataset, classifier, extras, args.strange, bar.update, lambda number: bar.reset(total=number)
         )
     head = train_head(pictures)
     detector = fit_detector(pictures, trained, head)
     with only_writer(trained.path):
-        path = save(detector, trained, dataset.fingerprint)
+        path = save(detector, trained, fingerprint)
         write_card(trained)
     measured = measure(pictures, head.score(pictures.features), detector.level)
     if earlier is not None:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from garbage_core.data.photo_sets import MAIN_SET
 from garbage_core.evaluation.calibration import apply_temperature, selective_metrics
 from garbage_core.evaluation.evaluation import Evaluation, evaluate
 from garbage_core.runs.predictions import to_arrays
+from garbage_core.runs.results import TRASHNET
 from garbage_core.runs.run import Run
 from garbage_core.utils.text import interval, markdown_table
 
@@ -14,9 +16,21 @@ METRICS_BY_SET = ("accuracy", "macro_f1", "ece_calibrated")  # of `METRICS`
 SET_TITLES = {"trashnet": "TrashNet's white board", "everyday": "everyday photos"}
 
 
-def set_title(name: str) -> str:
-    """Returns what people read for a set: where its photos were taken, or its plain name."""
+def set_title(name: str, run: Run | None = None) -> str:
+    """Returns what people read for a set: where its photos were taken, or its plain name.
+
+    Args:
+        name: Of the set.
+        run: The run that was trained on it; None for one of TrashNet. The set that a run was made for is called
+            `MAIN_SET` whichever photos it has.
+    """
+    if name == MAIN_SET and run is not None and not _is_of_trashnet(run):
+        return "the photos it was made for"
     return SET_TITLES.get(name, name)
+
+
+def _is_of_trashnet(run: Run) -> bool:
+    return run.info.get("data_fingerprint") in (None, TRASHNET) or run.info.get("protocol") == "official"
 
 
 def by_set(run: Run, split: str = "test") -> pd.DataFrame:
@@ -62,20 +76,21 @@ def sets_table(run: Run, evaluations: Mapping[str, Evaluation]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def by_set_markdown(table: pd.DataFrame, first: str = "photos", with_set: bool = False) -> str:
+def by_set_markdown(table: pd.DataFrame, first: str = "photos", with_set: bool = False, run: Run | None = None) -> str:
     """Returns a table of `by_set` as Markdown.
 
     Args:
         table: The table; rows of a column `title`, if it has one, are called by it.
         first: Title of the first column.
         with_set: Whether the second column names the set beside the number of its photos.
+        run: The run whose sets these are, see `set_title`.
     """
     columns = (*METRICS_BY_SET, "coverage", "accepted_accuracy")
     header = [first, "photos" if with_set else "number"]
     header += ["accuracy", "macro-F1", "calibration error", "above the threshold", "of these right"]
     rows = [
         [
-            row.get("title") or set_title(row["set"]),
+            row.get("title") or set_title(row["set"], run),
             f"{row['photos']:,}" + (f", {set_title(row['set'])}" if with_set else ""),
             *(interval(row[c], row[f"{c}_low"], row[f"{c}_high"], plain=True) for c in columns),
         ]

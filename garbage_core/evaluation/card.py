@@ -252,8 +252,8 @@ def _by_set(run: Run) -> list[str]:
     table = by_set(run)
     if len(table) < 2:
         return []
-    names = listing([set_title(name) for name in table["set"]])
-    return [f"## Where it works\n\nOn the test photos of {names}:\n\n{by_set_markdown(table)}"]
+    names = listing([set_title(name, run) for name in table["set"]])
+    return [f"## Where it works\n\nOn the test photos of {names}:\n\n{by_set_markdown(table, run=run)}"]
 
 
 def _calibration(run: Run, splits: Sequence[str]) -> str:

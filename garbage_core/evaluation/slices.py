@@ -61,9 +61,9 @@ SLICES: dict[str, Slice] = {
 }
 
 
-def slice_title(name: str) -> str:
-    """Returns what people read for a slice; one that is not of `SLICES` is a set of photos."""
-    return SLICES[name].title if name in SLICES else capital(set_title(name))
+def slice_title(name: str, run: Run | None = None) -> str:
+    """Returns what people read for a slice; one that is not of `SLICES` is a set of a run's, see `set_title`."""
+    return SLICES[name].title if name in SLICES else capital(set_title(name, run))
 
 
 def slice_predictions(run: Run, split: str, files: Mapping[str, Path]) -> dict[str, pd.DataFrame]:

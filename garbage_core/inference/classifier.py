@@ -80,17 +80,22 @@ class Classifier:
         self.temperature, self.threshold, self.detector = temperature, threshold, detector
 
     @classmethod
-    def from_run(cls, run: Run, runtime: str | None = None, threads: int | None = None) -> "Classifier":
+    def from_run(
+        cls, run: Run, runtime: str | None = None, threads: int | None = None, fingerprint: str | None = None
+    ) -> "Classifier":
         """Loads a run's network, after checking that it is the recorded file. Raises GarbageError if it cannot be used.
 
         Args:
             run: A trained run.
             runtime: Name of a runtime, see `runtimes.choose`; None for the fastest that is there.
             threads: Number of processor threads of an exported network; None for all available cores.
+            fingerprint: Of the photos whose OOD detector is wanted; None for those of the run.
         """
         export = choose(run, runtime)
         network = keras_network(run) if export is None else ExportedNetwork(export, threads)
-        classifier = cls(network, run.classes, run.photo_size, run.temperature, run.threshold, load_detector(run))
+        classifier = cls(
+            network, run.classes, run.photo_size, run.temperature, run.threshold, load_detector(run, fingerprint)
+        )
         classifier._load_network = partial(keras_network, run)
         return classifier
 

@@ -5,6 +5,8 @@
     save(detector, run)             # models/<name>/ood.npz
     load(run)                       # None where there is no such file for these weights
 
+One of other photos than the run's own lies below the first digits of their fingerprint (`garbage_core.runs.results`).
+
 It has two opinions. The head (`ood_head`) has learned what is waste and what is not, and says "Not one of the six
 materials I know". The distance from the training photos knows waste alone, and says "I have not seen many things like
 this". Features are those of `engine.Outputs`: they come with the prediction, so detection costs a small matrix product.
@@ -194,8 +196,15 @@ def fit(
     return OODDetector(*arrays, rest, distances[order], weights_sha256, level, shares[order], head)
 
 
+def path_of(run: Run, fingerprint: str | None = None) -> Path:
+    """Returns where a run's detector for the photos of a fingerprint lies, there or not; without one, for its own."""
+    own = run.info.get("data_fingerprint")
+    is_own = not fingerprint or fingerprint == own or own is None  # runs of earlier versions do not say
+    return run.path / OOD_FILE if is_own else run.path / str(fingerprint)[:16] / OOD_FILE
+
+
 def save(detector: OODDetector, run: Run, fingerprint: str = "") -> Path:
-    """Writes a detector into the folder of its run, with the fingerprint of its data set, atomically; returns where."""
+    """Writes a detector that was fitted to photos of this fingerprint to its place (`path_of`); returns where."""
     head = {} if detector.head is None else {_HEAD + name: value for name, value in vars(detector.head).items()}
     buffer = io.BytesIO()
     np.savez_compressed(
@@ -213,17 +222,22 @@ def save(detector: OODDetector, run: Run, fingerprint: str = "") -> Path:
         weights_sha256=np.array(detector.weights_sha256),
         fingerprint=np.array(fingerprint),
     )
-    return write_bytes(buffer.getvalue(), run.path / OOD_FILE)
+    return write_bytes(buffer.getvalue(), path_of(run, fingerprint))
 
 
-def load(run: Run) -> OODDetector | None:
+def load(run: Run, fingerprint: str | None = None) -> OODDetector | None:
     """Reads the detector of a run.
+
+    Args:
+        run: The run.
+        fingerprint: Of the photos that are spoken of; where none was fitted to these, the run's own is taken.
 
     Returns:
         The detector, or None if the run has none for its present weights. A file that was fitted to other weights, or
         is damaged, is passed over with a warning in the log: photos are classified without detection.
     """
-    path = run.ood_path
+    path = path_of(run, fingerprint)
+    path = path if path.is_file() else run.ood_path
     if not path.is_file():
         return None
     try:

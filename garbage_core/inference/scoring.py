@@ -67,18 +67,31 @@ def score_extra_set(run: Run, extra: ExtraSet, progress: Callable[[int], object]
         The run, read anew.
 
     Raises:
-        GarbageError: If the run's network is missing or is not the recorded one.
+        GarbageError: If the run's network is missing or is not the recorded one, or if its table has a set of this
+            name that is of other photos.
     """
     from garbage_core.networks.weights import load_network
 
+    path = run.path / PREDICTIONS_FILE
+    earlier = read_predictions(path, run.classes)
+    _check_is_its_set(run, extra, earlier)
     network = load_network(run.model_path, run.weights_sha256)
     rows = extra.photos[extra.photos["split"] != "train"].assign(set=extra.name)
     found = predict_photos(network, rows, extra.dataset, run.classes, *run.photo_size, progress=progress)
     found["file"] = extra.name + ":" + found["file"]
-    path = run.path / PREDICTIONS_FILE
-    earlier = read_predictions(path, run.classes)
     write_predictions(pd.concat([earlier[earlier["set"] != extra.name], found], ignore_index=True), path)
     return load_run(run.name, run.path.parent)
+
+
+def _check_is_its_set(run: Run, extra: ExtraSet, earlier: pd.DataFrame) -> None:
+    """Raises GarbageError if the run has predictions of other photos under the name of a set."""
+    files = extra.name + ":" + extra.photos["file"]
+    known = earlier.loc[earlier["set"] == extra.name, "file"]
+    if extra.name == MAIN_SET or (len(known) and not known.isin(files).any()):
+        raise GarbageError(
+            f"The run {run.name!r} has predictions of other photos under the name {extra.name!r}: rename the folder or "
+            "archive."
+        )
 
 
 def own_photos(run: Run, dataset: Dataset, split: str | None) -> tuple[pd.DataFrame, str, str]:
@@ -113,8 +126,7 @@ def own_photos(run: Run, dataset: Dataset, split: str | None) -> tuple[pd.DataFr
         photos = split_dataset(dataset, protocol)
     if split:
         photos = photos[photos["split"] == split]
-    names = {same_name(label): label for label in run.classes}
-    labels = [label if label in run.classes else names.get(same_name(label), label) for label in photos["label"]]
+    labels = _named_like_its_classes(run, photos["label"])
     if not set(labels) & set(run.classes):
         raise GarbageError(
             f"None of the folders of {dataset.source} ({', '.join(map(printable, sorted(set(labels))[:10]))}) is a "
@@ -123,6 +135,33 @@ def own_photos(run: Run, dataset: Dataset, split: str | None) -> tuple[pd.DataFr
     # `predict_photos` sorts by split and set, of which there is one here.
     table = photos[["file"]].assign(label=labels, split=split or "test", set=dataset.source.name)
     return table, split or "all", protocol if split else "no"
+
+
+def _named_like_its_classes(run: Run, labels: pd.Series) -> list[str]:
+    names = {same_name(label): label for label in run.classes}
+    return [label if label in run.classes else names.get(same_name(label), label) for label in labels]
+
+
+def on_other_photos(run: Run, dataset: Dataset) -> "ScoredRun":
+    """Returns a run with other photos in place of its own, in their splits, and without predictions.
+
+    Args:
+        run: The run.
+        dataset: The photos; folders that are none of the run's classes are left out.
+
+    Raises:
+        GarbageError: A split has no photo of the run's classes.
+    """
+    protocol = default_protocol(dataset)
+    photos = split_dataset(dataset, protocol)
+    photos = photos.assign(label=_named_like_its_classes(run, photos["label"]))
+    photos = photos[photos["label"].isin(run.classes)].reset_index(drop=True)
+    if missing := [split for split in SPLITS if split not in set(photos["split"])]:
+        raise GarbageError(
+            f"{dataset.source} has no {missing[0]} photos of the classes of {run.name!r} ({', '.join(run.classes)}): "
+            "name its folders like these, with at least 4 photos each."
+        )
+    return scored_run(run, dataset, photos, protocol)
 
 
 def not_its_classes(run: Run, photos: pd.DataFrame) -> list[dict[str, Any]]:

@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 
 from garbage_core.evaluation.by_set import by_set
+from garbage_core.evaluation.card import card_text
 from garbage_core.runs.predictions import PREDICTIONS_FILE, write_predictions
 from garbage_core.runs.run import load_run
+from garbage_core.utils.files import write_json
 from tests.app.test_evaluation import open_page
 from tests.app.test_pages import words
 from tests.fixtures.runs import fake_photos, fake_predictions, fake_run
@@ -38,6 +40,15 @@ def add_set(root, accuracy=0.5):
 def test_a_run_of_one_set_has_no_such_section(place):
     page = open_page("evaluation")
     assert "Where it works" not in words(page)
+
+
+def test_the_set_of_a_run_of_other_photos_is_not_called_trashnet(place):
+    run = add_set(place)
+    write_json(run.info | {"data_fingerprint": "ab" * 32, "protocol": "random"}, run.path / "run.json")
+    text = words(open_page("evaluation"))
+    assert "on the photos it was made for and" in text
+    assert "TrashNet's white board" not in text
+    assert "TrashNet's white board" not in card_text(load_run("transfer", place / "models"))
 
 
 def test_each_set_has_its_figures_and_the_rest_of_the_page_is_about_the_data_set(place):

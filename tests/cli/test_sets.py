@@ -50,6 +50,22 @@ def test_a_run_is_not_scored_anew_on_what_it_was_trained_on(tmp_path, kitchen, m
     assert "was trained on 'kitchen': show its predictions with --set" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["trashnet", "kitchen"])
+def test_predictions_of_other_photos_are_not_replaced_by_a_set_of_the_same_name(
+    name, tmp_path, kitchen, monkeypatch, capsys
+):
+    """`trashnet` is what the run's own photos are called in its table."""
+    monkeypatch.setenv("GARBAGE_MODELS", str(tmp_path / "models"))
+    path = miniature_run(tmp_path / "models", classes=CLASSES).path / "predictions.csv"
+    if name == "kitchen":
+        assert main(["evaluate", "transfer", "--extra", str(kitchen)]) == 0
+    before = path.read_bytes()
+    others = {f"{label}/new{n}.jpg": picture(n) for label in CLASSES for n in range(8)}
+    assert main(["evaluate", "transfer", "--extra", str(write_folder(tmp_path / "new" / name, others))]) == 2
+    assert f"has predictions of other photos under the name '{name}'" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
 OWN = {f"{label}/{n}.jpg": picture(10 * place + n) for place, label in enumerate(CLASSES) for n in range(4)}
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import shutil
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -24,8 +25,9 @@ from garbage_core.inference.ood_head import equal_shares, fit_head, weighted_p_v
 from garbage_core.runs.run import OOD_FILE
 from garbage_core.studies.ood_methods import KEPT, METHODS, PictureFeatures, fit_detector, train_head
 from garbage_core.synthetic.pictures import KINDS, altered, drawn
+from garbage_core.utils.files import write_json
 from tests.fixtures.networks import miniature_run, picture
-from tests.fixtures.photos import thing_on_a_table
+from tests.fixtures.photos import thing_on_a_table, write_folder
 from tests.fixtures.runs import fake_run
 
 WIDTHS = (3, 8, 5)
@@ -507,6 +509,8 @@ def data(tmp_path, monkeypatch):
         path = tmp_path / "data" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(picture(seed))
+    fingerprint = load_dataset(tmp_path / "data").fingerprint
+    write_json(run.info | {"data_fingerprint": fingerprint}, run.path / "run.json")
     with zipfile.ZipFile(tmp_path / "others.zip", "w") as archive:
         for seed in range(12):
             archive.writestr(f"things/{seed}.png", picture(1000 + seed, 96, 96, "PNG"))
@@ -576,6 +580,33 @@ def test_without_extra_sets_generated_pictures_are_what_is_refused(data, capsys)
     detector = load(load_mini(data))
     assert detector.head is not None
     assert len(detector.head.val_scores) == 24  # the 12 val photos, as they are and altered
+
+
+def test_a_detector_for_other_photos_lies_beside_that_of_the_runs_own(data, tmp_path, capsys):
+    """Whichever is fitted last, each is kept, and is read where its photos are spoken of."""
+    own = data / "models" / "mini"
+    (own / OOD_FILE).unlink(missing_ok=True)
+    assert cli.main(["ood", "mini", "--data-dir", str(data / "data")]) == 0
+    before = {path.name: path.read_bytes() for path in own.iterdir() if path.is_file()}
+    files = {f"{c}/{c}{n}.jpg": picture(50 * n + len(c)) for c in (*CLASSES, "wood") for n in range(12)}
+    mine = write_folder(tmp_path / "mine", files)
+    capsys.readouterr()
+    assert cli.main(["ood", "mini", "--data-dir", str(mine), "--json"]) == 0
+    place = own / load_dataset(mine).fingerprint[:16] / OOD_FILE
+    assert json.loads(capsys.readouterr().out)["file"] == str(place)
+    assert {path.name: path.read_bytes() for path in own.iterdir() if path.is_file()} == before
+    run, of_mine = load_mini(data), load_dataset(mine).fingerprint
+    assert load(run, of_mine).val_distances.tolist() != load(run).val_distances.tolist()
+    assert load(run, "no such photos").val_distances.tolist() == load(run).val_distances.tolist()
+    assert (
+        Classifier.from_run(run, fingerprint=of_mine).detector.val_distances.tolist()
+        == load(run, of_mine).val_distances.tolist()
+    )
+    shutil.rmtree(place.parent)
+    other = write_folder(tmp_path / "other", {f"{c}/{n}.jpg": picture(n) for c in ("fork", "knife") for n in range(9)})
+    assert cli.main(["ood", "mini", "--data-dir", str(other)]) == 2
+    assert "no train photos of the classes of 'mini'" in capsys.readouterr().err
+    (own / OOD_FILE).unlink()
 
 
 def test_photos_keep_their_split_and_ambiguous_hints_are_left_out(data):
