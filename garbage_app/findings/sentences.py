@@ -12,7 +12,7 @@ from garbage_app.data.splits import unevenness
 from garbage_app.imbalance.lab import files
 from garbage_app.imbalance.rarity import headline
 from garbage_app.results import comparison_of, evaluation_of
-from garbage_app.steps import STEPS
+from garbage_app.steps import STEPS, shown
 from garbage_core.errors import GarbageError
 from garbage_core.evaluation.comparison import is_matched
 from garbage_core.evaluation.evaluation import most_common_confusion
@@ -71,7 +71,7 @@ def _found(a: Run, b: Run) -> Iterator[Finding]:
         if a.name == b.name and step.page in ("comparison", "explanations"):
             continue
         if sentence := _or_nothing(_SENTENCES[step.page], a, b):
-            yield Finding(step.page, step.title, step.icon, sentence)
+            yield Finding(step.page, shown(step).title, step.icon, sentence)
     if sentence := _or_nothing(_mistakes, a, b):
         yield Finding("evaluation", "Evaluation", "target", sentence)
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from garbage_app.steps import CLOSING, STEPS, menu_title, number_of, page_file
+from garbage_app.steps import CLOSING, STEPS, menu_title, number_of, page_file, shown
 
 
 def next_step(page: str) -> None:
@@ -15,7 +15,7 @@ def next_step(page: str) -> None:
     with st.container(horizontal_alignment="right"):
         st.page_link(
             page_file(after.page),
-            label=f"**Next: {menu_title(after)}**, {after.teaser}",
+            label=f"**Next: {menu_title(after)}**, {shown(after).teaser}",
             icon=":material/arrow_forward:",
             icon_position="right",
         )

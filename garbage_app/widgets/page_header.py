@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import streamlit as st
 
-from garbage_app.steps import STEPS, number_of
+from garbage_app.steps import STEPS, number_of, shown
 from garbage_app.subject import subject_name
 from garbage_core.inference.engine import keras_is_installed
 
@@ -21,7 +21,7 @@ def question(title: str, page: str = "") -> "DeltaGenerator":
     """
     with st.container(gap=None):
         number, name = number_of(page), subject_name()
-        step = f"Step {number} of {len(STEPS)}: {STEPS[number - 1].title}" if number else ""
+        step = f"Step {number} of {len(STEPS)}: {shown(STEPS[number - 1]).title}" if number else ""
         if words := ". ".join(filter(None, [step, name and f"Photos of {name}"])):
             st.caption(words)
         st.title(title, anchor=False)

@@ -63,15 +63,15 @@ def fresh_address(models, tmp_path):
 
 
 @contextmanager
-def running_app(models: Path, place: Path, port: int | None = None) -> Iterator[str]:
-    """Starts the app on a free port, or the given one, gives its address, and stops it."""
+def running_app(models: Path, place: Path, port: int | None = None, data: Path | None = None) -> Iterator[str]:
+    """Starts the app on a free port, or the given one, beside a data set or none, gives its address, and stops it."""
     if port is None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
     environment = os.environ | {
         "GARBAGE_MODELS": str(models),
-        "GARBAGE_DATA": "",
+        "GARBAGE_DATA": str(data or ""),
         "XDG_CACHE_HOME": str(place),
         "TF_NUM_INTRAOP_THREADS": "1",
     }
