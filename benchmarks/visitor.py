@@ -106,7 +106,7 @@ class Visitor:
                         bars = json.loads(element.plotly_chart.spec)["data"]
                         if len(bars) == 1 and isinstance(bars[0].get("text"), list):  # not a chart of another page
                             self.said.append(BARS + " ".join(map(str, bars[0]["text"])))
-                    case "alert":
+                    case "alert" if element.alert.format in (element.alert.ERROR, element.alert.WARNING):
                         self.said.append(f"error: {element.alert.body}")
                     case "exception":
                         self.said.append(f"error: {element.exception.message}")
