@@ -57,7 +57,8 @@ def predict_all(
             size=max(one.size for one in classifiers),
             owner=owner_of_session(),
         )
-        stream = classify_together(classifiers, ((photo.name, partial(read, photo)) for photo in new), flip=flip)
+        named = ((photo.name, partial(read, photo)) for photo in new)
+        stream = classify_together(classifiers, named, workers=0 if len(new) == 1 else None, flip=flip)
         for done, (photo, predictions) in enumerate(zip(new, stream, strict=True), 1):
             for run, prediction in zip(needed, predictions, strict=True):
                 known[photo.digest, run_key(run), flip] = prediction

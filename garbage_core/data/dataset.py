@@ -22,7 +22,7 @@ import pandas as pd
 from garbage_core.data.classes import CLASS_NAMES
 from garbage_core.data.download import DOWNLOAD_URLS, download_dataset
 from garbage_core.data.file_types import shown
-from garbage_core.data.images import decode_image, fit_canvas, photo_size
+from garbage_core.data.images import PhotoFile, fit_canvas, photo_size
 from garbage_core.data.sources import PhotoSource, cache_dir, find_dataset, open_source
 from garbage_core.data.splits import (
     PROTOCOLS,
@@ -187,8 +187,8 @@ def read_photos(
 
     def read(place: int) -> None:
         # The scale at which `load_photo` decodes, so that training and classification see the same pixels.
-        rgb = decode_image(dataset.read_bytes(files[place]), files[place], at_least=(2 * height, 2 * width))
-        photos[place] = fit_canvas(rgb, height, width)
+        file = PhotoFile(dataset.read_bytes(files[place]), files[place])
+        photos[place] = fit_canvas(file.decoded((2 * height, 2 * width)), height, width)
 
     for _ in map_photos(read, range(len(files)), workers=workers):
         pass

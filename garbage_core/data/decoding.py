@@ -79,6 +79,16 @@ def is_light(data: bytes, name: str = "photo", at_least: tuple[int, int] | None 
         return 0 < pixels <= {"PNG": LIGHT_PNG, "WebP": LIGHT_WEBP}.get(kind, 0)
 
 
+def reduction_here(data: bytes, name: str, at_least: tuple[int, int]) -> int:
+    """Returns by how much `decode_here` makes both sides of a photo smaller: 1 or another power of two."""
+    with _refusing(data, name):
+        structure = _look(data, name)[1]
+        most = (structure.width, structure.height)  # of the stream, whose picture may be smaller
+        if min(most) and _reduction(most, at_least) == 1:
+            return 1
+        return _reduction(_open(data, name).size, at_least)
+
+
 def size_here(data: bytes, name: str = "photo") -> tuple[int, int]:
     """Returns (width, height) in pixels of a photo once it stands upright; see `images.photo_size`."""
     with _refusing(data, name):
@@ -187,19 +197,21 @@ def _decode(opened: "Image.Image | HeifFile", at_least: tuple[int, int] | None) 
         with opened:  # lets go of the decoder's copy of the data
             opened.load()
             image, orientation = opened, _orientation(opened)
-    factor = 1
-    if at_least:
-        factor = max(min(max(image.size) // max(at_least), min(image.size) // min(at_least)), 1)
-    return to_rgb(image, factor, orientation)
+    return to_rgb(image, _reduction(image.size, at_least), orientation)
+
+
+def _reduction(size: tuple[int, int], at_least: tuple[int, int] | None) -> int:
+    """Returns the largest power of two by which a picture can be made smaller; 1 if nothing says what suffices."""
+    if not at_least:
+        return 1
+    longest = min(max(size) // max(at_least), min(size) // min(at_least))
+    return 1 << max(longest.bit_length() - 1, 0)
 
 
 def _scale(width: int, height: int, at_least: tuple[int, int] | None) -> int:
     """Returns 1, 2, 4 or 8, by which a JPEG is decoded smaller: fewer pixels suffice, or all would be too many."""
     scale = 2 if width * height > MAX_PIXELS else 1
-    if at_least:
-        longest = min(max(width, height) // max(at_least), min(width, height) // min(at_least))
-        scale = max([scale, *(factor for factor in (2, 4, 8) if factor <= longest)])
-    return scale
+    return max(scale, min(_reduction((width, height), at_least), 8))
 
 
 def _orientation(image: Image.Image) -> int:

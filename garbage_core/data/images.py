@@ -9,13 +9,24 @@ leaves this module. Color profiles are not applied: a photo in Display P3 is rea
 """
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 from PIL import Image
 
-from garbage_core.data.decoding import ACCEPTED_FORMATS, MAX_BYTES, MAX_PIXELS, decode_here, is_light, size_here
+from garbage_core.data.decoding import (
+    ACCEPTED_FORMATS,
+    MAX_BYTES,
+    MAX_PIXELS,
+    decode_here,
+    is_light,
+    reduction_here,
+    size_here,
+)
 from garbage_core.data.file_types import PHOTO_EXTENSIONS
 from garbage_core.data.worker_processes import Owner, decode_in_process
+from garbage_core.utils.system import available_cores
 
 __all__ = [
     "ACCEPTED_FORMATS",
@@ -32,6 +43,8 @@ __all__ = [
 ]
 
 STEP = 16  # Sides of prepared photos are multiples of it; the network halves them five times and takes any size.
+_GAP = 3.0  # pixels for each one wanted that the filter gets at least, where there are twice as many or more
+_DECODED_AT = 4  # how many times smaller `PhotoFile` has a decoder make a photo at most
 LONGEST = 2.0  # Photos longer than 2:1 are cropped: further out there is rarely a thing to classify.
 
 
@@ -48,7 +61,7 @@ def decode_image(
         data: The file's content.
         name: What to call the file in an error.
         at_least: (height, width) in pixels that suffices, for either orientation. A larger photo may then come out
-            smaller by a whole factor, but with no side below it; a JPEG is already decoded at a smaller scale, and of
+            smaller by a power of two, but with no side below it; a JPEG is already decoded at a smaller scale, and of
             more than 60 megapixels at half its size in any case.
         owner: Whose photo it is, where many wait for a process; None for the calling thread's.
 
@@ -84,7 +97,7 @@ def photo_size(data: bytes, name: str = "photo", verify: bool = False) -> tuple[
     return size
 
 
-def prepare_photo(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
+def prepare_photo(rgb: np.ndarray, height: int, width: int, at_once: bool = False) -> np.ndarray:
     """Scales a photo to about `height * width` pixels, whatever its shape and orientation.
 
     Nothing is squashed or padded: the network ends in global average pooling and takes any size, so each photo keeps
@@ -94,6 +107,8 @@ def prepare_photo(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
         rgb: uint8 (H, W, 3).
         height: Height in pixels that a photo of the usual shape shall have; the order of both does not matter.
         width: Its width in pixels.
+
+        at_once: Whether two threads may share the work, for a photo that somebody waits for; the pixels are the same.
 
     Returns:
         uint8 (h, w, 3), h and w multiples of 16, at most twice as long as wide. A photo of 512x384 with height 240 and
@@ -112,10 +127,17 @@ def prepare_photo(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
     left = max((source_width - scale * target_width) / 2, 0.0)  # rounding may end just below zero
     top = max((source_height - scale * target_height) / 2, 0.0)
     box = (left, top, min(left + scale * target_width, source_width), min(top + scale * target_height, source_height))
-    resized = Image.fromarray(rgb).resize(
-        (target_width, target_height), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0
-    )
-    return np.array(resized)
+    image, middle = Image.fromarray(rgb), (box[0] + box[2]) / 2
+
+    def part(width: int, left: float, right: float) -> Image.Image:
+        part_box = (left, box[1], right, box[3])
+        return image.resize((width, target_height), Image.Resampling.LANCZOS, box=part_box, reducing_gap=_GAP)
+
+    # Photos that are reduced first would be cut into other squares.
+    if not at_once or scale >= 2 * _GAP or available_cores() < 2:
+        return np.array(part(target_width, box[0], box[2]))
+    right = _helper().submit(part, target_width // 2, middle, box[2])
+    return np.concatenate([part(target_width // 2, box[0], middle), right.result()], axis=1)
 
 
 def load_photo(data: bytes, height: int, width: int, name: str = "photo") -> np.ndarray:
@@ -137,26 +159,32 @@ def load_photo(data: bytes, height: int, width: int, name: str = "photo") -> np.
 
 
 class PhotoFile:
-    """The bytes of a photo for several readers, such as networks of different sizes: no size is decoded twice.
+    """The bytes of a photo for several readers, such as networks of different sizes, which share what is decoded.
 
-    What was decoded is kept as long as the object lives.
+    A large photo is decoded at a quarter of its size at least, however little suffices: the decoder takes as long for
+    an eighth, and squares of 2x2 pixels averaged give the same. What was decoded is kept as long as the object lives.
     """
 
     def __init__(self, data: bytes, name: str = "photo", owner: object | None = None) -> None:
         """Takes the file's content, what to call the file in an error, and whose it is, see `decode_image`."""
         self._data, self._name, self._owner = data, name, owner
-        self._decoded: dict[tuple[int, int], np.ndarray] = {}
+        self._decoded: dict[int, np.ndarray] = {}  # by how much smaller it is
 
     def decoded(self, at_least: tuple[int, int]) -> np.ndarray:
         """Returns what `decode_image` does. Raises GarbageError."""
-        if at_least not in self._decoded:
-            self._decoded[at_least] = decode_image(self._data, self._name, at_least, self._owner)
-        return self._decoded[at_least]
+        smaller = reduction_here(self._data, self._name, at_least)
+        if smaller not in self._decoded:
+            if smaller > _DECODED_AT:
+                twice = Image.fromarray(self.decoded((2 * at_least[0], 2 * at_least[1])))
+                self._decoded[smaller] = np.array(twice.reduce(2))
+            else:
+                self._decoded[smaller] = decode_image(self._data, self._name, at_least, self._owner)
+        return self._decoded[smaller]
 
-    def prepared(self, height: int, width: int) -> np.ndarray:
-        """Returns what `load_photo` does. Raises GarbageError."""
+    def prepared(self, height: int, width: int, at_once: bool = False) -> np.ndarray:
+        """Returns what `load_photo` does; `at_once` as for `prepare_photo`. Raises GarbageError."""
         # Twice the target leaves the resampling filter enough pixels to work on.
-        return prepare_photo(self.decoded((2 * height, 2 * width)), height, width)
+        return prepare_photo(self.decoded((2 * height, 2 * width)), height, width, at_once)
 
 
 def fit_canvas(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -181,6 +209,11 @@ def fit_canvas(rgb: np.ndarray, height: int, width: int) -> np.ndarray:
     if any(missing):
         photo = np.pad(photo, [(m // 2, m - m // 2) for m in missing] + [(0, 0)], mode="edge")
     return np.ascontiguousarray(photo)
+
+
+@cache
+def _helper() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="resize")
 
 
 def _whole_steps(side: float) -> int:

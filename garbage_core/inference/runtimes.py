@@ -101,7 +101,7 @@ def _open_openvino(path: Path, threads: int) -> Call:
 
     def call(photos: np.ndarray) -> tuple[np.ndarray, ...]:
         request.infer({0: photos})
-        return tuple(np.array(request.get_tensor(port).data) for port in ports)  # copies: the next call writes there
+        return tuple(request.get_tensor(port).data for port in ports)  # the next call writes there
 
     return call
 
@@ -287,9 +287,9 @@ class ExportedNetwork(Runner):
             raise GarbageError(
                 f"{str(export.path)!r} cannot be opened ({first_line(error)}): export the network again."
             ) from error
-        # Each call keeps all cores busy, and not every runtime takes two at once.
-        super().__init__(
-            call, export.report["classes"], export.report["feature_widths"], at_once=1, largest_batch=LARGEST_BATCH
-        )
+        # Each call keeps all cores busy, and not every runtime takes two at once. What it returns is copied before the
+        # next one, which may write to the same place.
+        classes, widths = export.report["classes"], export.report["feature_widths"]
+        super().__init__(call, classes, widths, np.array, at_once=1, largest_batch=LARGEST_BATCH)
         self.export = export
         self.class_weights = export.class_weights

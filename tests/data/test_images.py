@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 from garbage_core.data import images, tiff_directories
 from garbage_core.data.images import (
     ACCEPTED_FORMATS,
+    PhotoFile,
     decode_image,
     fit_canvas,
     load_photo,
@@ -320,6 +321,32 @@ def test_a_jpeg_is_decoded_no_smaller_than_asked(size, at_least, shape):
     reduced = decode_image(encode(image, "JPEG"), at_least=at_least)
     assert reduced.shape == (*shape, 3)
     assert difference(reduced, np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BOX))) < 3
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_networks_of_several_sizes_share_what_is_decoded_of_a_large_photo(kind, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(images, "decode_image", lambda *args: decoded.append(args) or decode_image(*args))
+    data = encode(picture(2016, 1512), kind)
+    file, sizes = PhotoFile(data), [(48, 64), (120, 160), (96, 128)]
+    together = [file.prepared(*size) for size in sizes]
+    assert len(decoded) == 1
+    for photo, size in zip(together, sizes, strict=True):
+        np.testing.assert_array_equal(photo, load_photo(data, *size))  # whatever it is read together with
+
+
+@pytest.mark.parametrize("size", [(2016, 1512), (1500, 2001), (1000, 800)])
+def test_a_photo_that_is_shared_has_the_pixels_of_one_decoded_as_small(size):
+    data = encode(picture(*size), "JPEG")
+    for at_least in ((96, 128), (40, 30), (12, 16)):
+        shared, alone = PhotoFile(data).decoded(at_least), decode_image(data, at_least=at_least)
+        assert difference(shared, alone) < 1.5
+
+
+@pytest.mark.parametrize("shape", [(384, 512), (512, 384), (333, 1000), (757, 1009), (100, 130), (2000, 1500)])
+def test_two_threads_prepare_the_same_pixels(shape):
+    rgb = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(prepare_photo(rgb, 96, 128, at_once=True), prepare_photo(rgb, 96, 128))
 
 
 def test_reducing_keeps_rotation_and_mean_color_in_every_format():
