@@ -107,7 +107,6 @@ def prepare_photo(rgb: np.ndarray, height: int, width: int, at_once: bool = Fals
         rgb: uint8 (H, W, 3).
         height: Height in pixels that a photo of the usual shape shall have; the order of both does not matter.
         width: Its width in pixels.
-
         at_once: Whether two threads may share the work, for a photo that somebody waits for; the pixels are the same.
 
     Returns:
