@@ -208,12 +208,12 @@ def test_mistakes_without_photos_name_the_files_and_offer_the_download(two_runs)
 def test_own_photos_are_shown_and_unreadable_files_named(with_photos):
     app = open_page("data")
     assert "16 photos of 2 classes" in words(app)
-    assert len(app.image) == 12
+    assert len(app.image) == 6
     problems = next(table.value for table in app.dataframe if "Reason" in table.value)
     assert {"can/torn.jpg", "can/notes.txt"} == set(problems["File"])
     app.pills(key="class").set_value("can").run()
     assert not app.exception
-    assert len(app.image) == 8
+    assert len(app.image) == 6
     assert all("can, " in image.captions[0] for image in app.image)
 
 

@@ -79,7 +79,7 @@ def test_networks_are_loaded_before_anybody_visits(tmp_path, monkeypatch):
     monkeypatch.setenv("GARBAGE_DOWNLOAD", "0")
     monkeypatch.setattr(classifiers, "_can_classify", lambda run, files: True)
     loaded = []
-    monkeypatch.setattr(classifiers, "_load", lambda run: loaded.append(run.name))
+    monkeypatch.setattr(classifiers, "_load", lambda run, photos: loaded.append(run.name))
 
     async def serve():
         async with server.lifespan(None):
