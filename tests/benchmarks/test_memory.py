@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says
 
 def test_what_children_share_is_counted_once():
     """A block of 60 MB, and a child that was forked with it."""
-    code = "import os, time\nkept = os.urandom(60_000_000)\nos.fork()\nprint('there', flush=True)\ntime.sleep(60)"
+    code = "import os, time\nkept = os.urandom(60_000_000)\nos.fork()\nos.write(1, b'there\\n')\ntime.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
         try:
             assert [parent.stdout.readline() for _ in range(2)] == ["there\n"] * 2
