@@ -27,7 +27,7 @@ from benchmarks.hostile_cases import HOSTILE
 from benchmarks.hostile_server import MEGABYTES, SECONDS, attack_server, in_words
 from benchmarks.memory import resident
 from garbage_core.cli.classify import load_classifier, prediction_line
-from garbage_core.cli.options import add_common, warn, write_result
+from garbage_core.cli.options import add_common, run_for_photos, warn, write_result
 from garbage_core.data.images import ACCEPTED_FORMATS
 from garbage_core.inference.classifier import Classifier, Failure, Prediction
 from garbage_core.utils.text import text_table
@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_common(parser, "--model", "--runtime", "--json")
     args = parser.parse_args(argv)
     names = [name for name in HOSTILE if args.only.lower() in name.lower()]
-    classifier = load_classifier(args.model, args.runtime)
+    classifier = load_classifier(run_for_photos(args.model), args.runtime)
     classifier.warm_up()
     with tqdm(total=len(names), unit="file", disable=None) as bar:
         rows = attack(classifier, names, lambda _: bar.update())

@@ -151,8 +151,10 @@ def start_server(place: str, collecting: bool = False) -> tuple[subprocess.Popen
     command += ["--server.port", str(port), "--server.address", "127.0.0.1"]
     # The token that browsers get with the first page is not what is tried here.
     command += ["--server.enableXsrfProtection", "false", "--server.enableCORS", "false"]
+    # A download under way would change what the pages say.
+    environment = {"GARBAGE_DOWNLOAD": "0"} | os.environ
     with (Path(place) / "log.txt").open("w") as log:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
     base, end = f"http://127.0.0.1:{port}", time.monotonic() + 600
     while time.monotonic() < end and server.poll() is None:
         try:
