@@ -52,7 +52,7 @@ def write_starts(split: str) -> None:
         gain = "" if run is first else signed_interval(*comparison_of(first, run, split).metric("accuracy"))
         rows.append((start_title(run), interval(*accuracy), interval(*macro), gain))
     columns = ["Start", "Accuracy", "Macro-F1", "Points of accuracy more"]
-    show_table(pd.DataFrame(rows, columns=columns), "starts", dict.fromkeys(columns, ""))
+    show_table(pd.DataFrame(rows, columns=columns), "starts")
     recipe = listing([stage.name for stage in first.config.stages])
     st.caption(
         f"The same stages ({recipe}) and the same seed, measured on {count(evaluation_of(first, split).n, 'photo')}; "

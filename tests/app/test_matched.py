@@ -132,7 +132,9 @@ def test_starts_of_one_recipe_stand_in_one_table(two_runs):
     started_run(models / "studies" / "starts", like, "transfer-lite", more, "conv5 taught by another", accuracy=0.9)
     matched_run(models / "studies" / "starts", like, "other-recipe", dropout=0.5)
     app = open_page("comparison")
-    table = next(frame.value for frame in app.dataframe if "Start" in frame.value)
+    shown = next(frame for frame in app.dataframe if "Start" in frame.value)
+    assert '"label": ""' not in shown.proto.columns, "a heading is blank"
+    table = shown.value
     assert list(table["Start"]) == ["ImageNet, conv1 to conv4", "ImageNet, conv5 taught by another network"]
     gains = list(table["Points of accuracy more"])
     assert gains[0] == ""
