@@ -18,7 +18,8 @@ from garbage_core.data.images import MAX_BYTES
 from garbage_core.utils.text import count
 
 PHOTOS_A_MINUTE = 240  # of a session; what two cores classify of ordinary photos
-_OF_PHOTOS = ("predictions", "thumbnails", "preview")  # keys of the session's state
+_EXAMPLE = "shown_example"  # the example that stood in the address last
+_OF_PHOTOS = ("predictions", "thumbnails", "preview", _EXAMPLE)  # keys of the session's state
 _KEPT = "kept_photo"
 _TAKEN = "photos_taken"  # when this session gave each photo, by its digest
 _LOST = "lost_files"  # ids of files that were given to a session which has ended
@@ -141,6 +142,17 @@ def kept_photo() -> Photo | None:
 def drop_kept_photo() -> None:
     """Forgets the photo that was kept for the session."""
     st.session_state.pop(_KEPT, None)
+
+
+def note_example(name: str) -> None:
+    """Notes the example in the address, "" for none; forgets the kept photo if the browser's Back took it from there.
+
+    Args:
+        name: What the address names now.
+    """
+    if st.session_state.get(_EXAMPLE) and not name:
+        drop_kept_photo()
+    st.session_state[_EXAMPLE] = name
 
 
 def forget_photos() -> None:

@@ -12,6 +12,7 @@ from garbage_app.uploads import (
     empty_widgets,
     forget_photos,
     kept_photo,
+    note_example,
     release_files,
     widget_key,
     within_rate,
@@ -43,9 +44,11 @@ def choose_photos(runs: list[Run]) -> list[Photo]:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         take_from_anywhere(st.session_state.get("intake", 0), _make_room)
         st.caption(PROMISE, width="content")
+    example = st.query_params.get(EXAMPLE, "")
+    note_example(example)
     if photos:
         return within_rate(photos)
-    photo = example_photo(runs, st.query_params.get(EXAMPLE, "")) or kept_photo()
+    photo = example_photo(runs, example) or kept_photo()
     return [photo] if photo else []
 
 

@@ -403,6 +403,19 @@ def test_a_drawn_example_stands_in_the_address(runs):
     assert "example" not in app.query_params
 
 
+def test_back_from_an_example_leads_to_the_landing_page(runs):
+    app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
+    app.switch_page("pages/classify.py")
+    app.query_params["example"] = "bottle"
+    app.run()
+    del app.query_params["example"]  # as the browser's Back does
+    app.run()
+    assert not app.exception
+    assert app.title[0].value == "Garbage classification"
+    app.run()
+    assert app.title[0].value == "Garbage classification"
+
+
 def test_photos_are_fetched_in_the_background_and_a_failure_can_be_tried_again(runs, monkeypatch):
     from garbage_app import photo_download
     from garbage_core.data import dataset
