@@ -174,10 +174,10 @@ def _check_size(width: int, height: int, kind: str, name: str) -> None:
         raise GarbageError(f"{shown(name)} has far more {_too_many(kind)}")
     if pixels > most:
         raise GarbageError(f"{size} ({pixels / 1e6:.0f} megapixels), more {_too_many(kind)}")
-    if max(width, height) > min(MAX_SIDE, MAX_ASPECT * max(min(width, height), 1)):
-        raise GarbageError(
-            f"{size}, but a side may have {MAX_SIDE:,} and be {MAX_ASPECT} times as long as the other: crop it."
-        )
+    if max(width, height) > MAX_ASPECT * max(min(width, height), 1):
+        raise GarbageError(f"{size}, but a side may be {MAX_ASPECT} times as long as the other at most: crop it.")
+    if max(width, height) > MAX_SIDE:
+        raise GarbageError(f"{size}, but a side may have {MAX_SIDE:,} at most: make it smaller.")
 
 
 def _too_many(kind: str | None) -> str:

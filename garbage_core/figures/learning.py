@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from garbage_core.evaluation.metrics import lookup
-from garbage_core.figures.style import dots, faded, figure, model_color, model_symbol, named_rows, upright
+from garbage_core.figures.style import INK, dots, faded, figure, model_color, model_symbol, named_rows, upright
 from garbage_core.figures.training_notes import Training, panel_title, span_of, stage_notes
 from garbage_core.runs.history import positions, smooth
 from garbage_core.utils.text import NBSP, count, listing, percent
@@ -146,7 +146,7 @@ def _stage_traces(
                 insidetextanchor=anchor,
                 textangle=0,
                 constraintext="inside",
-                insidetextfont={"color": "#E8EDED" if dark else "#0E1517"},
+                insidetextfont={"color": INK[dark]},
                 showlegend=False,
                 hoverinfo="skip",
                 marker={"color": faded(color, 0.32 if number % 2 else 0.18), "line": {"color": color, "width": 1}},

@@ -246,6 +246,9 @@ def figure(traces: Sequence[go.Scatter | go.Bar | go.Heatmap], alt: str, height:
     return go.Figure(list(traces), layout={**common, **layout, **axes})
 
 
+INK = {False: "#0E1517", True: "#E8EDED"}  # the strongest words of a light and of a dark page
+
+
 def fit_theme(chart: go.Figure, dark: bool) -> go.Figure:
     """Returns a figure for a page: words in a color that can be read on it, lines lightened on a dark one.
 
@@ -263,6 +266,10 @@ def fit_theme(chart: go.Figure, dark: bool) -> go.Figure:
             axis["tickfont"] = {"color": color} | axis.get("tickfont", {})
             axis["title"] = axis.get("title") or {}
             axis["title"]["font"] = {"color": color} | axis["title"].get("font", {})
+    # Within a bar Plotly chooses black or white for the bar's color as if it were solid, and our bars are pale.
+    for trace in content["data"]:
+        if trace.get("type") == "bar" and "insidetextfont" not in trace:
+            trace["insidetextfont"] = {"color": INK[dark]}
     return go.Figure(content, skip_invalid=False)
 
 

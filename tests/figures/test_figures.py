@@ -177,6 +177,18 @@ def test_lines_and_words_of_every_figure_stand_out_from_its_page(charts, dark):
         assert min(least) > 5, "colors of a dark page are lightened"
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_words_within_pale_bars_can_be_read(dark):
+    from garbage_core.figures.speed import times_per_photo
+
+    (bars,) = fit_theme(
+        times_per_photo([("OpenVINO, 8 bits", 12.0, 11.0, 13.0), ("Keras", 57.0, 55.0, 60.0)]), dark
+    ).data
+    word = rgb(bars.insidetextfont.color)
+    for fill in np.atleast_1d(bars.marker.color):
+        assert contrast(word, over(fill, rgb(PAGES[dark]))) >= 4.5, fill
+
+
 def test_fitting_twice_changes_nothing_and_leaves_the_first_as_it_was(charts):
     before = charts["roc"].to_json()
     once = fit_theme(charts["roc"], True)
