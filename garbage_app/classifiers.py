@@ -17,8 +17,8 @@ from garbage_app import cache
 from garbage_app.photo import Photo
 from garbage_app.subject import fingerprint
 from garbage_app.widgets.page_header import end_page
-from garbage_core.runs.results import fingerprint_of
-from garbage_core.runs.run import OOD_FILE, Run
+from garbage_core.inference.ood_detector import path_of
+from garbage_core.runs.run import Run
 
 if TYPE_CHECKING:
     from garbage_core.inference.classifier import Classifier, Prediction
@@ -54,8 +54,9 @@ def _classifier(run: Run, photos: str | None) -> "Future[Classifier]":
 
 def _photos(run: Run) -> str | None:
     """Returns the fingerprint of the pages' photos if the run has an OOD detector that was fitted to them."""
-    others = list(run.path.glob(f"*/{OOD_FILE}"))
-    return next((found for path in others if (found := fingerprint_of(path)) == fingerprint()), None)
+    photos = fingerprint()
+    place = path_of(run, photos)
+    return photos if place.parent != run.path and place.is_file() else None
 
 
 def _load(run: Run, photos: str | None) -> "Classifier":

@@ -6,12 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.augmentation.words import range_in_words
-from garbage_app.imbalance.study import read_study
-from garbage_app.subject import fingerprint
+from garbage_app.imbalance.study import table_or_none
 from garbage_app.widgets.charts import show_table
-from garbage_core.errors import GarbageError
-from garbage_core.studies.tables import AS_THEY_ARE, AUGMENTATION, CHANGED, read_augmentation, study_path
-from garbage_core.utils.text import NBSP, capital, count, escape, listing, percent, signed_interval
+from garbage_core.studies.tables import AS_THEY_ARE, AUGMENTATION, CHANGED, read_augmentation
+from garbage_core.utils.text import NBSP, capital, count, listing, percent, signed_interval
 
 _METRIC = "accuracy"
 _COLUMNS = ("Photos", "Without it", "With it", "Gain there", "Gain on photos as they are")
@@ -23,14 +21,10 @@ def write_transformations_worth(ranges: dict[str, float]) -> None:
     Args:
         ranges: From the name of each transformation to the range that the study gave it.
     """
-    path = study_path(AUGMENTATION, fingerprint())
-    if not path.is_file():
+    found = table_or_none(AUGMENTATION, read_augmentation)
+    if found is None:
         return
-    try:
-        table = read_study(path, read_augmentation)
-    except GarbageError as error:
-        st.warning(escape(str(error), 500))
-        return
+    table = found[0]
     st.subheader("What is each worth?", anchor=False)
     st.markdown(worth_sentence(table, ranges))
     show_table(worth_rows(table, ranges), "transformations-worth")

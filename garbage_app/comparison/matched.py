@@ -4,17 +4,16 @@ import pandas as pd
 import streamlit as st
 
 from garbage_app.classifiers import accuracy
-from garbage_app.imbalance.study import read_study
-from garbage_app.subject import fingerprint, shared_runs, studied_runs
+from garbage_app.imbalance.study import table_or_none
+from garbage_app.subject import shared_runs, studied_runs
 from garbage_app.widgets.charts import drawn, show
 from garbage_app.widgets.choosers import choose_metric
 from garbage_core.data.photo_sets import MAIN_SET
-from garbage_core.errors import GarbageError
 from garbage_core.evaluation.comparison import is_matched
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.figures.data_size import data_size_curves
 from garbage_core.runs.run import Run
-from garbage_core.studies.tables import DATA_SIZE, read_data_size, study_path
+from garbage_core.studies.tables import DATA_SIZE, read_data_size
 from garbage_core.utils.text import NBSP, count, escape, listing, percent
 
 
@@ -40,14 +39,10 @@ def write_best_recipes(runs: list[Run], pair: tuple[Run, Run], split: str) -> No
 
 def write_data_size() -> None:
     """Draws what more training photos bring from each start, if the study has been made."""
-    path = study_path(DATA_SIZE, fingerprint())
-    if not path.is_file():
+    found = table_or_none(DATA_SIZE, read_data_size)
+    if found is None:
         return
-    try:
-        table = read_study(path, read_data_size)
-    except GarbageError as error:
-        st.warning(escape(str(error), 500))
-        return
+    table, path = found
     st.subheader("How many photos is pretraining worth? Learning curves over data", anchor=False)
     metric = choose_metric({name: METRICS[name].title for name in ("accuracy", "macro_f1")}, key="size_metric")
     st.markdown(photos_worth(table, metric))

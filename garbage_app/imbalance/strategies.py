@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from garbage_app.imbalance.study import COMMAND, choose_split, findings_of, read_study, recalls, study_or_none
-from garbage_app.subject import fingerprint
+from garbage_app.imbalance.study import COMMAND, choose_split, findings_of, recalls, study_or_none, table_or_none
 from garbage_app.widgets.charts import drawn, show, show_table
 from garbage_app.widgets.choosers import choose_metric
 from garbage_app.widgets.page_header import answer
-from garbage_core.errors import GarbageError
 from garbage_core.evaluation.metrics import METRICS
 from garbage_core.figures.studies import recall_by_strategy, strategy_differences, strategy_values
 from garbage_core.studies import tables as studies
@@ -97,14 +95,10 @@ def _write_numbers(numbers: pd.DataFrame) -> None:
 
 def write_networks(split: str) -> None:
     """Says what strategies did to whole networks on a split; nothing if none were compared."""
-    path = studies.study_path(studies.STRATEGY_RUNS, fingerprint())
-    if not path.is_file():
+    there = table_or_none(studies.STRATEGY_RUNS, studies.read_strategy_runs)
+    if there is None:
         return
-    try:
-        study = read_study(path, studies.read_strategy_runs)
-    except GarbageError as error:
-        st.warning(str(error))
-        return
+    study, path = there
     if split not in set(study["split"]):
         return
     found = findings_of(path, split, study)

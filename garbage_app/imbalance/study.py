@@ -10,6 +10,7 @@ import streamlit as st
 from garbage_app import cache
 from garbage_app.subject import fingerprint
 from garbage_app.widgets.choosers import SPLIT_NAMES
+from garbage_core.errors import GarbageError
 from garbage_core.studies import tables as studies
 from garbage_core.utils.text import NBSP, capital, count, escape, interval, points
 
@@ -21,6 +22,23 @@ ENDS = ["value", "low", "high"]
 def read_study(path: Path, _reader: Callable[[Path], pd.DataFrame] = studies.read_imbalance) -> pd.DataFrame:
     """Reads a study's table once for all sessions, until its file changes."""
     return _reader(path)
+
+
+def table_or_none(name: str, reader: Callable[[Path], pd.DataFrame]) -> tuple[pd.DataFrame, Path] | None:
+    """Returns a study's table of the photos at hand, and its file; None without one, or, after a warning, of a bad one.
+
+    Args:
+        name: Of the study, see `studies.study_path`.
+        reader: Function that reads such a table.
+    """
+    path = studies.study_path(name, fingerprint())
+    if not path.is_file():
+        return None
+    try:
+        return read_study(path, reader), path
+    except GarbageError as error:
+        st.warning(escape(str(error), 500))
+        return None
 
 
 @dataclass(frozen=True)

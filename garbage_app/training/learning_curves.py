@@ -5,7 +5,7 @@ import streamlit as st
 
 from garbage_app.results import training_of
 from garbage_app.training.tables import conclusion, write_caveats, write_tables
-from garbage_app.widgets.charts import drawn, is_dark, show
+from garbage_app.widgets.charts import drawn, show
 from garbage_core.runs.history import best_epoch_of
 from garbage_core.runs.run import Run
 
@@ -56,7 +56,7 @@ def write_curves(runs: list[Run]) -> None:
     def draw():
         from garbage_core.figures import learning_curves
 
-        return learning_curves(list(map(training_of, runs)), smoothing, ALONG[along], SPLITS[splits], is_dark())
+        return learning_curves(list(map(training_of, runs)), smoothing, ALONG[along], SPLITS[splits])
 
     figure = drawn(draw, "learning curves", *runs, smoothing, along, splits)
     show(figure, "learning-curves", data=lambda: pd.concat([run.history.assign(run=run.name) for run in runs]))

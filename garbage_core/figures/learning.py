@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from garbage_core.evaluation.metrics import lookup
-from garbage_core.figures.style import INK, dots, faded, figure, model_color, model_symbol, named_rows, upright
+from garbage_core.figures.style import dots, faded, figure, model_color, model_symbol, named_rows, upright
 from garbage_core.figures.training_notes import Training, panel_title, span_of, stage_notes
 from garbage_core.runs.history import positions, smooth
 from garbage_core.utils.text import NBSP, count, listing, percent
@@ -31,7 +31,6 @@ def learning_curves(
     smoothing: float = 0.0,
     along: str = "epoch",
     splits: Sequence[str] = ("train", "val"),
-    dark: bool = False,
     panels: Sequence[str] = PANELS,
 ) -> go.Figure:
     """Draws any number of trainings: panels over a common axis, the stages on top.
@@ -44,7 +43,6 @@ def learning_curves(
         smoothing: 0 draws what was measured; up to 0.99 draws a moving average over a faint line of what was measured.
         along: Of `history.ALONG`.
         splits: Which of "train" and "val" to draw.
-        dark: Whether the page is dark.
         panels: Which of `PANELS` to draw, from top to bottom; one alone is taller.
     """
     rows = len(trainings)
@@ -57,7 +55,7 @@ def learning_curves(
     axes, notes = {"yaxis": _stage_axis(trainings, 1 - _ROW * rows / inner)}, []
     traces, shapes = [], []
     for position, training in enumerate(trainings):
-        traces += _stage_traces(training, position, along, _NARROW * (end - start), dark)
+        traces += _stage_traces(training, position, along, _NARROW * (end - start))
         shapes += _edges(training, position, along, single=rows == 1)
         notes += stage_notes(training, position, along, tops[0], name_it=rows > 1)
     for panel, (metric, top) in enumerate(zip(panels, tops, strict=True)):
@@ -116,9 +114,7 @@ def _stage_axis(trainings: Sequence[Training], bottom: float) -> dict:
     return order | {"domain": [bottom, 1], "showgrid": False, "ticks": "", "anchor": "x"}
 
 
-def _stage_traces(
-    training: Training, position: int, along: str, narrow: float, dark: bool
-) -> list[go.Bar | go.Scatter]:
+def _stage_traces(training: Training, position: int, along: str, narrow: float) -> list[go.Bar | go.Scatter]:
     """Returns the row of a run's stages, and the mark of the best checkpoint.
 
     The mark must not cover the name of its stage: the name stands in the bar's other half, or not at all in a bar
@@ -146,7 +142,6 @@ def _stage_traces(
                 insidetextanchor=anchor,
                 textangle=0,
                 constraintext="inside",
-                insidetextfont={"color": INK[dark]},
                 showlegend=False,
                 hoverinfo="skip",
                 marker={"color": faded(color, 0.32 if number % 2 else 0.18), "line": {"color": color, "width": 1}},

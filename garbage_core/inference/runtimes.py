@@ -37,6 +37,8 @@ AUTO = "auto"
 VARIABLE = "GARBAGE_RUNTIME"
 # Photos in one call. More are no faster on a processor, and sixteen took so much memory that a host with 1 GB ran out.
 LARGEST_BATCH = 4
+# OpenVINO keeps layers prepared for some shapes of photos, by default for so many that memory grows with every shape.
+PREPARED_LAYERS = 256  # of four or five shapes, which costs no speed
 
 _LOG = logging.getLogger(__name__)
 
@@ -75,9 +77,6 @@ class Runtime:
         return importlib.util.find_spec(self.module) is not None
 
 
-PREPARED_LAYERS = 256  # those of four or five shapes, which costs no speed where photos have a few
-
-
 def _open_onnx(path: Path, threads: int) -> Call:
     import onnxruntime
 
@@ -101,9 +100,7 @@ def _open_openvino(path: Path, threads: int) -> Call:
         "INFERENCE_PRECISION_HINT": "f32",
     }
     core = openvino.Core()
-    # What was prepared for photos of other shapes is kept, by default for thousands of layers; three networks grew by
-    # 100 MB more within forty shapes, without an end. A version that does not know this name does without.
-    with contextlib.suppress(RuntimeError):
+    with contextlib.suppress(RuntimeError):  # a version that does not know the name
         core.set_property("CPU", {"CPU_RUNTIME_CACHE_CAPACITY": PREPARED_LAYERS})
     compiled = core.compile_model(str(path), "CPU", options)
     request, ports = compiled.create_infer_request(), [compiled.output(name) for name in OUTPUTS]
@@ -296,8 +293,7 @@ class ExportedNetwork(Runner):
             raise GarbageError(
                 f"{str(export.path)!r} cannot be opened ({first_line(error)}): export the network again."
             ) from error
-        # Each call keeps all cores busy, and not every runtime takes two at once. What it returns is copied before the
-        # next one, which may write to the same place.
+        # Each call keeps all cores busy, and not every runtime takes two at once; the next may write to the same place.
         classes, widths = export.report["classes"], export.report["feature_widths"]
         super().__init__(call, classes, widths, np.array, at_once=1, largest_batch=LARGEST_BATCH)
         self.export = export

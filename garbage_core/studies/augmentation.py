@@ -16,7 +16,8 @@ import pandas as pd
 
 from garbage_core.data.dataset import Dataset, split_dataset
 from garbage_core.evaluation.confusion_matrix import confusions, macro_f1
-from garbage_core.studies.measures import measure, measure_rows
+from garbage_core.studies.measures import Measures, measure, measure_rows
+from garbage_core.studies.probe import fit_probe
 from garbage_core.studies.tables import AS_THEY_ARE, AUGMENTATION_COLUMNS, CHANGED
 from garbage_core.training.augmentation import TRANSFORMATIONS, single
 
@@ -64,16 +65,21 @@ def augmentation_table(
     def fit(features: np.ndarray, of: np.ndarray) -> "Pipeline":
         return _best_head(features, of, plain["val"], labels["val"], len(dataset.classes))
 
-    def measured(head: "Pipeline", features: np.ndarray):
+    def measured(head: "Pipeline", features: np.ndarray) -> Measures:
         return measure(labels["test"], head.predict_proba(features), dataset.classes, resamples=resamples)
 
     without, parts = fit(plain["train"], labels["train"]), []
+    as_they_are = measured(without, plain["test"])
     for name in names:
         progress(name)
         changed = {split: maker.changed(files[split], single(name), averages) for split in ("train", "test")}
         head = fit(np.concatenate([plain["train"], changed["train"]]), np.tile(labels["train"], 2))
-        for tested_on, features in ((AS_THEY_ARE, plain["test"]), (CHANGED, changed["test"])):
-            rows = measure_rows(measured(head, features), measured(without, features))
+        pairs = {
+            AS_THEY_ARE: (measured(head, plain["test"]), as_they_are),
+            CHANGED: (measured(head, changed["test"]), measured(without, changed["test"])),
+        }
+        for tested_on, (with_it, baseline) in pairs.items():
+            rows = measure_rows(with_it, baseline)
             rows = rows[rows["metric"].isin(METRICS_SHOWN)]
             parts.append(rows.assign(transformation=name, tested_on=tested_on))
     return pd.concat(parts, ignore_index=True)[list(AUGMENTATION_COLUMNS)]
@@ -82,15 +88,9 @@ def augmentation_table(
 def _best_head(
     features: np.ndarray, labels: np.ndarray, val_features: np.ndarray, val_labels: np.ndarray, classes: int
 ) -> "Pipeline":
-    """Returns the logistic regression whose strength gives val, as it is, the best macro-F1."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
+    """Returns the probe whose strength gives val, as it is, the best macro-F1."""
     once, found = np.ones((len(val_labels), 1)), []
     for strength in STRENGTHS:
-        head = make_pipeline(
-            StandardScaler(), LogisticRegression(C=strength, max_iter=1000, class_weight="balanced")
-        ).fit(features.astype("float64"), labels)
+        head = fit_probe(features, labels, strength)
         found.append((float(macro_f1(confusions(val_labels, head.predict(val_features), classes, once))[0]), head))
     return max(found, key=lambda pair: pair[0])[1]

@@ -22,6 +22,7 @@ from garbage_core.runs.predictions import probability_columns, to_arrays
 from garbage_core.runs.run import Run
 from garbage_core.studies.imbalance import check_alike
 from garbage_core.studies.measures import Measures, measure, measure_rows
+from garbage_core.studies.probe import fit_probe
 from garbage_core.studies.tables import CROSSVAL_COLUMNS, POOLED
 from garbage_core.utils.files import write_csv
 from garbage_core.utils.text import text_table
@@ -73,10 +74,6 @@ def probe_predictions(dataset: Dataset, maker, strength: float = PROBE_STRENGTH)
     see the training photos of their fold alone; val sets the temperature. `maker` is a `features.FeatureMaker`,
     `strength` the inverse of the regularization (scikit-learn's C), for features of unit variance.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     tables = []
     for fold in range(1, FOLDS + 1):
         table = split_dataset(dataset, f"fold-{fold}-of-{FOLDS}")
@@ -84,9 +81,7 @@ def probe_predictions(dataset: Dataset, maker, strength: float = PROBE_STRENGTH)
         files = table["file"].tolist()
         averages = maker.averages(table.loc[train, "file"].tolist())
         features = maker.pooled(files, averages)[0].astype("float64")
-        model = make_pipeline(
-            StandardScaler(), LogisticRegression(C=strength, max_iter=1000, class_weight="balanced")
-        ).fit(features[train], table.loc[train, "label"])
+        model = fit_probe(features[train], table.loc[train, "label"].to_numpy(), strength)
         probabilities = model.predict_proba(features)[:, [list(model.classes_).index(c) for c in dataset.classes]]
         predictions = pd.DataFrame(probabilities, columns=probability_columns(dataset.classes))
         table = table[["file", "split", "label"]].reset_index(drop=True).join(predictions)
